@@ -1,0 +1,136 @@
+"""The shape of every conversation with a provider, free of I/O.
+
+An exchange is a generator: it yields each request it wants sent, is handed the
+reply, and returns the answer. Whoever drives it owns sockets, secrets, retries
+and time. A stream is one request, a framing that cuts the body into frames, and
+a reader that turns frames into events.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from integration_api.core.errors import Kind, Phase, ProviderError
+
+
+class Header(Struct, frozen=True):
+    """Sign by a header: `name: <prefix><secret>`."""
+
+    name: str
+    field: str = "key"
+    prefix: str = ""
+
+
+class Bearer(Struct, frozen=True):
+    """Sign by `authorization: Bearer <secret>`."""
+
+    field: str = "key"
+
+
+class Query(Struct, frozen=True):
+    """Sign by a query parameter, for providers that know no other way."""
+
+    name: str
+    field: str = "key"
+
+
+class Basic(Struct, frozen=True):
+    """Sign by `authorization: Basic base64(<user>:<secret>)`; the user is not secret."""
+
+    user: str
+    field: str
+
+
+Auth: TypeAlias = Header | Bearer | Query | Basic
+"""How to sign a request and with which fields. Only the transport acts on it."""
+
+
+class HttpRequest(Struct, frozen=True, kw_only=True):
+    """One request to a provider. The secret is not in it: `auth` says which one goes where."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    auth: Auth | None = None
+    delay: float = 0.0
+    """Seconds to wait before sending; how an exchange polls."""
+    idempotent: bool = True
+    """Whether sending it twice does no harm. Inference costs money but changes nothing."""
+
+
+class HttpResponse(Struct, frozen=True):
+    """A whole reply. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Answer = TypeVar("Answer")
+Event = TypeVar("Event")
+Event_co = TypeVar("Event_co", covariant=True)
+Decoded = TypeVar("Decoded")
+
+Exchange: TypeAlias = Generator[HttpRequest, HttpResponse, Answer]
+"""A refusal (status 400 and above) is thrown in as the `ProviderError` its provider makes of it."""
+
+
+class Frame(Struct, frozen=True, gc=False):
+    """One message inside a streamed body: an SSE event, an event-stream message."""
+
+    name: str
+    data: bytes
+
+
+class Framing(Protocol):
+    """Cuts a byte stream into frames, wherever the chunks happen to break."""
+
+    def feed(self, chunk: bytes) -> Iterable[Frame]: ...
+
+
+class Reader(Protocol[Event_co]):
+    """Turns frames into events, keeping only what it must."""
+
+    def feed(self, frame: Frame) -> Iterable[Event_co]: ...
+
+    def close(self) -> Iterable[Event_co]:
+        """Say what is left once the body has ended, or raise `StreamCut`."""
+        ...
+
+
+class Stream(Struct, Generic[Event], frozen=True):
+    """One streamed conversation, ready to be driven once."""
+
+    request: HttpRequest | None
+    """None when there is nothing to ask anybody: then `reader.close` tells it all."""
+    framing: Framing
+    reader: Reader[Event]
+
+
+Fault: TypeAlias = Callable[[HttpResponse], ProviderError]
+"""Turns a refusal (status 400 and above) into the error to raise."""
+
+
+def unreadable(reply: HttpResponse, cause: Exception) -> ProviderError:
+    """Build the error for a reply that is not what its provider promised."""
+    return ProviderError(
+        Kind.BAD_RESPONSE,
+        f"the provider's answer could not be read: {type(cause).__name__}",
+        code="bad_upstream_response",
+        phase=Phase.HEADERS,
+    )
+
+
+def decode(reply: HttpResponse, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:
+    """Read a JSON reply, or raise `ProviderError` when it is not what was promised."""
+    try:
+        return decoder.decode(reply.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise unreadable(reply, error) from None
+
+
+def json_body(payload: Any) -> bytes:
+    return msgspec.json.encode(payload)

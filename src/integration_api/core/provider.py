@@ -1,0 +1,58 @@
+"""What a provider is: a name, what it needs to know you, and what it can do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from integration_api.core.credential import Credential, CredentialField
+from integration_api.core.embedding import EmbeddingRequest, EmbeddingResponse
+from integration_api.core.exchange import Exchange, Fault, Stream
+from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse
+from integration_api.core.models import ModelInfo
+from integration_api.core.moderation import ModerationRequest, ModerationResponse
+from integration_api.core.relay import Relay
+from integration_api.core.reranking import RerankingRequest, RerankingResponse
+
+Ask = TypeVar("Ask")
+Answer = TypeVar("Answer")
+Unary: TypeAlias = Callable[[Ask, Credential], Exchange[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Llm:
+    """Chat with a model, whole and streamed."""
+
+    complete: Unary[LlmRequest, LlmResponse]
+    stream: Callable[[LlmRequest, Credential], Stream[LlmEvent]]
+    relay: Relay | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A capability that a provider lacks is None."""
+
+    name: str
+    title: str
+    fields: tuple[CredentialField, ...]
+    """What its credential is made of; `base_url` is understood."""
+    verify: Callable[[Credential], Exchange[None]]
+    """Ask something free that a wrong key would be refused; the refusal comes out as `ProviderError`."""
+    fault: Fault
+    aliases: tuple[str, ...] = ()
+    llm: Llm | None = None
+    embedding: Unary[EmbeddingRequest, EmbeddingResponse] | None = None
+    reranking: Unary[RerankingRequest, RerankingResponse] | None = None
+    moderation: Unary[ModerationRequest, ModerationResponse] | None = None
+    models: Callable[[Credential], Exchange[tuple[ModelInfo, ...]]] | None = None
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """The names of INTERFACE: chat, embedding, rerank, moderation, models."""
+        offers = {
+            "chat": self.llm,
+            "embedding": self.embedding,
+            "rerank": self.reranking,
+            "moderation": self.moderation,
+            "models": self.models,
+        }
+        return tuple(name for name, offer in offers.items() if offer is not None)

@@ -1,0 +1,58 @@
+"""When caller and provider speak the same language, bytes pass through, watched only.
+
+The fastest path and the only lossless one: the request is the caller's own body
+with the few edits it needs, and the answer is the provider's own bytes. What the
+audit must know (`Tally`) is read in passing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from integration_api.core.credential import Credential
+from integration_api.core.exchange import HttpRequest, HttpResponse
+from integration_api.core.llm import FinishReason, Usage
+
+RawBody = Mapping[str, msgspec.Raw]
+"""A JSON object, each of its values still the bytes the caller sent."""
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """What an audit record needs of an answer nobody parsed."""
+
+    id: str = ""
+    model: str = ""
+    finish_reason: FinishReason | None = None
+    usage: Usage = Usage()
+
+
+class RelayedStream(Protocol):
+    """Watches one streamed answer on its way through."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return what the caller may see of it so far: whole events only.
+
+        Raises `ProviderError` when the provider reports a failure in mid-stream.
+        """
+        ...
+
+    def close(self) -> tuple[bytes, Tally]:
+        """Return what is left to send and what was seen, or raise `StreamCut`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A provider's offer to take bodies of one language as they are."""
+
+    language: str
+    """`openai_chat`, `anthropic_messages`: the caller's language must be the same."""
+    request: Callable[[RawBody, str, bool, Credential], HttpRequest]
+    """The caller's body, the provider's model id, whether to stream, and the credential."""
+    read: Callable[[HttpResponse], Tally]
+    """Read a whole answer in passing."""
+    stream: Callable[[RawBody], RelayedStream]
+    """Start watching a streamed answer to that body."""

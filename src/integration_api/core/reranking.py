@@ -1,0 +1,35 @@
+"""A question and documents in; the documents' relevance out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from integration_api.core.llm import Notice, Usage
+
+
+class RerankingRequest(Struct, frozen=True, kw_only=True):
+    model: str
+    query: str
+    documents: tuple[str, ...]
+    top_n: int | None = None
+    max_tokens_per_document: int | None = None
+    instruction: str | None = None
+    extras: Mapping[str, Any] = {}
+
+
+class Ranked(Struct, frozen=True):
+    index: int
+    """Place of the document in the request."""
+    score: float
+    """As the provider gave it; comparable within one answer only."""
+
+
+class RerankingResponse(Struct, frozen=True, kw_only=True):
+    """Best first; at most `top_n`."""
+
+    id: str = ""
+    model: str
+    results: tuple[Ranked, ...]
+    usage: Usage = Usage()
+    warnings: tuple[Notice, ...] = ()

@@ -1,0 +1,33 @@
+"""Who owns what: an organization holds projects, a project holds keys and credentials."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Tenant(Struct, frozen=True, order=True):
+    """The pair every row, cache key and ciphertext is bound to."""
+
+    organization_id: int
+    project_id: int
+
+
+class Scope(StrEnum):
+    """What a key may do; `admin` may do everything in its project."""
+
+    INFER = "infer"
+    CREDENTIALS_READ = "credentials:read"
+    CREDENTIALS_WRITE = "credentials:write"
+    AUDIT_READ = "audit:read"
+    ADMIN = "admin"
+
+
+class Principal(Struct, frozen=True):
+    """Who is calling, once authenticated. There is no anonymous principal."""
+
+    tenant: Tenant
+    key_id: int
+    scopes: frozenset[Scope]
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes or Scope.ADMIN in self.scopes
