@@ -39,6 +39,10 @@ class Provider:
     """Ask something free that a wrong key would be refused; the refusal comes out as `ProviderError`."""
     fault: Fault
     aliases: tuple[str, ...] = ()
+    request_id_headers: tuple[str, ...] = ("x-request-id",)
+    """Where its answers carry its own name for the request."""
+    parameters: tuple[str, ...] = ()
+    """Names of the request parameters it understands beyond the common ones."""
     llm: Llm | None = None
     embedding: Unary[EmbeddingRequest, EmbeddingResponse] | None = None
     reranking: Unary[RerankingRequest, RerankingResponse] | None = None
