@@ -1,0 +1,6 @@
+"""`python -m integration_api` is the command line."""
+
+from integration_api.cli import main
+
+if __name__ == "__main__":
+    main()

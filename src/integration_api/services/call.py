@@ -1,0 +1,299 @@
+"""One call from its caller's first byte to its audit record: what every inference shares."""
+
+import asyncio
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from integration_api.core.credential import Credential, Secrets
+from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.llm import FinishReason, Usage
+from integration_api.core.records import AuditRecord, SealedCredential
+from integration_api.core.relay import Tally
+from integration_api.core.tenant import Principal, Tenant
+from integration_api.services import clock
+from integration_api.services.audit import AuditTrail
+from integration_api.services.target import Target
+from integration_api.telemetry.metrics import IN_FLIGHT, meter
+from integration_api.transport.drive import Trace
+
+STATUS_OF_KIND: Mapping[Kind, int] = {
+    Kind.INVALID_REQUEST: 400,
+    Kind.UNSUPPORTED: 400,
+    Kind.CONTEXT_LENGTH: 400,
+    Kind.CONTENT_FILTER: 400,
+    Kind.AUTHENTICATION: 401,
+    Kind.QUOTA: 402,
+    Kind.PERMISSION: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.TOO_LARGE: 413,
+    Kind.CREDENTIAL_INVALID: 422,
+    Kind.CREDENTIAL_REJECTED: 424,
+    Kind.RATE_LIMITED: 429,
+    Kind.CANCELLED: 499,
+    Kind.INTERNAL: 500,
+    Kind.UPSTREAM: 502,
+    Kind.BAD_RESPONSE: 502,
+    Kind.TRUNCATED: 502,
+    Kind.UNREACHABLE: 502,
+    Kind.OVERLOADED: 503,
+    Kind.TIMEOUT: 504,
+}
+"""What an audit record says of a failure, whatever protocol its caller spoke."""
+
+NANO = 1_000_000_000
+
+
+class Credentials(Protocol):
+    """Where ciphertext rows come from: `peek` from memory, the others from wherever they are."""
+
+    def peek(self, tenant: Tenant, which: int | str) -> SealedCredential | None: ...
+    async def get(self, tenant: Tenant, id: int) -> SealedCredential | None: ...
+    async def default(self, tenant: Tenant, provider: str) -> SealedCredential | None: ...
+
+
+class Opener(Protocol):
+    """What a call needs of the vault."""
+
+    async def secrets(self, sealed: SealedCredential) -> Secrets: ...
+
+
+class Ids(Protocol):
+    def next(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a door knows of a caller's request before it is read."""
+
+    principal: Principal
+    request_id: str
+    received_at: float
+    """`time.perf_counter()` at its first byte."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Call:
+    """Ends exactly once: `done`, `failed` or `cancelled`. Each keeps the audit record first."""
+
+    __slots__ = (
+        "_calls", "_ended", "_origin", "account", "credential", "first_token_at", "model", "operation",
+        "secrets", "streamed", "target", "trace",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        calls: "Calls",
+        origin: Origin,
+        target: Target,
+        operation: str,
+        *,
+        streamed: bool,
+    ) -> None:
+        self._calls = calls
+        self._origin = origin
+        self._ended = False
+        self.target = target
+        self.operation = operation
+        self.streamed = streamed
+        self.model = target.model
+        self.credential = Credential(target.provider.name)
+        self.secrets: Secrets | None = None
+        self.account: Hashable | None = None
+        self.trace = Trace(started_at=origin.received_at)
+        self.first_token_at = 0.0
+
+    @property
+    def provider_request_id(self) -> str:
+        headers = self.trace.headers
+        for name in self.target.provider.request_id_headers:
+            if found := headers.get(name):
+                return found[:200]
+        return ""
+
+    def tell_first_token(self) -> None:
+        """Note the time of the first useful event."""
+        if not self.first_token_at:
+            self.first_token_at = clock.perf()
+
+    def done(self, usage: Usage, finish: FinishReason | None = None) -> None:
+        """Keep the record of a call that succeeded, before its last byte is given away.
+
+        Raises `Failure(OVERLOADED)` when the record can not be kept: then the caller must hear of it.
+        """
+        if not self._ended:
+            self._keep("success", 200, usage=usage, finish=finish)
+
+    def relayed(self, tally: Tally) -> None:
+        """Keep the record of an answer that passed through as bytes."""
+        self.done(tally.usage, tally.finish_reason)
+
+    def failed(self, error: Failure, *, usage: Usage | None = None) -> None:
+        """Keep the record of a call that failed; after output it counts as partial."""
+        if self._ended:
+            return
+        status = "partial" if self.streamed and self.first_token_at else "failed"
+        try:
+            self._keep(status, STATUS_OF_KIND[error.kind], error=error, usage=usage)
+        except Failure:
+            self._ended = True  # The caller hears of the first failure; there is no room to record it.
+
+    def cancelled(self, usage: Usage | None = None) -> None:
+        """Keep the record of a call whose caller has left."""
+        if not self._ended:
+            gone = Failure(Kind.CANCELLED, "the caller left", code="client_closed_request")
+            try:
+                self._keep("cancelled", 499, error=gone, usage=usage)
+            except Failure:
+                self._ended = True
+
+    def _keep(
+        self,
+        status: str,
+        response_status: int,
+        *,
+        error: Failure | None = None,
+        usage: Usage | None = None,
+        finish: FinishReason | None = None,
+    ) -> None:
+        ended_at = clock.perf()
+        origin, trace, start = self._origin, self.trace, self._origin.received_at
+        usage = usage or Usage()
+        refusal = error.refusal if isinstance(error, ProviderError) else None
+        sent = trace.sent_at
+        upstream = (trace.finished_at or ended_at) - sent if sent else 0.0
+        self._calls.audit.keep(
+            AuditRecord(
+                event_id=clock.unique(),
+                id=self._calls.ids.next(),
+                created_at=clock.now(),
+                organization_id=origin.principal.tenant.organization_id,
+                project_id=origin.principal.tenant.project_id,
+                key_id=origin.principal.key_id,
+                operation=self.operation,
+                provider=self.target.provider.name,
+                model=self.model[:200],
+                credential_id=self.credential.id,
+                credential_version=self.credential.version,
+                status=status,
+                response_status=response_status,
+                fault=error.kind.value if error else "",
+                error_code=error.code[:200] if error else "",
+                finish_reason=finish.value if finish else "",
+                streamed=self.streamed,
+                request_id=origin.request_id,
+                provider_request_id=(refusal and refusal.request_id) or self.provider_request_id,
+                provider_status=(refusal and refusal.status) or trace.status,
+                retries=max(0, trace.attempts - 1),
+                time_taken=int((ended_at - start) * NANO),
+                queue_time=int((sent - start) * NANO) if sent else 0,
+                first_token_time=int((self.first_token_at - start) * NANO) if self.first_token_at else 0,
+                upstream_time=int(upstream * NANO),
+                usage=usage,
+                metadata=origin.metadata,
+            )
+        )
+        self._ended = True
+        IN_FLIGHT.dec()
+        meter(self.target.provider.name, self.operation).record(
+            status,
+            gateway=sent - start if sent else None,
+            upstream=upstream if sent else None,
+            first_token=self.first_token_at - start if self.first_token_at else None,
+            input_tokens=usage.input_total,
+            output_tokens=usage.output_total,
+        )
+
+
+class Calls:
+    """Opens calls: finds the credential, checks that a record can be kept, starts the clock."""
+
+    def __init__(
+        self, credentials: Credentials, vault: Opener, audit: AuditTrail, ids: Ids, *, most: int
+    ) -> None:
+        self._credentials = credentials
+        self._vault = vault
+        self._most = most
+        self.in_flight = 0
+        self.audit = audit
+        self.ids = ids
+
+    async def open(self, origin: Origin, target: Target, operation: str, *, streamed: bool = False) -> Call:
+        """Begin a call to `target`.
+
+        Raises `Failure`: `credential_missing`, `credential_not_found`, or OVERLOADED when no record
+        could be kept. A call that could not begin is recorded as failed.
+        """
+        self.audit.check()
+        call = Call(self, origin, target, operation, streamed=streamed)
+        IN_FLIGHT.inc()
+        try:
+            if target.live is not None:
+                call.credential = Credential(target.provider.name, target.live.fields)
+                call.secrets = target.live.secrets
+                return call
+            sealed = await self._find(origin.principal.tenant, target)
+            if sealed is None:
+                return call
+            record = sealed.record
+            call.credential = Credential(record.provider, record.fields, record.id, record.version)
+            call.secrets = await self._vault.secrets(sealed)
+            call.account = (record.tenant, record.id, record.version)
+        except Failure as error:
+            call.failed(error)
+            raise
+        return call
+
+    async def _find(self, tenant: Tenant, target: Target) -> SealedCredential | None:
+        provider = target.provider
+        if target.credential_id is None:
+            found = self._credentials.peek(tenant, provider.name) or await self._credentials.default(
+                tenant, provider.name
+            )
+            if found is None and any(f.required for f in provider.fields):
+                raise Failure(
+                    Kind.INVALID_REQUEST,
+                    f"the project has no credential for {provider.name}; store one with POST /v1/credentials",
+                    code="credential_missing",
+                )
+            return found
+        found = self._credentials.peek(tenant, target.credential_id) or await self._credentials.get(
+            tenant, target.credential_id
+        )
+        if found is None:
+            raise Failure(Kind.NOT_FOUND, "there is no such credential", code="credential_not_found")
+        if found.record.provider != provider.name:
+            raise Failure(
+                Kind.INVALID_REQUEST,
+                f"the credential is for {found.record.provider}, the model is {provider.name}'s",
+                code="credential_mismatch",
+            )
+        return found
+
+
+class Ending:
+    """Sees to it that a call that leaves this block without `done` is recorded as what it was."""
+
+    __slots__ = ("_call", "usage")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.usage: Usage | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None:
+            return
+        if isinstance(error, ProviderError):
+            error.provider = error.provider or self._call.target.provider.name
+            error.after_output = bool(self._call.streamed and self._call.first_token_at)
+            self._call.failed(error, usage=self.usage)
+        elif isinstance(error, Failure):
+            self._call.failed(error, usage=self.usage)
+        elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+            self._call.cancelled(self.usage)
+        else:
+            self._call.failed(Failure(Kind.INTERNAL, "internal error", code="internal"), usage=self.usage)

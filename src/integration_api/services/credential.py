@@ -1,0 +1,324 @@
+"""A tenant's provider credentials: verified with the provider, sealed, listed, replaced, deleted."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from integration_api.core.credential import BASE_URL as _BASE_URL
+from integration_api.core.credential import Credential, Secrets
+from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.llm import Usage
+from integration_api.core.provider import Provider
+from integration_api.core.records import CredentialRecord, Page, SealedCredential
+from integration_api.core.secret import Secret
+from integration_api.core.tenant import Tenant
+from integration_api.providers import find
+from integration_api.services import clock
+from integration_api.services.call import Call, Calls, Ending, Ids, Origin
+from integration_api.services.target import LiveCredential, Target
+from integration_api.services.unary import Unary
+from integration_api.storage.repository import Repository
+from integration_api.vault.vault import LiveSecrets
+
+NAME_LENGTH = 200
+FIELD_BYTES = 16 << 10
+"""A service-account key with its certificate fits; a file does not belong here."""
+MASK_FROM = 20
+"""Of shorter secrets the last four characters would give too much away."""
+REFUSED = frozenset(
+    {Kind.CREDENTIAL_REJECTED, Kind.PERMISSION, Kind.INVALID_REQUEST, Kind.QUOTA, Kind.NOT_FOUND}
+)
+
+
+class Sealer(Protocol):
+    async def seal(self, record: CredentialRecord, fields: Mapping[str, Secret]) -> bytes: ...
+    async def secrets(self, sealed: SealedCredential) -> Secrets: ...
+
+
+class CredentialService:
+    """Every method takes the caller's origin: another tenant's credential is one that does not exist."""
+
+    def __init__(
+        self,
+        store: Repository,
+        vault: Sealer,
+        calls: Calls,
+        unary: Unary,
+        ids: Ids,
+        *,
+        verifications_per_minute: int,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._calls = calls
+        self._unary = unary
+        self._ids = ids
+        self._per_minute = verifications_per_minute
+        self._recent: dict[int, deque[float]] = {}
+
+    async def create(
+        self,
+        origin: Origin,
+        provider_name: str,
+        name: str,
+        value: Mapping[str, Secret],
+        *,
+        default: bool | None = None,
+        verify: bool = True,
+    ) -> CredentialRecord:
+        """Verify with the provider, then store. Raises `Failure(CREDENTIAL_INVALID)` with its reason.
+
+        The first credential of a provider becomes the project's default for it.
+        """
+        provider = _provider(provider_name)
+        plain, secret = _sort(provider, value)
+        if verify:
+            await self._check(origin, provider, plain, secret)
+        now = clock.now()
+        tenant = origin.principal.tenant
+        if default is None:
+            default = not await self._store.credentials(tenant, provider.name, Page(1))
+        record = CredentialRecord(
+            id=self._ids.next(),
+            tenant=tenant,
+            provider=provider.name,
+            name=_name(name),
+            default=default,
+            status="valid" if verify else "unverified",
+            fields=plain,
+            masked={field: _mask(value) for field, value in secret.items()},
+            version=1,
+            created_at=now,
+            updated_at=now,
+            verified_at=now if verify else None,
+        )
+        async with self._recorded(origin, provider, "credential.create", record):
+            await self._store.add_credential(record, await self._vault.seal(record, secret))
+        return record
+
+    async def verify_offered(self, origin: Origin, provider_name: str, value: Mapping[str, Secret]) -> None:
+        """Ask the provider about a credential without storing it. Raises `Failure(CREDENTIAL_INVALID)`."""
+        provider = _provider(provider_name)
+        await self._check(origin, provider, *_sort(provider, value))
+
+    async def verify_stored(self, origin: Origin, id: int) -> CredentialRecord:
+        """Ask the provider about a stored credential and note the outcome."""
+        sealed = await self._get(origin.principal.tenant, id)
+        record = sealed.record
+        secrets = await self._vault.secrets(sealed)
+        await self._ask(origin, _provider(record.provider), LiveCredential(record.fields, secrets))
+        verified = msgspec.structs.replace(record, status="valid", verified_at=clock.now())
+        await self._store.update_credential(record.tenant, record.version, verified, None)
+        return verified
+
+    async def page(self, tenant: Tenant, provider: str | None, page: Page) -> list[CredentialRecord]:
+        return await self._store.credentials(tenant, provider, page)
+
+    async def read(self, tenant: Tenant, id: int) -> CredentialRecord:
+        return (await self._get(tenant, id)).record
+
+    async def change(
+        self,
+        origin: Origin,
+        id: int,
+        *,
+        name: str | None = None,
+        value: Mapping[str, Secret] | None = None,
+        default: bool | None = None,
+        verify: bool = True,
+    ) -> CredentialRecord:
+        """Rename, make default, or replace the value: verified again, and version + 1."""
+        old = (await self._get(origin.principal.tenant, id)).record
+        provider = _provider(old.provider)
+        new = msgspec.structs.replace(
+            old,
+            name=old.name if name is None else _name(name),
+            default=old.default if default is None else default,
+            updated_at=clock.now(),
+        )
+        sealed = None
+        if value is not None:
+            plain, secret = _sort(provider, value)
+            if verify:
+                await self._check(origin, provider, plain, secret)
+            new = msgspec.structs.replace(
+                new,
+                fields=plain,
+                masked={field: _mask(value) for field, value in secret.items()},
+                version=old.version + 1,
+                status="valid" if verify else "unverified",
+                verified_at=clock.now() if verify else None,
+            )
+            sealed = await self._vault.seal(new, secret)
+        async with self._recorded(origin, provider, "credential.update", new):
+            if not await self._store.update_credential(old.tenant, old.version, new, sealed):
+                raise Failure(
+                    Kind.CONFLICT,
+                    "the credential was changed meanwhile; read it and try again",
+                    code="conflict",
+                )
+        return new
+
+    async def delete(self, origin: Origin, id: int) -> None:
+        record = (await self._get(origin.principal.tenant, id)).record
+        async with self._recorded(origin, _provider(record.provider), "credential.delete", record):
+            await self._store.delete_credential(record.tenant, id)
+
+    async def _get(self, tenant: Tenant, id: int) -> SealedCredential:
+        found = await self._store.credential(tenant, id)
+        if found is None:
+            raise Failure(Kind.NOT_FOUND, "there is no such credential", code="credential_not_found")
+        return found
+
+    async def _check(
+        self, origin: Origin, provider: Provider, plain: Mapping[str, str], secret: Mapping[str, Secret]
+    ) -> None:
+        await self._ask(origin, provider, LiveCredential(plain, LiveSecrets(dict(secret))))
+
+    async def _ask(self, origin: Origin, provider: Provider, live: LiveCredential) -> None:
+        self._limit(origin.principal.tenant)
+        call = await self._calls.open(origin, Target(provider, "", live=live), "verify")
+        with Ending(call):
+            try:
+                await self._unary.drive(call, provider.verify(Credential(provider.name, live.fields)))
+            except ProviderError as refusal:
+                if refusal.kind in REFUSED:
+                    raise _invalid(provider, refusal) from None
+                raise
+            call.done(Usage())
+
+    def _limit(self, tenant: Tenant) -> None:
+        """Keep verification from becoming an oracle that tries stolen keys."""
+        now = clock.perf()
+        recent = self._recent.setdefault(tenant.organization_id, deque())
+        while recent and recent[0] < now - 60:
+            recent.popleft()
+        if len(recent) >= self._per_minute:
+            raise Failure(
+                Kind.RATE_LIMITED,
+                f"at most {self._per_minute} credential checks a minute; wait and try again",
+                code="rate_limit_exceeded",
+                retry_after=max(1.0, recent[0] + 60 - now),
+            )
+        recent.append(now)
+
+    def _recorded(
+        self, origin: Origin, provider: Provider, operation: str, record: CredentialRecord
+    ) -> "_Recorded":
+        return _Recorded(self._calls, origin, provider, operation, record)
+
+
+class _Recorded:
+    """An administrative act: no act without its audit record, and no silence about one that failed."""
+
+    def __init__(
+        self, calls: Calls, origin: Origin, provider: Provider, operation: str, record: CredentialRecord
+    ) -> None:
+        self._calls, self._origin, self._operation = calls, origin, operation
+        self._target = Target(provider, "", live=LiveCredential({}, LiveSecrets({})))
+        self._record = record
+
+    async def __aenter__(self) -> Call:
+        self._call = await self._calls.open(self._origin, self._target, self._operation)
+        self._call.credential = Credential(
+            self._record.provider, self._record.fields, self._record.id, self._record.version
+        )
+        return self._call
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if error is None:
+            self._call.done(Usage())
+        else:
+            Ending(self._call).__exit__(kind, error, trace)
+
+
+def _provider(name: str) -> Provider:
+    provider = find(name)
+    if provider is None:
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            f"there is no provider named {name[:64]!r}; GET /v1/providers lists them",
+            code="unknown_provider",
+            param="provider",
+        )
+    return provider
+
+
+def _name(name: str) -> str:
+    if not name.strip() or len(name) > NAME_LENGTH:
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            f"name must have 1 to {NAME_LENGTH} characters",
+            code="invalid_value",
+            param="name",
+        )
+    return name
+
+
+def _sort(provider: Provider, value: Mapping[str, Secret]) -> tuple[dict[str, str], dict[str, Secret]]:
+    """Part plain fields from secret ones. Raises `Failure` naming a field that is missing or unknown."""
+    known = {field.name: field for field in provider.fields}
+    known.setdefault("base_url", _BASE_URL)
+    for name in value:
+        if name not in known:
+            raise Failure(
+                Kind.INVALID_REQUEST,
+                f"{provider.name} has no credential field {name[:64]!r}; its fields are {', '.join(known)}",
+                code="unknown_field",
+                param=f"value.{name[:64]}",
+            )
+    plain: dict[str, str] = {}
+    secret: dict[str, Secret] = {}
+    for name, field in known.items():
+        held = value.get(name)
+        if held is None or not len(held):
+            if field.required:
+                raise Failure(
+                    Kind.INVALID_REQUEST,
+                    f"{provider.name} needs the credential field {name}",
+                    code="missing_required_parameter",
+                    param=f"value.{name}",
+                )
+        elif len(held) > FIELD_BYTES:
+            raise Failure(
+                Kind.INVALID_REQUEST,
+                f"{name} is longer than {FIELD_BYTES} bytes",
+                code="invalid_value",
+                param=f"value.{name}",
+            )
+        elif field.secret:
+            secret[name] = held
+        else:
+            with held.view() as view:
+                plain[name] = bytes(view).decode()
+    return plain, secret
+
+
+def _mask(secret: Secret) -> str:
+    if len(secret) < MASK_FROM:
+        return "…"
+    with secret.view() as view:
+        tail = bytes(view[-4:])
+    return "…" + tail.decode("ascii", "replace")
+
+
+def _invalid(provider: Provider, refusal: ProviderError) -> Failure:
+    outcome = {
+        Kind.CREDENTIAL_REJECTED: "the provider does not know this key",
+        Kind.PERMISSION: "the key is not allowed to do this",
+        Kind.QUOTA: "the account has no quota or credit",
+        Kind.NOT_FOUND: "the address or region is wrong",
+        Kind.INVALID_REQUEST: "the provider refused the check",
+    }[refusal.kind]
+    return ProviderError(
+        Kind.CREDENTIAL_INVALID,
+        f"{provider.title} refused the credential: {outcome}",
+        code="credential_invalid",
+        provider=provider.name,
+        refusal=refusal.refusal,
+        retryable=False,
+    )

@@ -1,0 +1,134 @@
+"""Chat, whole and streamed, translated or passed through: one call from ask to record."""
+
+from collections.abc import AsyncIterator
+
+from integration_api.core.errors import Failure, Kind
+from integration_api.core.llm import Finished, LlmEvent, LlmRequest, LlmResponse, Usage, UsageUpdate
+from integration_api.core.provider import Llm
+from integration_api.core.relay import RawBody, Relay
+from integration_api.services.call import Call, Calls, Ending, Origin
+from integration_api.services.target import Target
+from integration_api.transport.drive import Transport
+
+OPERATION = "chat"
+
+
+class LlmService:
+    """The chat use case. Failures are recorded here; doors only render them."""
+
+    def __init__(self, calls: Calls, transport: Transport) -> None:
+        self._calls = calls
+        self._transport = transport
+
+    async def complete(self, origin: Origin, target: Target, request: LlmRequest) -> tuple[Call, LlmResponse]:
+        """Return the whole answer. Raises `Failure`."""
+        llm = _llm(target)
+        call = await self._calls.open(origin, target, OPERATION)
+        with Ending(call):
+            answer = await self._transport.run(
+                llm.complete(request, call.credential),
+                target.provider.fault,
+                call.secrets,
+                call.trace,
+                call.account,
+            )
+            call.done(answer.usage, answer.candidates[0].finish.reason if answer.candidates else None)
+            return call, answer
+
+    async def stream(
+        self, origin: Origin, target: Target, request: LlmRequest
+    ) -> tuple[Call, AsyncIterator[list[LlmEvent]]]:
+        """Return the answer as lists of events, one list a read; the record is kept before the last.
+
+        Raises `Failure` here or from the iterator; closing the iterator early records a caller who left.
+        """
+        llm = _llm(target)
+        call = await self._calls.open(origin, target, OPERATION, streamed=True)
+        return call, self._events(call, llm, request)
+
+    async def relay(self, origin: Origin, target: Target, raw: RawBody) -> tuple[Call, bytes]:
+        """Return the provider's own bytes for a whole answer in the caller's language."""
+        relay = _relay_of(target)
+        call = await self._calls.open(origin, target, OPERATION)
+        with Ending(call):
+            request = relay.request(raw, target.model, False, call.credential)
+            reply = await self._transport.send(
+                request, target.provider.fault, call.secrets, call.trace, call.account
+            )
+            call.relayed(relay.read(reply))
+            return call, reply.body
+
+    async def relay_stream(
+        self, origin: Origin, target: Target, raw: RawBody
+    ) -> tuple[Call, AsyncIterator[bytes]]:
+        """Return the provider's own bytes as they come; the record is kept before the last of them."""
+        call = await self._calls.open(origin, target, OPERATION, streamed=True)
+        return call, self._bytes(call, raw)
+
+    async def _events(self, call: Call, llm: Llm, request: LlmRequest) -> AsyncIterator[list[LlmEvent]]:
+        usage, reason = Usage(), None
+        with Ending(call) as ending:
+            source = self._transport.stream(
+                llm.stream(request, call.credential),
+                call.target.provider.fault,
+                call.secrets,
+                call.trace,
+                call.account,
+            )
+            try:
+                async for events in source:
+                    call.tell_first_token()
+                    if len(events) > 1 or type(events[0]) in _WATCHED:
+                        for event in events:
+                            if type(event) is UsageUpdate:
+                                ending.usage = usage = event.usage
+                            elif type(event) is Finished:
+                                reason = reason or event.finish.reason
+                    yield events
+            finally:
+                await source.aclose()
+            call.done(usage, reason)
+
+    async def _bytes(self, call: Call, raw: RawBody) -> AsyncIterator[bytes]:
+        target = call.target
+        with Ending(call):
+            relay = _relay_of(target)
+            relayed = relay.stream(raw)
+            source = self._transport.relay(
+                relay.request(raw, target.model, True, call.credential),
+                relayed,
+                target.provider.fault,
+                call.secrets,
+                call.trace,
+                call.account,
+            )
+            try:
+                async for chunk in source:
+                    call.tell_first_token()
+                    yield chunk
+            finally:
+                await source.aclose()
+            rest, tally = relayed.close()
+            call.relayed(tally)
+            yield rest
+
+
+_WATCHED = frozenset({UsageUpdate, Finished})
+
+
+def _llm(target: Target) -> Llm:
+    if target.provider.llm is None:
+        raise Failure(
+            Kind.UNSUPPORTED,
+            f"{target.provider.name} does not offer chat; GET /v1/providers lists who does",
+            code="unsupported_operation",
+            param="model",
+        )
+    return target.provider.llm
+
+
+def _relay_of(target: Target) -> Relay:
+    relay = _llm(target).relay
+    if relay is None:
+        raise Failure(Kind.INTERNAL, "nothing to relay to", code="internal")
+    return relay

@@ -1,0 +1,263 @@
+"""What an operator may set: environment variables, a file named by ENV_PATH, and nothing else.
+
+Names are nested with `__` (`POSTGRES__HOST`). The environment wins over the file.
+An unknown or malformed setting stops the start with one line that names it.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+from dotenv import dotenv_values
+from msgspec import Struct
+
+
+class SettingsError(Exception):
+    """A setting is unknown, malformed or impossible; the message is one line for the operator."""
+
+
+class DatabaseAuth(Struct, frozen=True, forbid_unknown_fields=True):
+    user: str = "integration"
+    password: str = ""
+
+
+class Postgres(Struct, frozen=True, forbid_unknown_fields=True):
+    """Host unset: SQLite at DATA_DIR/integration.db."""
+
+    host: str = ""
+    port: int = 5432
+    db_name: str = "integration_db"
+    auth: DatabaseAuth = DatabaseAuth()
+    ssl_mode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    max_open_connection: int = 10
+    """Connections of one worker. A chat holds none: only stores and lists do."""
+    max_ideal_connection: int = 2
+    """Connections kept open when idle (the platform's spelling)."""
+
+
+class RedisAuth(Struct, frozen=True, forbid_unknown_fields=True):
+    user: str = ""
+    password: str = ""
+
+
+class Redis(Struct, frozen=True, forbid_unknown_fields=True):
+    """Host unset: an in-process cache."""
+
+    host: str = ""
+    port: int = 6379
+    db: int = 0
+    auth: RedisAuth = RedisAuth()
+    max_connection: int = 10
+    max_db: int = 0
+    """The platform's files set it and nothing reads it."""
+    insecure_skip_verify: bool = False
+
+
+class Crypto(Struct, frozen=True, forbid_unknown_fields=True):
+    root: str = ""
+    """Empty: INTEGRATION_CRYPTO_KEY if set, else file:./keys/root.json."""
+
+
+class Egress(Struct, frozen=True, forbid_unknown_fields=True):
+    allow: str = ""
+    """CIDRs or host[:port], separated by commas, that the egress guard lets through."""
+    allow_http: bool = False
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        return tuple(entry.strip() for entry in self.allow.split(",") if entry.strip())
+
+
+class Cors(Struct, frozen=True, forbid_unknown_fields=True):
+    origins: str = ""
+    """Browser origins, separated by commas. None are allowed by default."""
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        return frozenset(entry.strip() for entry in self.origins.split(",") if entry.strip())
+
+
+class Tls(Struct, frozen=True, forbid_unknown_fields=True):
+    cert: str = ""
+    key: str = ""
+
+
+class Audit(Struct, frozen=True, forbid_unknown_fields=True):
+    spool_bytes: int = 1 << 30
+    """What may wait on disk while the database is away; beyond it calls are refused, none is lost."""
+    batch: int = 500
+    """Records stored in one transaction."""
+    ship_seconds: float = 0.2
+    """How often waiting records are stored: a caller sees its record within about this time."""
+    sync_seconds: float = 0.005
+    """How long a record may be in the page cache before fdatasync: it outlives the process at once,
+    and a power cut after this."""
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    body_bytes: int = 10 << 20
+    header_seconds: float = 10.0
+    connections: int = 10_000
+    """Open connections of one worker, above which new ones are closed at once."""
+    requests: int = 2_000
+    """Calls in flight in one worker, above which new ones get 503: memory stays bounded."""
+    verifications_per_minute: int = 10
+    """Credential checks of one organization: verifying must not become an oracle for stolen keys."""
+
+
+class Upstream(Struct, frozen=True, forbid_unknown_fields=True):
+    connect_seconds: float = 3.0
+    first_byte_seconds: float = 600.0
+    """A reasoning model may think for minutes before it says a word."""
+    idle_seconds: float = 30.0
+    total_seconds: float = 3600.0
+    retries: int = 2
+    """How often a call that failed before its first byte is tried again."""
+    ca_file: str = ""
+    """Extra certificate authorities to trust, for private gateways and tests."""
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set, with its default."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a service listens where callers are
+    port: int = 9004
+    workers: int = 1
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    env: str = ""
+    service_name: str = "integration-api"
+    version: str = ""
+    secret: str = ""
+    """Shared HS256 secret of internal service tokens; unset refuses such tokens."""
+    postgres: Postgres = Postgres()
+    redis: Redis = Redis()
+    web_host: str = ""
+    data_dir: str = "./data"
+    bootstrap_api_key: str = ""
+    drain_seconds: float = 30.0
+    crypto: Crypto = Crypto()
+    integration_crypto_key: str = ""
+    egress: Egress = Egress()
+    cors: Cors = Cors()
+    tls: Tls = Tls()
+    audit: Audit = Audit()
+    limits: Limits = Limits()
+    upstream: Upstream = Upstream()
+
+    @property
+    def root_key(self) -> str:
+        """Where the root key lives, as `scheme:rest`."""
+        if self.crypto.root:
+            return self.crypto.root
+        return "env:INTEGRATION_CRYPTO_KEY" if self.integration_crypto_key else "file:./keys/root.json"
+
+    @property
+    def data_path(self) -> Path:
+        return Path(self.data_dir)
+
+    def __repr__(self) -> str:
+        return "Settings(***)"
+
+
+PLATFORM_ONLY = frozenset({
+    "integration_host", "endpoint_host", "assistant_host", "document_host", "ui_host", "service_id",
+    "integration", "endpoint", "assistant", "document", "ui", "asset_store", "oauth_callback_url",
+    "crypto_algorithm", "google_oauth_client_id", "google_oauth_client_secret",
+    "github_oauth_client_id", "github_oauth_client_secret",
+})  # fmt: skip
+"""Settings of the platform's own files that mean nothing here and must not stop the start."""
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of this process. Raises `SettingsError`."""
+    environ = os.environ if environ is None else environ
+    tree: dict[str, Any] = {}
+    if path := environ.get("ENV_PATH"):
+        _merge(tree, _read_file(Path(path)))
+    _merge(tree, _nest(environ, ours_only=True))
+    for name in PLATFORM_ONLY:
+        tree.pop(name, None)
+    if isinstance(web := tree.pop("web", None), dict) and "host" in web:
+        tree.setdefault("web_host", web["host"])
+    try:
+        settings = msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(_explain(str(error))) from None
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    if not 0 <= settings.port <= 65535:
+        raise SettingsError(f"PORT must be between 0 and 65535, not {settings.port}")
+    if settings.workers < 1:
+        raise SettingsError("WORKERS must be at least 1")
+    if bool(settings.tls.cert) != bool(settings.tls.key):
+        raise SettingsError("TLS__CERT and TLS__KEY go together: set both or neither")
+    key = settings.bootstrap_api_key
+    if key and (not key.startswith("iak_") or len(key) < 36 or not key.isascii() or not key.isprintable()):
+        raise SettingsError("BOOTSTRAP_API_KEY must be iak_ and at least 32 printable ASCII characters")
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        if path.suffix in {".yml", ".yaml"}:
+            tree = yaml.safe_load(path.read_text()) or {}
+            if not isinstance(tree, dict):
+                raise SettingsError(f"ENV_PATH: {path} must hold a mapping of settings")
+            return _lower(tree)
+        with path.open() as lines:
+            values = dotenv_values(stream=lines, interpolate=False)
+        return _nest({name: value or "" for name, value in values.items()}, ours_only=False)
+    except OSError as error:
+        raise SettingsError(f"ENV_PATH: {path} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise SettingsError(f"ENV_PATH: {path} is not valid YAML") from None
+
+
+def _lower(tree: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        str(name).lower(): _lower(value) if isinstance(value, dict) else value
+        for name, value in tree.items()
+        if value is not None
+    }
+
+
+def _nest(variables: Mapping[str, str], *, ours_only: bool) -> dict[str, Any]:
+    """Turn `A__B=c` into `{a: {b: c}}`; of the environment, only names that could be ours."""
+    groups = {"POSTGRES", "REDIS", "CRYPTO", "EGRESS", "CORS", "TLS", "AUDIT", "LIMITS", "UPSTREAM"}
+    flat = {name.upper() for name in Settings.__struct_fields__}
+    tree: dict[str, Any] = {}
+    for name, value in variables.items():
+        first, *rest = name.split("__")
+        if ours_only and not (name in flat - groups or (rest and first in groups)):
+            continue
+        if name.startswith("POSTGRES__SLC_CACHE") or value == "":
+            continue
+        node = tree
+        for step in (first, *rest[:-1]):
+            node = node.setdefault(step.lower(), {}) if rest else node
+        node[(rest[-1] if rest else first).lower()] = value
+    return tree
+
+
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for name, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        else:
+            into[name] = value
+
+
+def _explain(problem: str) -> str:
+    """Turn msgspec's path (`$.postgres.port`) into the name an operator set (`POSTGRES__PORT`)."""
+    what, _, path = problem.partition(" - at `$")
+    steps = path.strip("`.").split(".") if path else []
+    if "unknown field" in what:
+        steps.append(what.rsplit("`", 2)[1])
+        what = "is not a setting"
+    name = "__".join(step.upper() for step in steps if step)
+    return f"{name}: {what}" if name else what
