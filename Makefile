@@ -1,0 +1,126 @@
+# Every command works on a fresh Linux machine that has python3 >= 3.11, make and a package index.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+COMPILE = .venv-dev/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
+LOCKS = requirements-build.lock requirements.lock requirements-dev.lock \
+	tests/clients/requirements.lock tests/clients/requirements-rapida.lock
+
+.PHONY: help
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}'
+
+# --- environments: built from hash-locked requirements, again when these change ------------------
+
+define build_env
+	@echo "building $(1) from $(2)"
+	@rm -rf $(1) && $(PYTHON) -m venv $(1)
+	@$(1)/bin/python $(PIP_INSTALL) -r requirements-build.lock
+	@$(1)/bin/python $(PIP_INSTALL) -r $(2)
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(1)/.built
+endef
+
+.venv/.built: requirements.lock requirements-build.lock
+	$(call build_env,.venv,requirements.lock)
+
+.venv-dev/.built: requirements-dev.lock requirements-build.lock
+	$(call build_env,.venv-dev,requirements-dev.lock)
+
+.venv-clients/.built: tests/clients/requirements.lock
+	@rm -rf .venv-clients && $(PYTHON) -m venv .venv-clients
+	@.venv-clients/bin/python $(PIP_INSTALL) -r $< && touch $@
+
+.venv-rapida/.built: tests/clients/requirements-rapida.lock
+	@rm -rf .venv-rapida && $(PYTHON) -m venv .venv-rapida
+	@.venv-rapida/bin/python $(PIP_INSTALL) -r $< && touch $@
+
+# --- the service ----------------------------------------------------------------------------------
+
+.PHONY: run
+run: .venv/.built ## Start the service on 0.0.0.0:9004
+	@exec .venv/bin/integration-api serve
+
+# --- proof ----------------------------------------------------------------------------------------
+
+.PHONY: test
+test: .venv-dev/.built ## Run every test, PostgreSQL and Redis included
+	@.venv-dev/bin/python -m pytest tests --ignore tests/clients $(ARGS)
+
+.PHONY: test-clients
+test-clients: .venv-dev/.built .venv-clients/.built .venv-rapida/.built ## Run other projects' clients against the service
+	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-clients/bin/python -m pytest -p no:cacheprovider -q \
+		tests/clients --ignore tests/clients/test_rapida.py $(ARGS)
+	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-rapida/bin/python -m pytest -p no:cacheprovider -q \
+		tests/clients/test_rapida.py $(ARGS)
+
+.PHONY: check
+check: .venv-dev/.built ## Lint, format, types, import law, locks and generated files
+	@.venv-dev/bin/ruff check .
+	@.venv-dev/bin/ruff format --check --quiet .
+	@.venv-dev/bin/mypy
+	@.venv-dev/bin/lint-imports --no-timing
+	@$(MAKE) --no-print-directory check-locks check-generated
+
+.PHONY: check-locks
+check-locks:
+	@for lock in $(LOCKS); do \
+		cp $$lock /tmp/$$$$.lock; \
+		$(MAKE) --no-print-directory -s lock-one LOCK=$$lock OUT=/tmp/$$$$.lock; \
+		diff -q $$lock /tmp/$$$$.lock > /dev/null || { echo "$$lock is not current: run make lock"; exit 1; }; \
+		rm -f /tmp/$$$$.lock; \
+	done; echo "locks are current"
+
+.PHONY: check-generated
+check-generated: .venv-dev/.built
+	@.venv-dev/bin/python -m scripts.generate --check
+
+.PHONY: generate
+generate: .venv-dev/.built ## Write the files that are made from code (docs, gRPC descriptors)
+	@.venv-dev/bin/python -m scripts.generate
+
+.PHONY: lock
+lock: .venv-dev/.built ## Pin the dependencies anew; UPGRADE=1 takes their newest versions
+	@for lock in $(LOCKS); do $(MAKE) --no-print-directory -s lock-one LOCK=$$lock OUT=$$lock; done
+
+.PHONY: lock-one
+lock-one:
+	@case $(LOCK) in \
+		requirements.lock) sources="pyproject.toml";; \
+		requirements-dev.lock) sources="--extra dev pyproject.toml";; \
+		*) sources="$(LOCK:.lock=.in)";; \
+	esac; \
+	$(COMPILE) $(if $(UPGRADE),--upgrade) $$sources --output-file $(OUT)
+
+.PHONY: bench
+bench: .venv/.built ## Measure the service beside nginx and a C mock, in one interleaved run
+	@bench/run
+
+# --- with PostgreSQL and Redis, in containers -----------------------------------------------------
+
+COMPOSE = docker compose --file docker/compose.yml
+
+.PHONY: build-integration up-integration down-integration logs-integration rebuild-integration \
+	shell-integration restart-integration
+build-integration: ## Build the image
+	@$(COMPOSE) build integration-api
+up-integration: ## Start the service with PostgreSQL 15 and Redis 7
+	@$(COMPOSE) up --detach --wait
+down-integration: ## Stop them; the data stays
+	@$(COMPOSE) down
+logs-integration: ## Follow the service's log
+	@$(COMPOSE) logs --follow integration-api
+rebuild-integration: ## Build the image from nothing and start again
+	@$(COMPOSE) build --no-cache integration-api && $(COMPOSE) up --detach --wait
+shell-integration: ## A shell in the running container
+	@$(COMPOSE) exec integration-api sh
+restart-integration: ## Restart the service alone
+	@$(COMPOSE) restart integration-api
+
+.PHONY: clean
+clean: ## Remove the environments and caches; data and keys stay
+	@rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

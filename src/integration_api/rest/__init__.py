@@ -1,0 +1,1 @@
+"""The REST door: routes, and each route's translation between HTTP and a use case."""

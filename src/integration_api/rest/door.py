@@ -1,0 +1,118 @@
+"""Every REST request comes in here: found, authenticated, allowed, answered, and never unexplained."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+
+from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.tenant import Principal, Scope
+from integration_api.dialects.openai_surface_errors import error_response
+from integration_api.edge.application import Request, Response, Upgrade
+from integration_api.rest.cors import Cors
+from integration_api.rest.routing import Ask, MethodNotAllowed, Route, Routes
+from integration_api.services import clock
+from integration_api.telemetry.log import Log
+from integration_api.telemetry.metrics import HTTP
+
+REQUEST_ID_LENGTH = 128
+Authenticate = Callable[[bytes], Awaitable[Principal]]
+
+
+class RestDoor:
+    """The edge's `http` handler."""
+
+    def __init__(self, routes: Routes, authenticate: Authenticate, cors: Cors, log: Log) -> None:
+        self._routes = routes
+        self._authenticate = authenticate
+        self._cors = cors
+        self._log = log
+        self._debug = log.enabled("debug")
+
+    async def __call__(self, request: Request) -> Response | Upgrade:
+        """Answer one request. Only a caller who has left makes it raise."""
+        request_id = request_id_of(request.headers.get(b"x-request-id"))
+        route: Route | None = None
+        try:
+            if request.method == "OPTIONS":
+                return self._cors.preflight(request.headers, self._routes.methods(request.path))
+            route, params = self._routes.find(request.method, request.path)
+            ask = Ask(request, request_id, params)
+            if route.scope is not None:
+                ask.principal = await self._authenticate(key_of(request))
+                if not ask.principal.may(route.scope):
+                    raise forbidden(route.scope)
+            response = await route.handler(ask)
+        except Failure as error:
+            response = self._refuse(error)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the last wall: nothing unexplained leaves
+            self._log.error(
+                "unexpected", error=error, route=route.path if route else "", request_id=request_id
+            )
+            response = self._refuse(Failure(Kind.INTERNAL, "internal error; the log has its request id"))
+        headers = response.headers
+        headers.append((b"x-request-id", request_id.encode()))
+        if b"origin" in request.headers:
+            headers += self._cors.headers(request.headers)
+        _count(route.path if route else "unknown", response.status).inc()
+        if self._debug:
+            self._log.debug(
+                "http",
+                request_id=request_id,
+                method=request.method,
+                route=route.path if route else "unknown",
+                status=response.status,
+                duration_ms=round((clock.perf() - request.received_at) * 1000, 3),
+            )
+        return response
+
+    @staticmethod
+    def _refuse(error: Failure) -> Response:
+        if isinstance(error, MethodNotAllowed):
+            _, headers, body = error_response(error)
+            return Response(405, [*headers, (b"allow", ", ".join(error.allowed).encode())], body)
+        status, headers, body = error_response(error)
+        headers = list(headers)
+        if isinstance(error, ProviderError) and error.provider:
+            headers.append((b"x-integration-provider", error.provider.encode()))
+        return Response(status, headers, body)
+
+
+def key_of(request: Request) -> bytes:
+    """Return the caller's key from `Authorization: Bearer`, `x-api-key` or `api-key`; empty if none.
+
+    Two different keys are refused rather than one of them chosen.
+    """
+    headers = request.headers
+    authorization = headers.get(b"authorization", b"")
+    scheme, _, token = authorization.partition(b" ")
+    found = {token.strip()} if scheme.lower() == b"bearer" else set()
+    found |= {headers[name] for name in (b"x-api-key", b"api-key") if name in headers}
+    if len(found) > 1:
+        raise Failure(
+            Kind.AUTHENTICATION,
+            "the request carries two different API keys; send one",
+            code="invalid_api_key",
+        )
+    return found.pop() if found else b""
+
+
+def request_id_of(given: bytes | None) -> str:
+    """Return the caller's request id where it is one (visible ASCII, at most 128), or a new one."""
+    if given and len(given) <= REQUEST_ID_LENGTH and given.isascii():
+        text = given.decode()
+        if text.isprintable() and " " not in text:
+            return text
+    return clock.unique()
+
+
+def forbidden(scope: Scope) -> Failure:
+    return Failure(
+        Kind.PERMISSION, f"this key lacks the scope {scope.value}", code="missing_scope", retryable=False
+    )
+
+
+@lru_cache(maxsize=1024)
+def _count(route: str, status: int):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a labelled child
+    return HTTP.labels(route, str(status))
