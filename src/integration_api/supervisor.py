@@ -1,0 +1,72 @@
+"""N worker processes on one inherited socket: started, watched, restarted, drained."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from prometheus_client import multiprocess
+
+from integration_api.telemetry.log import Log
+
+RESTART_SECONDS = 0.2
+"""A worker that dies is replaced at once; one that dies at birth must not spin."""
+GRACE_SECONDS = 5.0
+"""What a worker may need beyond its drain to store its last records."""
+
+
+class Supervisor:
+    """Runs in the parent, which serves nothing itself. `work` runs in each child and returns its exit code."""
+
+    def __init__(self, workers: int, work: Callable[[int], int], log: Log, *, drain_seconds: float) -> None:
+        self._work = work
+        self._log = log
+        self._drain_seconds = drain_seconds
+        self._numbers: dict[int, int] = {}
+        self._wanted = range(workers)
+        self._stopping = False
+
+    def run(self) -> int:
+        """Return 0 once every worker has gone after SIGTERM or SIGINT."""
+        for number in self._wanted:
+            self._start(number)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._stop)
+        signal.signal(signal.SIGALRM, self._kill)
+        while self._numbers:
+            pid, status = os.waitpid(-1, 0)
+            number = self._numbers.pop(pid, None)
+            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+            if number is not None and not self._stopping:
+                self._log.error("worker_died", worker=number, exit_code=os.waitstatus_to_exitcode(status))
+                time.sleep(RESTART_SECONDS)
+                self._start(number)
+        return 0
+
+    def _start(self, number: int) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            for name in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+                signal.signal(name, signal.SIG_DFL)
+            code = 1
+            try:
+                code = self._work(number)
+            finally:
+                os._exit(code)
+        self._numbers[pid] = number
+        if self._stopping:
+            os.kill(pid, signal.SIGTERM)
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        self._stopping = True
+        for pid in self._numbers:
+            os.kill(pid, signal.SIGTERM)
+        signal.alarm(int(self._drain_seconds + GRACE_SECONDS) + 1)
+
+    def _kill(self, number: int, _: FrameType | None) -> None:
+        for pid in self._numbers:
+            os.kill(pid, signal.SIGKILL)
