@@ -1,0 +1,97 @@
+"""What an operator does from the command line: the same use cases, without a port."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+
+from integration_api.app import House
+from integration_api.core.errors import Failure, Kind
+from integration_api.core.records import ApiKey, CredentialRecord, Page
+from integration_api.core.secret import Secret
+from integration_api.core.tenant import Principal, Scope, Tenant
+from integration_api.providers import find
+from integration_api.services import clock
+from integration_api.services.call import Origin
+from integration_api.settings import Settings
+from integration_api.telemetry.log import Log
+from integration_api.vault.rotation import rotate_keks, rotate_root
+
+EVERYTHING = Page(1000)
+
+
+@contextlib.asynccontextmanager
+async def _house(settings: Settings) -> AsyncIterator[tuple[House, Tenant, Origin]]:
+    """Open the house for one command, acting as the operator in the default project."""
+    house = await House.open(settings, Log("error"))
+    try:
+        project = await house.store.any_project()
+        if project is None:
+            raise Failure(Kind.NOT_FOUND, "there is no project yet: start the service once")
+        operator = Principal(project.tenant, 0, frozenset(Scope))
+        yield house, project.tenant, Origin(operator, clock.unique(), clock.perf())
+    finally:
+        await house.close()
+
+
+async def create_key(settings: Settings, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
+    async with _house(settings) as (house, tenant, _):
+        return await house.identity.issue(tenant, name, [Scope(scope) for scope in scopes])
+
+
+async def list_keys(settings: Settings) -> list[ApiKey]:
+    async with _house(settings) as (house, tenant, _):
+        return await house.identity.keys(tenant, EVERYTHING)
+
+
+async def revoke_key(settings: Settings, id: int) -> None:
+    async with _house(settings) as (house, tenant, _):
+        await house.identity.revoke(tenant, id)
+
+
+async def secret_fields(provider_name: str) -> list[str]:
+    """Name the secret fields a provider's credential must have."""
+    provider = find(provider_name)
+    if provider is None:
+        raise Failure(Kind.INVALID_REQUEST, f"there is no provider named {provider_name!r}; see `providers`")
+    return [field.name for field in provider.fields if field.secret and field.required]
+
+
+async def add_credential(
+    settings: Settings,
+    provider: str,
+    name: str,
+    plain: Mapping[str, str],
+    secret: Mapping[str, bytearray],
+    *,
+    verify: bool,
+) -> CredentialRecord:
+    fields = {field: Secret(bytearray(value.encode())) for field, value in plain.items()}
+    fields |= {field: Secret(value) for field, value in secret.items()}
+    try:
+        async with _house(settings) as (house, _, origin):
+            return await house.credentials.create(origin, provider, name, fields, verify=verify)
+    finally:
+        for held in fields.values():
+            held.wipe()
+
+
+async def list_credentials(settings: Settings) -> list[CredentialRecord]:
+    async with _house(settings) as (house, tenant, _):
+        return await house.credentials.page(tenant, None, EVERYTHING)
+
+
+async def verify_credential(settings: Settings, id: int) -> CredentialRecord:
+    async with _house(settings) as (house, _, origin):
+        return await house.credentials.verify_stored(origin, id)
+
+
+async def delete_credential(settings: Settings, id: int) -> None:
+    async with _house(settings) as (house, _, origin):
+        await house.credentials.delete(origin, id)
+
+
+async def rotate(settings: Settings, *, root: bool, tell: Callable[[int, int], None]) -> None:
+    """Rotate every organization's key, and with `root` the root key, while services run."""
+    async with _house(settings) as (house, _, _):
+        if root:
+            await rotate_root(house.roots, house.store, tell)
+        await rotate_keks(house.vault, house.store, tell)

@@ -1,0 +1,315 @@
+"""The one place where objects meet: settings in, a running service out."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from integration_api import __version__
+from integration_api.cache.credentials import CredentialCache
+from integration_api.cache.feed import ChangeFeed
+from integration_api.cache.interface import Cache
+from integration_api.cache.keys import ApiKeyCache
+from integration_api.cache.local import LocalCache
+from integration_api.cache.redis import RedisCache
+from integration_api.core.errors import Failure
+from integration_api.core.tenant import Tenant
+from integration_api.edge.application import Method, Request, Response, Upgrade
+from integration_api.edge.limits import Limits
+from integration_api.edge.server import Edge
+from integration_api.rest import audit as rest_audit
+from integration_api.rest import health as rest_health
+from integration_api.rest import openapi as rest_openapi
+from integration_api.rest import provider as rest_provider
+from integration_api.rest.cors import Cors
+from integration_api.rest.credential import CredentialDoor
+from integration_api.rest.door import RestDoor
+from integration_api.rest.embedding import EmbeddingDoor
+from integration_api.rest.key import KeyDoor
+from integration_api.rest.llm import ChatDoor
+from integration_api.rest.models import ModelDoor
+from integration_api.rest.moderation import ModerationDoor
+from integration_api.rest.reranking import RerankingDoor
+from integration_api.rest.routing import Routes
+from integration_api.rpc.methods import methods
+from integration_api.services.audit import AuditTrail
+from integration_api.services.call import Calls
+from integration_api.services.credential import CredentialService
+from integration_api.services.identity import PEPPER, Identity
+from integration_api.services.llm import LlmService
+from integration_api.services.models import ModelService
+from integration_api.services.unary import Unary
+from integration_api.settings import Settings, SettingsError
+from integration_api.storage.ids import Snowflakes
+from integration_api.storage.open import StorageConfig, open_repository
+from integration_api.storage.repository import Repository
+from integration_api.storage.spool import Spool
+from integration_api.telemetry.log import Log
+from integration_api.transport.drive import Transport
+from integration_api.transport.egress import EgressGuard
+from integration_api.transport.limits import TransportLimits
+from integration_api.vault.roots import RootKeys, open_root
+from integration_api.vault.vault import Vault
+
+LOCAL_CACHE_BYTES = 64 << 20
+"""In-process cache: ciphertext of some fifty thousand credentials."""
+
+
+def storage_config(settings: Settings) -> StorageConfig:
+    """Say where rows are kept: PostgreSQL when a host is set, else SQLite in the data directory."""
+    pg = settings.postgres
+    return StorageConfig(
+        sqlite_path=settings.data_path / "integration.db",
+        host=pg.host,
+        port=pg.port,
+        user=pg.auth.user,
+        password=pg.auth.password,
+        database=pg.db_name,
+        ssl_mode=pg.ssl_mode,
+        max_connections=pg.max_open_connection,
+    )
+
+
+async def open_store(settings: Settings) -> Repository:
+    """Open the database and bring its tables up to date. Raises `Failure` or `SettingsError`."""
+    settings.data_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = await open_repository(storage_config(settings))
+    await store.migrate()
+    return store
+
+
+def guard(settings: Settings) -> EgressGuard:
+    try:
+        return EgressGuard(settings.egress.allowed, settings.egress.allow_http)
+    except ValueError as error:
+        raise SettingsError(f"EGRESS__ALLOW: {error}") from None
+
+
+def upstream_tls(settings: Settings) -> ssl.SSLContext:
+    """Verify every provider's certificate, with the operator's authorities besides the system's."""
+    context = ssl.create_default_context()
+    if settings.upstream.ca_file:
+        try:
+            context.load_verify_locations(settings.upstream.ca_file)
+        except (OSError, ssl.SSLError):
+            raise SettingsError("UPSTREAM__CA_FILE can not be read as certificates") from None
+    return context
+
+
+def listener_tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls.cert:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    try:
+        context.load_cert_chain(settings.tls.cert, settings.tls.key)
+    except (OSError, ssl.SSLError):
+        raise SettingsError("TLS__CERT and TLS__KEY can not be read as a certificate and its key") from None
+    return context
+
+
+@dataclass(slots=True)
+class House:
+    """A running service without its port: what doors, the command line and tests share."""
+
+    settings: Settings
+    log: Log
+    store: Repository
+    vault: Vault
+    roots: RootKeys
+    cache: Cache
+    feed: ChangeFeed
+    audit: AuditTrail
+    spool: Spool
+    transport: Transport
+    calls: Calls
+    unary: Unary
+    identity: Identity
+    credentials: CredentialService
+    llm: LlmService
+    models: ModelService
+    accepting: bool = True
+
+    @classmethod
+    async def open(cls, settings: Settings, log: Log) -> "House":
+        """Open every store, in order; what fails stops the start with one clear line."""
+        store = await open_store(settings)
+        roots = await open_root(settings.root_key, rows_exist=await store.rows_exist())
+        vault = Vault(roots, store)
+        ids = Snowflakes(await store.acquire_worker())
+        cache: Cache
+        if settings.redis.host:
+            redis = settings.redis
+            cache = RedisCache(
+                redis.host, redis.port, redis.db, user=redis.auth.user, password=redis.auth.password
+            )
+        else:
+            cache = LocalCache(LOCAL_CACHE_BYTES)
+        rows = CredentialCache(store, cache)
+        keys = ApiKeyCache(store.api_key_by_digest)
+        transport = Transport(guard(settings), transport_limits(settings), ssl_context=upstream_tls(settings))
+        feed = ChangeFeed(store, [rows, keys])
+        spool = Spool(
+            settings.data_path / "spool",
+            max_bytes=settings.audit.spool_bytes,
+            sync_seconds=settings.audit.sync_seconds,
+        )
+        audit = AuditTrail(spool, store, settings.audit, log)
+        calls = Calls(rows, vault, audit, ids, most=settings.limits.requests)
+        unary = Unary(calls, transport)
+        identity = Identity(await vault.derive(PEPPER), keys.get, store, ids, peek=keys.peek)
+        credentials = CredentialService(
+            store, vault, calls, unary, ids, verifications_per_minute=settings.limits.verifications_per_minute
+        )
+        return cls(
+            settings=settings,
+            log=log,
+            store=store,
+            vault=vault,
+            roots=roots,
+            cache=cache,
+            feed=feed,
+            audit=audit,
+            spool=spool,
+            transport=transport,
+            calls=calls,
+            unary=unary,
+            identity=identity,
+            credentials=credentials,
+            llm=LlmService(calls, transport),
+            models=ModelService(calls, unary),
+        )
+
+    async def start(self) -> None:
+        """Begin the work that goes on beside requests."""
+        await self.feed.start()
+        self.audit.start()
+
+    async def close(self) -> None:
+        """Store what is left and let go of everything."""
+        await self.feed.stop()
+        await self.audit.stop()
+        await self.transport.close()
+        await self.cache.close()
+        await self.store.close()
+
+    @contextlib.asynccontextmanager
+    async def at_work(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - a context manager of self
+        await self.start()
+        try:
+            yield self
+        finally:
+            await self.close()
+
+
+def transport_limits(settings: Settings) -> TransportLimits:
+    upstream = settings.upstream
+    return TransportLimits(
+        connect=upstream.connect_seconds,
+        first_byte=upstream.first_byte_seconds,
+        idle=upstream.idle_seconds,
+        total=upstream.total_seconds,
+        retries=upstream.retries,
+    )
+
+
+class Doors:
+    """The edge's application: REST and gRPC over one house."""
+
+    def __init__(self, house: House) -> None:
+        self._cors = Cors(house.settings.cors.allowed)
+        self._http = RestDoor(Routes(routes(house)), house.identity.authenticate, self._cors, house.log)
+        self._rpc: Mapping[str, Method] = methods(house)
+
+    async def http(self, request: Request) -> Response | Upgrade:
+        return await self._http(request)
+
+    def rpc(self, path: str) -> Method | None:
+        return self._rpc.get(path)
+
+    def rpc_web_headers(self, request: Request) -> list[tuple[bytes, bytes]] | None:
+        origin = request.headers.get(b"origin")
+        if origin is not None and not self._cors.allows(origin):
+            return None
+        return self._cors.headers(request.headers)
+
+
+def routes(house: House) -> list[rest_provider.Route]:
+    """Every REST route of the service."""
+
+    async def accepting() -> bool:
+        return house.accepting
+
+    async def spooling() -> bool:
+        try:
+            house.audit.check()
+        except Failure:
+            return False
+        return True
+
+    checks: dict[str, Callable[[], Awaitable[bool]]] = {
+        "store": lambda: _answers(house.store.ping),
+        "cache": lambda: _answers(house.cache.ping),
+        "audit": spooling,
+        "accepting": accepting,
+    }
+    described = [
+        *rest_health.routes(checks),
+        *rest_provider.routes(),
+        *CredentialDoor(house.credentials).routes(),
+        *KeyDoor(house.identity).routes(),
+        *ChatDoor(house.llm).routes(),
+        *EmbeddingDoor(house.unary).routes(),
+        *RerankingDoor(house.unary).routes(),
+        *ModerationDoor(house.unary).routes(),
+        *ModelDoor(house.models, house.credentials).routes(),
+        *rest_audit.AuditDoor(house.store).routes(),
+    ]
+    described += rest_openapi.routes(described, __version__)
+    return described
+
+
+async def _answers(ping: Callable[[], Awaitable[object]]) -> bool:
+    """Whether a dependency answers within a second."""
+    try:
+        async with asyncio.timeout(1.0):
+            return await ping() is not False
+    except (Failure, OSError, TimeoutError):
+        return False
+
+
+def edge(house: House) -> Edge:
+    limits = house.settings.limits
+    return Edge(
+        Doors(house),
+        Limits(
+            body_bytes=limits.body_bytes,
+            header_timeout=limits.header_seconds,
+            connections=limits.connections,
+        ),
+        listener_tls(house.settings),
+    )
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Bind the one port. Raises `OSError` naming it."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((settings.host, settings.port))
+    except OSError as error:
+        raise SettingsError(
+            f"{settings.host}:{settings.port} can not be listened on: {error.strerror}"
+        ) from None
+    sock.listen(1024)
+    sock.setblocking(False)
+    return sock
+
+
+async def first_start(house: House) -> tuple[Tenant, str] | None:
+    """Make the default project and its admin key, the first time only."""
+    return await house.identity.bootstrap(house.settings.bootstrap_api_key or None)

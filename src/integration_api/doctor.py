@@ -1,0 +1,119 @@
+"""`integration-api doctor`: looks at everything a start needs and says what to do about it."""
+
+import asyncio
+from dataclasses import dataclass
+
+from integration_api.app import guard, storage_config
+from integration_api.cache.redis import RedisCache
+from integration_api.core.errors import Failure
+from integration_api.settings import Settings, SettingsError
+from integration_api.storage.open import open_repository
+from integration_api.vault.roots import RootKeyError, open_root
+
+SECONDS = 5.0
+"""A check that takes longer has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    subject: str
+    well: bool
+    text: str
+    advice: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Return what was found, in the order a start would need it."""
+    findings = [
+        Finding("settings", well=True, text=f"read; port {settings.port}, {settings.workers} worker(s)")
+    ]
+    findings.append(_data(settings))
+    database, rows_exist = await _database(settings)
+    findings += [database, await _root(settings, rows_exist=rows_exist), await _cache(settings)]
+    findings.append(await _egress(settings))
+    return findings
+
+
+def _data(settings: Settings) -> Finding:
+    path = settings.data_path
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = path / ".doctor"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return Finding(
+            "data", well=False, text=f"{path} can not be written: {error.strerror}",
+            advice="point DATA_DIR at a folder this user may write",
+        )  # fmt: skip
+    return Finding("data", well=True, text=f"{path.resolve()} can be written")
+
+
+async def _database(settings: Settings) -> tuple[Finding, bool]:
+    where = (
+        f"PostgreSQL at {settings.postgres.host}:{settings.postgres.port}"
+        if settings.postgres.host
+        else "SQLite"
+    )
+    try:
+        async with asyncio.timeout(SECONDS):
+            store = await open_repository(storage_config(settings))
+            try:
+                await store.ping()
+                await store.migrate()
+                rows = await store.rows_exist()
+            finally:
+                await store.close()
+    except (Failure, OSError, TimeoutError) as error:
+        return Finding(
+            "database", well=False, text=f"{where} does not answer: {str(error) or 'timed out'}",
+            advice="check POSTGRES__HOST, POSTGRES__PORT, POSTGRES__AUTH__USER and POSTGRES__AUTH__PASSWORD",
+        ), False  # fmt: skip
+    return Finding("database", well=True, text=f"{where} answers and its tables are up to date"), rows
+
+
+async def _root(settings: Settings, *, rows_exist: bool) -> Finding:
+    try:
+        root = await open_root(settings.root_key, rows_exist=rows_exist)
+    except RootKeyError as error:
+        return Finding(
+            "root key", well=False, text=str(error), advice="without the root key nothing stored opens"
+        )
+    return Finding("root key", well=True, text=f"{settings.root_key} holds key {root.current.id}")
+
+
+async def _cache(settings: Settings) -> Finding:
+    if not settings.redis.host:
+        return Finding("cache", well=True, text="in process; set REDIS__HOST to share it between replicas")
+    redis = settings.redis
+    cache = RedisCache(redis.host, redis.port, redis.db, user=redis.auth.user, password=redis.auth.password)
+    try:
+        if await cache.ping():
+            return Finding("cache", well=True, text=f"Redis at {redis.host}:{redis.port} answers")
+    except (Failure, OSError):
+        pass
+    finally:
+        await cache.close()
+    return Finding(
+        "cache", well=False, text=f"Redis at {redis.host}:{redis.port} does not answer",
+        advice="check REDIS__HOST, REDIS__PORT and REDIS__AUTH__PASSWORD; calls go on without it, more slowly",
+    )  # fmt: skip
+
+
+async def _egress(settings: Settings) -> Finding:
+    try:
+        rules = guard(settings)
+    except SettingsError as error:
+        return Finding(
+            "egress", well=False, text=str(error), advice="write CIDRs or host[:port], with commas"
+        )
+    try:
+        async with asyncio.timeout(SECONDS):
+            await rules.resolve("api.openai.com", 443)
+    except (Failure, OSError, TimeoutError):
+        return Finding(
+            "egress", well=True, text="the guard is on; api.openai.com does not resolve from here",
+            advice="providers need outbound HTTPS and DNS; a closed network can list its gateways in EGRESS__ALLOW",
+        )  # fmt: skip
+    allowed = f", exempt: {settings.egress.allow}" if settings.egress.allow else ""
+    return Finding("egress", well=True, text=f"the guard is on{allowed}; provider names resolve")

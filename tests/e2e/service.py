@@ -1,0 +1,177 @@
+"""The service and the lab as processes, for tests that stand where users stand."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+ADMIN_KEY = "iak_" + "test-admin-key-" * 3
+START_SECONDS = 30
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def python() -> str:
+    return os.environ.get("SERVICE_PYTHON", sys.executable)
+
+
+def environment(**more: str) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if "__" not in name and name not in {"PORT", "HOST"}}
+    return {**clean, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", **more}
+
+
+@dataclass
+class Service:
+    """One running service. `environ` overrides settings; stop it with `stop` or `kill`."""
+
+    folder: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "service.log"
+
+    def settings(self) -> dict[str, str]:
+        return environment(
+            HOST="127.0.0.1",
+            PORT=str(self.port),
+            DATA_DIR=str(self.folder / "data"),
+            CRYPTO__ROOT=f"file:{self.folder / 'keys' / 'root.json'}",
+            BOOTSTRAP_API_KEY=ADMIN_KEY,
+            EGRESS__ALLOW="127.0.0.1/32",
+            EGRESS__ALLOW_HTTP="true",
+            LIMITS__VERIFICATIONS_PER_MINUTE="1000",
+            **self.environ,
+        )
+
+    def start(self) -> "Service":
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [python(), "-m", "integration_api", "serve"],
+                env=self.settings(),
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+            )
+        self.wait_ready()
+        return self
+
+    def wait_ready(self) -> float:
+        """Wait until /readiness/ says yes; return how long that took, in seconds."""
+        began = time.monotonic()
+        while time.monotonic() < began + START_SECONDS:
+            if self.process is not None and self.process.poll() is not None:
+                break
+            with contextlib.suppress(OSError):
+                if self.call("GET", "/readiness/", key=None)[0] == 200:
+                    return time.monotonic() - began
+            time.sleep(0.02)
+        raise AssertionError(f"the service did not become ready:\n{self.log.read_text()[-4000:]}")
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, key: str | None = ADMIN_KEY, headers: Mapping[str, str] = {}
+    ) -> tuple[int, Any]:
+        """Make one JSON request; return status and decoded body (text where it is not JSON)."""
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"content-type": "application/json", **headers},
+        )
+        if key is not None:
+            request.add_header("authorization", f"Bearer {key}")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                return reply.status, _decoded(reply.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, _decoded(error.read())
+
+    def add_credential(self, provider: str, base_url: str, *, key: str = "lab-key-0123456789abcdef", **more: Any) -> str:
+        status, answer = self.call(
+            "POST",
+            "/v1/credentials",
+            {"provider": provider, "name": more.pop("name", "lab"), "value": {"key": key, "base_url": base_url}, **more},
+        )
+        assert status == 201, answer
+        return str(answer["id"])
+
+    def stop(self, seconds: float = 40) -> int:
+        """Send SIGTERM and return the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")
+
+
+@contextlib.contextmanager
+def running(folder: Path, **environ: str) -> Iterator[Service]:
+    service = Service(folder, environ)
+    try:
+        yield service.start()
+    finally:
+        if service.process is not None and service.process.poll() is None:
+            service.kill()
+
+
+@contextlib.contextmanager
+def lab_running(folder: Path, *arguments: str) -> Iterator[str]:
+    """Run the lab as a process; yield its base URL."""
+    port = free_port()
+    with (folder / "lab.log").open("ab") as log:
+        process = subprocess.Popen(
+            [python(), "-m", "lab", "--port", str(port), *arguments], env=environment(), stdout=log, stderr=log
+        )
+    try:
+        for _ in range(500):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.02)
+        else:
+            raise AssertionError((folder / "lab.log").read_text())
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def metric(text: str, name: str, **labels: str) -> float:
+    """Read one sample of a Prometheus exposition; 0 when it is not there."""
+    for line in text.splitlines():
+        found = re.fullmatch(rf"{name}(?:{{(.*)}})? (\S+)", line)
+        if found and all(f'{label}="{value}"' in (found[1] or "") for label, value in labels.items()):
+            return float(found[2])
+    return 0.0
