@@ -32,7 +32,9 @@ def python() -> str:
 
 
 def environment(**more: str) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if "__" not in name and name not in {"PORT", "HOST"}}
+    clean = {
+        name: value for name, value in os.environ.items() if "__" not in name and name not in {"PORT", "HOST"}
+    }
     return {**clean, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", **more}
 
 
@@ -91,7 +93,13 @@ class Service:
         raise AssertionError(f"the service did not become ready:\n{self.log.read_text()[-4000:]}")
 
     def call(
-        self, method: str, path: str, body: Any = None, *, key: str | None = ADMIN_KEY, headers: Mapping[str, str] = {}
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = ADMIN_KEY,
+        headers: Mapping[str, str] = {},
     ) -> tuple[int, Any]:
         """Make one JSON request; return status and decoded body (text where it is not JSON)."""
         request = urllib.request.Request(
@@ -109,11 +117,18 @@ class Service:
             with error:
                 return error.code, _decoded(error.read())
 
-    def add_credential(self, provider: str, base_url: str, *, key: str = "lab-key-0123456789abcdef", **more: Any) -> str:
+    def add_credential(
+        self, provider: str, base_url: str, *, key: str = "lab-key-0123456789abcdef", **more: Any
+    ) -> str:
         status, answer = self.call(
             "POST",
             "/v1/credentials",
-            {"provider": provider, "name": more.pop("name", "lab"), "value": {"key": key, "base_url": base_url}, **more},
+            {
+                "provider": provider,
+                "name": more.pop("name", "lab"),
+                "value": {"key": key, "base_url": base_url},
+                **more,
+            },
         )
         assert status == 201, answer
         return str(answer["id"])
@@ -153,7 +168,10 @@ def lab_running(folder: Path, *arguments: str) -> Iterator[str]:
     port = free_port()
     with (folder / "lab.log").open("ab") as log:
         process = subprocess.Popen(
-            [python(), "-m", "lab", "--port", str(port), *arguments], env=environment(), stdout=log, stderr=log
+            [python(), "-m", "lab", "--port", str(port), *arguments],
+            env=environment(),
+            stdout=log,
+            stderr=log,
         )
     try:
         for _ in range(500):

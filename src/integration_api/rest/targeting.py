@@ -1,0 +1,61 @@
+"""Which provider, model and credential a request means: headers first, then its body, then the model's name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from integration_api.core.errors import Failure, Kind
+from integration_api.rest.routing import Ask
+from integration_api.services.target import Target, resolve
+
+PASSED_ON = (b"anthropic-beta", b"anthropic-version", b"openai-beta")
+"""Headers of the caller that may reach a provider. Nothing that signs, names a host or holds a cookie."""
+HEADER_BYTES = 1_024
+
+
+class Chosen(msgspec.Struct):
+    """The body's `provider` extension."""
+
+    name: str | None = None
+    credential: str | None = None
+    options: Mapping[str, Any] = {}
+
+
+def target_of(ask: Ask, model: str, chosen: Chosen | None = None) -> Target:
+    """Return the call's target. Raises `Failure` for an unknown provider or a malformed credential id."""
+    chosen = chosen or Chosen()
+    credential = (
+        ask.header(b"x-credential-id") or ask.header(b"x-integration-credential") or chosen.credential
+    )
+    return resolve(
+        ask.header(b"x-integration-model") or model,
+        provider=ask.header(b"x-integration-provider") or chosen.name,
+        credential_id=None if credential is None else _id(credential),
+    )
+
+
+def passed_on(ask: Ask) -> tuple[tuple[str, str], ...]:
+    """Return the caller's headers that may go to the provider."""
+    found = []
+    for name in PASSED_ON:
+        value = ask.request.headers.get(name)
+        if value and len(value) <= HEADER_BYTES and value.isascii() and value.decode().isprintable():
+            found.append((name.decode(), value.decode()))
+    return tuple(found)
+
+
+def strict(ask: Ask) -> bool:
+    """Whether the caller wants a refusal where a parameter would be dropped with a warning."""
+    return ask.request.headers.get(b"x-integration-strict", b"").lower() == b"true"
+
+
+def _id(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
+        raise Failure(
+            Kind.NOT_FOUND,
+            "there is no such credential",
+            code="credential_not_found",
+            param="x-credential-id",
+        )
+    return int(text)

@@ -1,0 +1,34 @@
+"""One lab and one service, with a credential for each provider, shared by tests that only ask."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.service import Service, lab_running, running
+
+PROVIDERS = ("openai", "anthropic", "mistral")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with lab_running(tmp_path_factory.mktemp("lab")) as url:
+        yield url
+
+
+def base_url(lab: str, provider: str) -> str:
+    """Where the lab plays a provider, as a credential's base_url would say it."""
+    return f"{lab}/{provider}" + ("" if provider == "anthropic" else "/v1")
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("service")) as started:
+        for provider in PROVIDERS:
+            started.add_credential(provider, base_url(lab, provider))
+        yield started
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
