@@ -56,3 +56,5 @@ class Relay:
     """Read a whole answer in passing."""
     stream: Callable[[RawBody], RelayedStream]
     """Start watching a streamed answer to that body."""
+    accepts: Callable[[RawBody, str], bool] = lambda raw, model: True
+    """Whether that body needs no change for that model, beyond the edits `request` makes."""

@@ -38,6 +38,8 @@ class Response:
     headers: list[tuple[bytes, bytes]]
     """Without content-length, transfer-encoding, connection and date: the edge's own."""
     body: bytes | AsyncIterator[bytes] = b""
+    keepalive: bytes = b""
+    """Sent as a chunk of a streamed body whenever nothing else was for some 15 seconds; b"" for never."""
 
 
 class WebSocket(Protocol):

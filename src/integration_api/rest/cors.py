@@ -6,8 +6,8 @@ https://fetch.spec.whatwg.org/#http-cors-protocol
 from integration_api.edge.application import Headers, Response
 
 ALLOW_HEADERS = (
-    b"authorization, content-type, x-api-key, api-key, x-auth-id, x-project-id, x-request-id, x-credential-id, "
-    b"x-integration-provider, x-integration-credential, x-integration-model, x-integration-strict, "
+    b"authorization, content-type, x-api-key, api-key, x-auth-id, x-project-id, x-request-id, "
+    b"x-credential-id, x-integration-provider, x-integration-credential, x-integration-model, x-integration-strict, "
     b"x-grpc-web, x-user-agent, grpc-timeout, anthropic-version, anthropic-beta, x-client-source"
 )
 EXPOSE_HEADERS = (

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
+from prometheus_client import Counter
+
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.tenant import Principal, Scope
 from integration_api.dialects.openai_surface_errors import error_response
@@ -38,9 +40,7 @@ class RestDoor:
             route, params = self._routes.find(request.method, request.path)
             ask = Ask(request, request_id, params)
             if route.scope is not None:
-                ask.principal = await self._authenticate(key_of(request))
-                if not ask.principal.may(route.scope):
-                    raise forbidden(route.scope)
+                ask.principal = await self._admit(request, route.scope)
             response = await route.handler(ask)
         except Failure as error:
             response = self._refuse(error)
@@ -66,6 +66,12 @@ class RestDoor:
                 duration_ms=round((clock.perf() - request.received_at) * 1000, 3),
             )
         return response
+
+    async def _admit(self, request: Request, scope: Scope) -> Principal:
+        principal = await self._authenticate(key_of(request))
+        if not principal.may(scope):
+            raise forbidden(scope)
+        return principal
 
     @staticmethod
     def _refuse(error: Failure) -> Response:
@@ -114,5 +120,5 @@ def forbidden(scope: Scope) -> Failure:
 
 
 @lru_cache(maxsize=1024)
-def _count(route: str, status: int):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a labelled child
+def _count(route: str, status: int) -> Counter:
     return HTTP.labels(route, str(status))

@@ -1,31 +1,38 @@
 """POST /v1/chat/completions. https://platform.openai.com/docs/api-reference/chat"""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Callable
+from typing import Protocol, TypeVar
 
-from integration_api.core.errors import Failure, Kind
+from integration_api.core.errors import Failure
 from integration_api.core.llm import LlmEvent, Notice, Noticed
-from integration_api.core.relay import RawBody
 from integration_api.core.tenant import Scope
 from integration_api.dialects import openai_surface_request as surface
 from integration_api.dialects.openai_surface_errors import error_event
 from integration_api.dialects.openai_surface_response import DONE, ChatStream, render_chat
+from integration_api.dialects.openai_surface_wire import ChatBody
 from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON, SSE_HEADERS, call_headers
 from integration_api.rest.routing import Ask, Route
-from integration_api.rest.targeting import allowed_headers, strict, target_of
+from integration_api.rest.targeting import passed_on, strict, target_of
 from integration_api.services.call import Call
 from integration_api.services.llm import LlmService
 from integration_api.services.target import Target
 
 PING = b": ping\n\n"
-FIRST_EVENT_SECONDS = 15.0
-"""A stream's status waits this long for its first event, so that an early failure keeps its own status;
-then the answer begins with a ping."""
+FIRST_SECONDS = 15.0
+"""A stream's status waits this long for its first event, so that an early failure keeps its own;
+then the answer begins with a ping, as it goes on whenever the provider is silent that long."""
 LANGUAGE = "openai_chat"
+EXTENSIONS = (b'"reasoning_', b'"extra_content"', b'"cache_control"', b'"provider_extra"', b'"thinking"')
+"""Marks of a history that other providers' answers went into: it must be translated, even for OpenAI."""
 
 Item = TypeVar("Item")
+
+
+class Renderer(Protocol):
+    def render(self, events: list[LlmEvent]) -> bytes: ...
+    def close(self) -> bytes: ...
 
 
 class ChatDoor:
@@ -35,17 +42,17 @@ class ChatDoor:
     async def create(self, ask: Ask) -> Response:
         peek = surface.peek(ask.request.body)
         target = target_of(ask, peek.model, peek.provider)
-        if self._passes_through(ask, target, peek):
+        if _passes_through(ask, target, peek):
             return await self._relay(ask, target, peek)
-        read = surface.read_chat(ask.request.body, model=target.model)
-        request = read.with_(headers=allowed_headers(ask), strict=strict(ask))
+        read = surface.read_chat(ask.request.body, model=target.model, raw=peek.raw)
+        request = read.with_(headers=passed_on(ask), strict=strict(ask))
         if not read.stream:
             call, answer = await self._llm.complete(ask.origin, target, request)
             body = render_chat(answer, provider=target.provider.name)
             return Response(200, [JSON, *call_headers(call, answer.warnings)], body)
         call, events = await self._llm.stream(ask.origin, target, request)
         renderer = ChatStream(include_usage=read.include_usage, provider=target.provider.name)
-        return await _streamed(call, events, renderer)
+        return await _answer(call, events, renderer)
 
     async def _relay(self, ask: Ask, target: Target, peek: surface.Peek) -> Response:
         """Give the provider the caller's own body, and the caller the provider's own answer."""
@@ -54,4 +61,91 @@ class ChatDoor:
             return Response(200, [JSON, *call_headers(call)], body)
         call, chunks = await self._llm.relay_stream(ask.origin, target, peek.raw)
         first = await _first(chunks)
-        return Response(200, [*SSE_HEADERS, *call_headers(call)], _relayed(first, chunks))
+        return Response(
+            200, [*SSE_HEADERS, *call_headers(call)], _follow(first, chunks, _as_it_is), keepalive=PING
+        )
+
+    def routes(self) -> list[Route]:
+        return [
+            Route(method="POST", path="/v1/chat/completions", handler=self.create, scope=Scope.INFER,
+                  summary="Chat with a model of any provider", body=ChatBody, streams=True,
+                  responses={402: "The provider wants money", 424: "The provider refused the stored key",
+                             429: "Slow down", 502: "The provider broke", 504: "The provider took too long"}),
+        ]  # fmt: skip
+
+
+def _passes_through(ask: Ask, target: Target, peek: surface.Peek) -> bool:
+    """Whether caller and provider speak one language and nothing needs to be changed."""
+    relay = target.provider.llm.relay if target.provider.llm else None
+    if relay is None or relay.language != LANGUAGE or strict(ask):
+        return False
+    if peek.provider is not None and peek.provider.options:
+        return False
+    messages = peek.raw.get("messages")
+    return (
+        relay.accepts(peek.raw, target.model)
+        and messages is not None
+        and not any(mark in memoryview(messages).tobytes() for mark in EXTENSIONS)
+    )
+
+
+async def _answer(call: Call, events: AsyncGenerator[list[LlmEvent]], renderer: Renderer) -> Response:
+    first = await _first(events)
+    headers = [*SSE_HEADERS, *call_headers(call, _notices(first or []))]
+    return Response(200, headers, _follow(first, events, renderer.render, renderer.close), keepalive=PING)
+
+
+def _notices(events: list[LlmEvent]) -> tuple[Notice, ...]:
+    return tuple(event.warning for event in events if type(event) is Noticed)
+
+
+def _as_it_is(chunk: bytes) -> bytes:
+    return chunk
+
+
+async def _first(source: AsyncGenerator[Item]) -> "Item | asyncio.Task[Item] | None":
+    """Return a stream's first item, None if it has none, or the task that still waits for it.
+
+    Raises what the stream raises, while the answer's status can still say so.
+    """
+    task = asyncio.ensure_future(anext(source))
+    try:
+        done, _ = await asyncio.wait((task,), timeout=FIRST_SECONDS)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        return task
+    try:
+        return task.result()
+    except StopAsyncIteration:
+        return None
+
+
+async def _follow(
+    first: "Item | asyncio.Task[Item] | None",
+    source: AsyncGenerator[Item],
+    render: Callable[[Item], bytes],
+    close: Callable[[], bytes] | None = None,
+) -> AsyncGenerator[bytes]:
+    """Render a stream to its end. A failure becomes its last event, and then nothing says that it is done."""
+    try:
+        if isinstance(first, asyncio.Task):
+            yield PING
+            try:
+                first = await first
+            except StopAsyncIteration:
+                first = None
+        if first is not None:
+            yield render(first)
+            async for item in source:
+                if said := render(item):
+                    yield said
+        if close is not None:
+            yield close() + DONE
+    except Failure as error:
+        yield error_event(error)
+    finally:
+        if isinstance(first, asyncio.Task):
+            first.cancel()
+        await source.aclose()

@@ -164,7 +164,8 @@ def routes(described: list[Route], version: str) -> list[Route]:
         )
 
     return [
-        Route(method="GET", path="/openapi.json", handler=description, scope=None, summary="This description"),
+        Route(method="GET", path="/openapi.json", handler=description, scope=None,
+              summary="This description"),
         Route(method="GET", path="/docs", handler=docs, scope=None, summary="This description, to read",
               media="text/html"),
     ]  # fmt: skip

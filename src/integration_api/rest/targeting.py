@@ -1,11 +1,7 @@
-"""Which provider, model and credential a request means: headers first, then its body, then the model's name."""
-
-from collections.abc import Mapping
-from typing import Any
-
-import msgspec
+"""Which provider, model and credential a request means: by header, then body, then the model's name."""
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.dialects.openai_surface_wire import ProviderChoice
 from integration_api.rest.routing import Ask
 from integration_api.services.target import Target, resolve
 
@@ -14,23 +10,15 @@ PASSED_ON = (b"anthropic-beta", b"anthropic-version", b"openai-beta")
 HEADER_BYTES = 1_024
 
 
-class Chosen(msgspec.Struct):
-    """The body's `provider` extension."""
-
-    name: str | None = None
-    credential: str | None = None
-    options: Mapping[str, Any] = {}
-
-
-def target_of(ask: Ask, model: str, chosen: Chosen | None = None) -> Target:
+def target_of(ask: Ask, model: str, chosen: ProviderChoice | None = None) -> Target:
     """Return the call's target. Raises `Failure` for an unknown provider or a malformed credential id."""
-    chosen = chosen or Chosen()
-    credential = (
-        ask.header(b"x-credential-id") or ask.header(b"x-integration-credential") or chosen.credential
-    )
+    credential = ask.header(b"x-credential-id") or ask.header(b"x-integration-credential")
+    provider = ask.header(b"x-integration-provider")
+    if chosen is not None:
+        credential, provider = credential or chosen.credential, provider or chosen.name
     return resolve(
         ask.header(b"x-integration-model") or model,
-        provider=ask.header(b"x-integration-provider") or chosen.name,
+        provider=provider,
         credential_id=None if credential is None else _id(credential),
     )
 
