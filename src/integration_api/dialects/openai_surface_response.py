@@ -1,0 +1,152 @@
+"""A whole answer in OpenAI's language. https://platform.openai.com/docs/api-reference/chat/object"""
+
+from typing import Any
+
+import msgspec
+
+from integration_api.core.llm import (
+    Bytes,
+    Candidate,
+    LlmResponse,
+    Media,
+    Reasoning,
+    RefusalText,
+    Text,
+    TokenLogprob,
+    ToolCall,
+)
+from integration_api.dialects.openai_surface_answer import (
+    SERVICE_TIERS,
+    finish_fields,
+    reported,
+    tool_call,
+    usage_fields,
+)
+from integration_api.dialects.openai_surface_parts import (
+    annotation,
+    audio_id,
+    extra_content,
+    extra_part,
+    logprob,
+    media_url,
+    reasoning_details,
+)
+from integration_api.dialects.openai_surface_stream import DONE as DONE
+from integration_api.dialects.openai_surface_stream import ChatStream as ChatStream
+
+_encode = msgspec.json.Encoder().encode
+
+
+def render_chat(answer: LlmResponse, *, provider: str = "", id: str = "", created: int = 0) -> bytes:
+    """Return a `chat.completion`; `id` and `created` stand in where the provider gave none."""
+    answer_id = answer.id or id or "chatcmpl"
+    body: dict[str, Any] = {
+        "id": answer_id,
+        "object": "chat.completion",
+        "created": answer.created or created,
+        "model": answer.model,
+        "choices": [
+            {
+                "index": candidate.index,
+                "message": message(candidate, answer_id),
+                "logprobs": _logprobs(candidate.logprobs, candidate.refusal_logprobs),
+                **finish_fields(candidate.finish),
+            }
+            for candidate in answer.candidates
+        ],
+        "usage": usage_fields(answer.usage) if reported(answer.usage) else None,
+        "system_fingerprint": answer.fingerprint,
+    }
+    if answer.service_tier in SERVICE_TIERS:
+        body["service_tier"] = answer.service_tier
+    if answer.moderation is not None:
+        body["moderation"] = answer.moderation
+    if answer.prompt_feedback is not None:
+        body["prompt_feedback"] = answer.prompt_feedback
+    if answer.warnings:
+        body["warnings"] = answer.warnings
+    if provider:
+        body["provider"] = provider
+    return _encode(body)
+
+
+def message(candidate: Candidate, answer_id: str) -> dict[str, Any]:
+    """Return the assistant's message, which read back as history is the same parts again."""
+    texts: list[str] = []
+    thoughts: list[tuple[int, Reasoning]] = []
+    refusals: list[str] = []
+    calls: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    images: list[dict[str, Any]] = []
+    extras: list[dict[str, Any]] = []
+    said: dict[str, Any] = {}
+    base = 0
+    for at, part in enumerate(candidate.parts):
+        match part:
+            case Text():
+                texts.append(part.text)
+                annotations += (
+                    annotation(citation, base, len(annotations) + n)
+                    for n, citation in enumerate(part.citations)
+                )
+                base += len(part.text)
+                if part.signature is not None:
+                    said["extra_content"] = extra_content(part.signature)
+            case ToolCall():
+                calls.append(tool_call(part, len(calls), answer_id))
+            case Reasoning():
+                thoughts.append((at, part))
+            case RefusalText():
+                refusals.append(part.text)
+            case Media(kind="audio"):
+                said["audio"] = audio(part)
+            case Media(kind="image") if url := media_url(part):
+                images.append({"type": "image_url", "image_url": {"url": url}, "index": len(images)})
+            case _:
+                extras.append(extra_part(part, at))
+    text = "".join(texts)
+    fields: dict[str, Any] = {
+        "role": "assistant",
+        "content": text if text or not calls else None,
+        "refusal": "".join(refusals) or None,
+    }
+    if thoughts:
+        fields["reasoning_content"] = "".join(part.text for _, part in thoughts)
+        if len(thoughts) > 1 or thoughts[0][0] > 0 or tells_more(thoughts[0][1]):
+            fields["reasoning_details"] = [
+                detail for at, part in thoughts for detail in reasoning_details(part, at, part.text)
+            ]
+    if calls:
+        fields["tool_calls"] = calls
+    if annotations:
+        fields["annotations"] = annotations
+    if images:
+        fields["images"] = images
+    if extras:
+        fields["provider_extra"] = {"parts": extras}
+    return fields | said
+
+
+def tells_more(part: Reasoning) -> bool:
+    """Whether there is more to a piece of reasoning than its text."""
+    return bool(part.signature or part.encrypted or part.id or part.redacted) or part.kind != "full"
+
+
+def audio(part: Media) -> dict[str, Any]:
+    return {
+        "id": audio_id(part) or "",
+        "data": part.source.base64 if isinstance(part.source, Bytes) else "",
+        "expires_at": (part.options or {}).get("expires_at", 0),
+        "transcript": part.transcript or "",
+    }
+
+
+def _logprobs(
+    text: tuple[TokenLogprob, ...] | None, refusal: tuple[TokenLogprob, ...] | None
+) -> dict[str, Any] | None:
+    if text is None and refusal is None:
+        return None
+    return {
+        "content": None if text is None else [logprob(token) for token in text],
+        "refusal": None if refusal is None else [logprob(token) for token in refusal],
+    }
