@@ -53,9 +53,9 @@ test: .venv-dev/.built ## Run every test, PostgreSQL and Redis included
 
 .PHONY: test-clients
 test-clients: .venv-dev/.built .venv-clients/.built .venv-rapida/.built ## Run other projects' clients against the service
-	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-clients/bin/python -m pytest -p no:cacheprovider -q \
+	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-clients/bin/python -m pytest -c tests/clients/pytest.ini -p no:cacheprovider -q \
 		tests/clients --ignore tests/clients/test_rapida.py $(ARGS)
-	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-rapida/bin/python -m pytest -p no:cacheprovider -q \
+	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-rapida/bin/python -m pytest -c tests/clients/pytest.ini -p no:cacheprovider -q \
 		tests/clients/test_rapida.py $(ARGS)
 
 .PHONY: check
