@@ -37,7 +37,7 @@ STATUS: Mapping[Kind, tuple[int, str]] = {
     Kind.OVERLOADED: (503, "overloaded_error"),
     Kind.TIMEOUT: (504, "timeout_error"),
 }
-"""Whose fault it is, in HTTP: 4xx the caller's or their credential's, 502 to 504 the provider's, 503 ours too."""
+"""Whose fault it is, in HTTP: 4xx the caller's or their credential's, 5xx the provider's or ours."""
 
 _encode = msgspec.json.Encoder().encode
 

@@ -31,8 +31,9 @@ from integration_api.dialects.openai_surface_parts import (
     media_url,
     reasoning_details,
 )
-from integration_api.dialects.openai_surface_stream import DONE as DONE
-from integration_api.dialects.openai_surface_stream import ChatStream as ChatStream
+from integration_api.dialects.openai_surface_stream import DONE, ChatStream
+
+__all__ = ["DONE", "ChatStream", "message", "render_chat"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -85,10 +86,8 @@ def message(candidate: Candidate, answer_id: str) -> dict[str, Any]:
         match part:
             case Text():
                 texts.append(part.text)
-                annotations += (
-                    annotation(citation, base, len(annotations) + n)
-                    for n, citation in enumerate(part.citations)
-                )
+                for citation in part.citations:
+                    annotations.append(annotation(citation, base, len(annotations)))
                 base += len(part.text)
                 if part.signature is not None:
                     said["extra_content"] = extra_content(part.signature)
