@@ -157,8 +157,9 @@ def _answer(message: wire.AssistantMessage, param: str, legacy_call: str) -> Mes
     placed: list[tuple[int, Part]] = []
     content = message.content
     if isinstance(content, str):
-        if content:
-            spoken.append(Text(content, _cited(message), hint(message.cache_control), _signed(message)))
+        signature = _signed(message)
+        if content or signature:
+            spoken.append(Text(content, _cited(message), hint(message.cache_control), signature))
     elif content:
         for place, part in enumerate(content):
             spoken.append(_spoken(part, f"{param}.content[{place}]"))

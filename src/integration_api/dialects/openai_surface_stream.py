@@ -3,7 +3,6 @@
 https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,12 +41,8 @@ from integration_api.core.llm import (
     Usage,
     UsageUpdate,
 )
-from integration_api.dialects.openai_surface_answer import (
-    SERVICE_TIERS,
-    call_id,
-    finish_fields,
-    usage_fields,
-)
+from integration_api.dialects.openai_surface_answer import SERVICE_TIERS, finish_fields, usage_fields
+from integration_api.dialects.openai_surface_calls import Calls, OpenCall
 from integration_api.dialects.openai_surface_parts import (
     annotation,
     audio_id,
@@ -75,36 +70,32 @@ class _Open:
     base: int = 0
     """Where a text begins in its message's text."""
     detailed: bool = False
-    """Whether a thought's text goes into its details as well, being not the first of its message."""
+    """Whether a thought's text stands in its details too, because its message does not begin with it."""
     pieces: list[str] = field(default_factory=list)
-    """What waits until its turn, or until it is whole."""
+    """What waits until it is whole."""
     sent: int = 0
     """How many characters of it have been sent."""
     transcript: int = 0
+    cited: int = 0
     signature: Opaque | None = None
-    index: int = -1
-    """A call's place among the calls, once it has begun."""
-    ended: bool = False
+    call: OpenCall | None = None
 
 
-@dataclass(slots=True)
 class _Choice:
     """One candidate: the bytes around its deltas, and how far it has come."""
 
-    head: bytes
-    """Up to the delta."""
-    content: bytes
-    """Up to a delta's text."""
-    length: int = 0
-    parts: dict[int, _Open] = field(default_factory=dict)
-    thoughts: int = 0
-    calls: int = 0
-    annotations: int = 0
-    images: int = 0
-    extras: int = 0
-    speaking: _Open | None = None
-    """The call whose arguments are being sent; others wait for its end."""
-    waiting: deque[_Open] = field(default_factory=deque)
+    __slots__ = (
+        "annotations", "calls", "content", "extras", "head", "images", "length", "parts", "thoughts",
+    )  # fmt: skip
+
+    def __init__(self, head: bytes, answer_id: str) -> None:
+        self.head = head
+        """A chunk up to its delta."""
+        self.content = head + b'{"content":'
+        """A chunk up to its text."""
+        self.parts: dict[int, _Open] = {}
+        self.calls = Calls(answer_id)
+        self.length = self.thoughts = self.annotations = self.images = self.extras = 0
 
 
 class ChatStream:
@@ -123,12 +114,14 @@ class ChatStream:
         created: int = 0,
     ) -> None:
         self._include_usage = include_usage
-        self._provider = provider
-        self._id = id or "chatcmpl"
-        self._model = model
-        self._created = created
-        self._tier: str | None = None
-        self._fingerprint: str | None = None
+        self._frame: dict[str, Any] = {
+            "id": id or "chatcmpl",
+            "object": "chat.completion.chunk",
+            "created": created,
+            "model": model,
+        }
+        if provider:
+            self._frame["provider"] = provider
         self._head = b""
         self._tail = b',"usage":null}\n\n' if include_usage else b"}\n\n"
         self._end = b',"finish_reason":null}]' + self._tail
@@ -178,41 +171,35 @@ class ChatStream:
     # --- the frame -------------------------------------------------------------------------------
 
     def _started(self, event: Started) -> None:
-        self._id = event.id or self._id
-        self._model = event.model or self._model
-        self._created = event.created or self._created
-        self._tier = event.service_tier
-        self._fingerprint = event.fingerprint
+        frame = self._frame
+        frame["id"] = event.id or frame["id"]
+        frame["model"] = event.model or frame["model"]
+        frame["created"] = event.created or frame["created"]
+        if event.service_tier in SERVICE_TIERS:
+            frame["service_tier"] = event.service_tier
+        if event.fingerprint is not None:
+            frame["system_fingerprint"] = event.fingerprint
         self._choice(0)
 
     def _open_head(self) -> None:
-        if self._head:
-            return
-        frame: dict[str, Any] = {
-            "id": self._id,
-            "object": "chat.completion.chunk",
-            "created": self._created,
-            "model": self._model,
-        }
-        if self._provider:
-            frame["provider"] = self._provider
-        if self._tier in SERVICE_TIERS:
-            frame["service_tier"] = self._tier
-        if self._fingerprint is not None:
-            frame["system_fingerprint"] = self._fingerprint
-        self._head = b"data: " + _encode(frame)[:-1] + b',"choices":['
+        if not self._head:
+            self._head = b"data: " + _encode(self._frame)[:-1] + b',"choices":['
 
     def _choice(self, candidate: int) -> _Choice:
         choice = self._choices.get(candidate)
         if choice is None:
             self._open_head()
             head = b'%b{"index":%d,"delta":' % (self._head, candidate)
-            choice = self._choices[candidate] = _Choice(head, head + b'{"content":')
+            choice = self._choices[candidate] = _Choice(head, self._frame["id"])
             self._delta(choice, {"role": "assistant", "content": ""})
         return choice
 
     def _delta(self, choice: _Choice, delta: dict[str, Any]) -> None:
         self._out += (choice.head, _encode(delta), self._end)
+
+    def _deltas(self, choice: _Choice, deltas: Iterable[bytes]) -> None:
+        for delta in deltas:
+            self._out += (choice.head, delta, self._end)
 
     # --- parts -----------------------------------------------------------------------------------
 
@@ -227,29 +214,18 @@ class ChatStream:
                 for citation in citations:
                     self._cite(choice, part, citation)
             case Reasoning(text=text):
-                part.detailed = choice.thoughts > 0
+                part.detailed = choice.thoughts > 0 or event.part > 0
                 choice.thoughts += 1
                 if text:
                     self._thought(choice, part, text)
-            case RefusalText(text=text):
-                if text:
-                    part.sent += len(text)
-                    self._delta(choice, {"refusal": text})
+            case RefusalText(text=text) if text:
+                self._refusal(choice, part, text)
             case ToolCall() as call:
-                part.pieces.append(call.arguments)
-                if choice.speaking is None:
-                    self._call(choice, part)
-                else:
-                    choice.waiting.append(part)
+                part.call = OpenCall(call)
+                self._deltas(choice, choice.calls.start(part.call))
             case Media(kind="audio") as media:
-                said = {"id": identity} if (identity := audio_id(media)) else {}
-                if isinstance(media.source, Bytes) and media.source.base64:
-                    said["data"] = media.source.base64
-                if media.transcript:
-                    said["transcript"] = media.transcript
-                part.sent, part.transcript = len(said.get("data", "")), len(media.transcript or "")
-                if said:
-                    self._delta(choice, {"audio": said})
+                data = media.source.base64 if isinstance(media.source, Bytes) else ""
+                self._audio(choice, part, audio_id(media), data, media.transcript or "")
 
     def _text(self, choice: _Choice, text: str) -> None:
         choice.length += len(text)
@@ -269,38 +245,43 @@ class ChatStream:
 
     def _refusal_delta(self, event: RefusalDelta) -> None:
         choice = self._choices[event.candidate]
-        choice.parts[event.part].sent += len(event.text)
-        self._delta(choice, {"refusal": event.text})
+        self._refusal(choice, choice.parts[event.part], event.text)
+
+    def _refusal(self, choice: _Choice, part: _Open, text: str) -> None:
+        part.sent += len(text)
+        self._delta(choice, {"refusal": text})
 
     def _arguments_delta(self, event: ArgumentsDelta) -> None:
         choice = self._choices[event.candidate]
         part = choice.parts[event.part]
-        if part is choice.speaking:
-            self._arguments(choice, part, event.fragment)
+        if part.call is not None:
+            self._deltas(choice, choice.calls.arguments(part.call, event.fragment))
         else:
             part.pieces.append(event.fragment)
 
     def _media_delta(self, event: MediaDelta) -> None:
         choice = self._choices[event.candidate]
         part = choice.parts[event.part]
-        if not isinstance(part.shell, Media) or part.shell.kind != "audio":
+        if isinstance(part.shell, Media) and part.shell.kind == "audio":
+            new = event.id if event.id != part.shell.id else None
+            if new is not None:
+                part.shell = _replace(part.shell, id=new)
+            self._audio(choice, part, new, event.base64, event.transcript)
+        else:
             part.pieces.append(event.base64)
-            return
-        said: dict[str, Any] = {}
-        if event.id is not None and event.id != part.shell.id:
-            said["id"] = event.id
-            part.shell = _replace(part.shell, id=event.id)
-        if event.base64:
-            said["data"] = event.base64
-        if event.transcript:
-            said["transcript"] = event.transcript
-        part.sent += len(event.base64)
-        part.transcript += len(event.transcript)
-        if said:
-            self._delta(choice, {"audio": said})
+
+    def _audio(self, choice: _Choice, part: _Open, id: str | None, data: str, transcript: str) -> None:
+        part.sent += len(data)
+        part.transcript += len(transcript)
+        said = {"id": id, "data": data, "transcript": transcript}
+        if any(said.values()):
+            self._delta(choice, {"audio": {name: value for name, value in said.items() if value}})
 
     def _signature_delta(self, event: SignatureDelta) -> None:
-        self._choices[event.candidate].parts[event.part].signature = event.signature
+        part = self._choices[event.candidate].parts[event.part]
+        part.signature = event.signature
+        if part.call is not None:
+            part.call.signature = event.signature
 
     def _citation_delta(self, event: CitationDelta) -> None:
         choice = self._choices[event.candidate]
@@ -309,6 +290,7 @@ class ChatStream:
     def _cite(self, choice: _Choice, part: _Open, citation: Citation) -> None:
         self._delta(choice, {"annotations": [annotation(citation, part.base, choice.annotations)]})
         choice.annotations += 1
+        part.cited += 1
 
     def _logprob_delta(self, event: LogprobDelta) -> None:
         choice = self._choice(event.candidate)
@@ -316,132 +298,53 @@ class ChatStream:
         logprobs = {"content": None, "refusal": said} if event.refusal else {"content": said, "refusal": None}
         self._out += (choice.head, b'{},"logprobs":', _encode(logprobs), self._end)
 
+    # --- ends of parts ---------------------------------------------------------------------------
+
     def _part_ended(self, event: PartEnded) -> None:
         choice = self._choices[event.candidate]
         self._end_part(choice, choice.parts.pop(event.part), event.value)
 
     def _end_part(self, choice: _Choice, part: _Open, value: Part | None) -> None:
-        whole = part.shell if value is None else value
+        """Tell what a part's deltas have not told; `value` is the whole of it, where it was given."""
+        whole = _joined(part) if value is None else value
         match whole:
             case Text():
-                if value is not None:
-                    self._rest_of_text(choice, part, whole)
-                if signature := part.signature or whole.signature:
-                    self._delta(choice, {"extra_content": extra_content(signature)})
+                self._end_text(choice, part, whole, given=value is not None)
             case Reasoning():
-                rest = whole.text[part.sent :]
-                if rest:
+                if rest := whole.text[part.sent :]:
                     self._thought(choice, part, rest)
                 signed = _replace(whole, signature=part.signature or whole.signature)
                 if details := reasoning_details(signed, part.at, ""):
-                    self._delta(choice, {"reasoning_details": [_told(detail) for detail in details]})
+                    self._delta(choice, {"reasoning_details": [_telling(detail) for detail in details]})
             case RefusalText(text=text):
                 if rest := text[part.sent :]:
-                    self._delta(choice, {"refusal": rest})
-            case ToolCall():
-                part.ended = True
-                part.shell = _replace(whole, signature=part.signature or whole.signature)
-                if value is not None:
-                    told = part.sent + sum(map(len, part.pieces))
-                    part.pieces.append(whole.arguments[told:])
-                self._end_calls(choice)
+                    self._refusal(choice, part, rest)
+            case ToolCall() if part.call is not None:
+                given = None if value is None else whole
+                self._deltas(choice, choice.calls.end(part.call, given))
             case Media(kind="audio"):
-                if value is not None:
-                    self._rest_of_audio(choice, part, whole)
+                data = whole.source.base64 if isinstance(whole.source, Bytes) else ""
+                spoken = whole.transcript or ""
+                self._audio(choice, part, None, data[part.sent :], spoken[part.transcript :])
+                if expires := (whole.options or {}).get("expires_at"):
+                    self._delta(choice, {"audio": {"expires_at": expires}})
+            case Media(kind="image") if url := media_url(whole):
+                image = {"type": "image_url", "image_url": {"url": url}, "index": choice.images}
+                choice.images += 1
+                self._delta(choice, {"images": [image]})
             case _:
-                self._extra(choice, part, whole if value is not None else _joined(part))
+                held = {"index": choice.extras, **extra_part(whole, part.at)}
+                choice.extras += 1
+                self._delta(choice, {"provider_extra": {"parts": [held]}})
 
-    def _rest_of_text(self, choice: _Choice, part: _Open, whole: Text) -> None:
-        if rest := whole.text[choice.length - part.base :]:
-            self._text(choice, rest)
-        for citation in whole.citations[choice.annotations :]:
-            self._cite(choice, part, citation)
-
-    def _rest_of_audio(self, choice: _Choice, part: _Open, whole: Media) -> None:
-        said: dict[str, Any] = {}
-        if isinstance(whole.source, Bytes) and (rest := whole.source.base64[part.sent :]):
-            said["data"] = rest
-        if rest := (whole.transcript or "")[part.transcript :]:
-            said["transcript"] = rest
-        if expires := (whole.options or {}).get("expires_at"):
-            said["expires_at"] = expires
-        if said:
-            self._delta(choice, {"audio": said})
-
-    def _extra(self, choice: _Choice, part: _Open, whole: Part) -> None:
-        if isinstance(whole, Media) and whole.kind == "image" and (url := media_url(whole)):
-            image = {"type": "image_url", "image_url": {"url": url}, "index": choice.images}
-            choice.images += 1
-            self._delta(choice, {"images": [image]})
-            return
-        held = {"index": choice.extras, **extra_part(whole, part.at)}
-        choice.extras += 1
-        self._delta(choice, {"provider_extra": {"parts": [held]}})
-
-    # --- tool calls, one after another -----------------------------------------------------------
-
-    def _call(self, choice: _Choice, part: _Open) -> None:
-        """Begin a call: its id and name, said once, then whatever it has said by now."""
-        call = part.shell
-        assert isinstance(call, ToolCall)  # noqa: S101 - only calls are queued
-        part.index = choice.calls
-        choice.calls += 1
-        choice.speaking = part
-        begin: dict[str, Any] = {
-            "index": part.index,
-            "id": call_id(call, part.index, self._id),
-            "type": call.kind,
-        }
-        if call.kind == "custom":
-            begin["custom"] = {"name": call.name, "input": ""}
-        else:
-            begin["function"] = {"name": call.name, "arguments": ""}
-        if call.signature is not None:
-            begin["extra_content"] = extra_content(call.signature)
-            part.signature = None
-            part.shell = _replace(call, signature=None)
-        self._delta(choice, {"tool_calls": [begin]})
-        said = "".join(part.pieces)
-        part.pieces.clear()
-        if said:
-            self._arguments(choice, part, said)
-
-    def _arguments(self, choice: _Choice, part: _Open, fragment: str) -> None:
-        part.sent += len(fragment)
-        call = part.shell
-        if isinstance(call, ToolCall) and call.kind == "custom":
-            said = b'],"custom":{"input":%b}}'
-            said = b'{"tool_calls":[{"index":%d,"custom":{"input":%b}}]}' % (part.index, _encode(fragment))
-        else:
-            said = b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}' % (
-                part.index,
-                _encode(fragment),
-            )
-        self._out += (choice.head, said, self._end)
-
-    def _end_calls(self, choice: _Choice) -> None:
-        """Finish the speaking call if it has ended, and let those speak that waited for it."""
-        while choice.speaking is not None and choice.speaking.ended:
-            part = choice.speaking
-            rest = "".join(part.pieces)
-            part.pieces.clear()
-            if (
-                not rest
-                and not part.sent
-                and isinstance(part.shell, ToolCall)
-                and part.shell.kind != "custom"
-            ):
-                rest = "{}"
-            if rest:
-                self._arguments(choice, part, rest)
-            if isinstance(part.shell, ToolCall) and part.shell.signature is not None:
-                signed: dict[str, Any] = {"index": part.index}
-                signed["custom" if part.shell.kind == "custom" else "function"] = {}
-                signed["extra_content"] = extra_content(part.shell.signature)
-                self._delta(choice, {"tool_calls": [signed]})
-            choice.speaking = None
-            if choice.waiting:
-                self._call(choice, choice.waiting.popleft())
+    def _end_text(self, choice: _Choice, part: _Open, whole: Text, *, given: bool) -> None:
+        if given:
+            if rest := whole.text[choice.length - part.base :]:
+                self._text(choice, rest)
+            for citation in whole.citations[part.cited :]:
+                self._cite(choice, part, citation)
+        if signature := part.signature or whole.signature:
+            self._delta(choice, {"extra_content": extra_content(signature)})
 
     # --- the end -----------------------------------------------------------------------------------
 
@@ -473,16 +376,16 @@ class ChatStream:
         self._out.append(self.close())
 
 
-def _told(detail: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the text of a detail that has none: clients join what they get."""
+def _telling(detail: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what says nothing: clients join what they get."""
     return {name: value for name, value in detail.items() if value != ""}
 
 
 def _joined(part: _Open) -> Part:
-    """Return a part with what its deltas brought."""
+    """Return a part with what its deltas brought and has not been sent."""
     said = "".join(part.pieces)
     match part.shell:
-        case Media(source=Bytes(base64)) as media:
+        case Media(kind="image" | "video" | "document" | "file", source=Bytes(base64)) as media:
             return _replace(media, source=Bytes(base64 + said))
         case ServerToolCall(input=start) as call:
             return _replace(call, input=start + said)

@@ -94,10 +94,11 @@ def _text(document: dict[str, Any], fields: list[str] | None, number: int) -> st
         said = document
     if not said or (set(said) == {"image"}):
         raise invalid("expected text, or an object with text", f"documents[{number}]")
-    return "\n".join(
+    lines = (
         f"{name}: {value if isinstance(value, str) else _encode(value).decode()}"
         for name, value in said.items()
     )
+    return "\n".join(lines)
 
 
 def render_rerank(
