@@ -17,14 +17,15 @@ class EmbeddingDoor:
     async def create(self, ask: Ask) -> Response:
         read = surface.read_embedding(ask.request.body)
         target = target_of(ask, read.model, read.provider)
-        call, answer = await embed(
-            self._unary, ask.origin, target, read.with_(model=target.model, strict=strict(ask))
+        request = surface.renamed(read, target.model, strict=strict(ask))
+        call, answer = await embed(self._unary, ask.origin, target, request)
+        body = surface.render_embedding(
+            answer, encoding=read.encoding, dtype=request.dtype, provider=target.provider.name
         )
-        body = surface.render_embedding(answer, base64=read.base64)
         return Response(200, [JSON, *call_headers(call, answer.warnings)], body)
 
     def routes(self) -> list[Route]:
         return [
             Route(method="POST", path="/v1/embeddings", handler=self.create, scope=Scope.INFER,
-                  summary="Vectors for texts, tokens or pictures", body=surface.EmbeddingBody),
+                  summary="Vectors for texts, tokens or pictures", body=surface.Body),
         ]  # fmt: skip

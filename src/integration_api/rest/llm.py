@@ -15,6 +15,7 @@ from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON, SSE_HEADERS, call_headers
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.targeting import passed_on, strict, target_of
+from integration_api.services import clock
 from integration_api.services.call import Call
 from integration_api.services.llm import LlmService
 from integration_api.services.target import Target
@@ -48,10 +49,16 @@ class ChatDoor:
         request = read.with_(headers=passed_on(ask), strict=strict(ask))
         if not read.stream:
             call, answer = await self._llm.complete(ask.origin, target, request)
-            body = render_chat(answer, provider=target.provider.name)
+            body = render_chat(answer, provider=target.provider.name, id=_id(ask), created=int(clock.now()))
             return Response(200, [JSON, *call_headers(call, answer.warnings)], body)
         call, events = await self._llm.stream(ask.origin, target, request)
-        renderer = ChatStream(include_usage=read.include_usage, provider=target.provider.name)
+        renderer = ChatStream(
+            include_usage=read.include_usage,
+            provider=target.provider.name,
+            id=_id(ask),
+            model=target.model,
+            created=int(clock.now()),
+        )
         return await _answer(call, events, renderer)
 
     async def _relay(self, ask: Ask, target: Target, peek: surface.Peek) -> Response:
@@ -93,6 +100,10 @@ async def _answer(call: Call, events: AsyncGenerator[list[LlmEvent]], renderer: 
     first = await _first(events)
     headers = [*SSE_HEADERS, *call_headers(call, _notices(first or []))]
     return Response(200, headers, _follow(first, events, renderer.render, renderer.close), keepalive=PING)
+
+
+def _id(ask: Ask) -> str:
+    return f"chatcmpl-{ask.request_id}"
 
 
 def _notices(events: list[LlmEvent]) -> tuple[Notice, ...]:
