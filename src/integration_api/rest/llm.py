@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from integration_api.core.errors import Failure
 from integration_api.core.llm import LlmEvent, Notice, Noticed
@@ -29,11 +29,6 @@ EXTENSIONS = (b'"reasoning_', b'"extra_content"', b'"cache_control"', b'"provide
 """Marks of a history that other providers' answers went into: it must be translated, even for OpenAI."""
 
 Item = TypeVar("Item")
-
-
-class Renderer(Protocol):
-    def render(self, events: list[LlmEvent]) -> bytes: ...
-    def close(self) -> bytes: ...
 
 
 class ChatDoor:
@@ -69,7 +64,10 @@ class ChatDoor:
         call, chunks = await self._llm.relay_stream(ask.origin, target, peek.raw)
         first = await _first(chunks)
         return Response(
-            200, [*SSE_HEADERS, *call_headers(call)], _follow(first, chunks, _as_it_is), keepalive=PING
+            200,
+            [*SSE_HEADERS, *call_headers(call)],
+            _follow(first, chunks, _as_it_is, _nothing),
+            keepalive=PING,
         )
 
     def routes(self) -> list[Route]:
@@ -96,17 +94,16 @@ def _passes_through(ask: Ask, target: Target, peek: surface.Peek) -> bool:
     )
 
 
-async def _answer(call: Call, events: AsyncGenerator[list[LlmEvent]], renderer: Renderer) -> Response:
+async def _answer(call: Call, events: AsyncGenerator[list[LlmEvent], None], renderer: ChatStream) -> Response:
     first = await _first(events)
-    headers = [*SSE_HEADERS, *call_headers(call, _notices(first or []))]
-    return Response(200, headers, _follow(first, events, renderer.render, renderer.close), keepalive=PING)
+    headers = [*SSE_HEADERS, *call_headers(call, _notices(first))]
+    return Response(
+        200, headers, _follow(first, events, renderer.render, lambda: renderer.close() + DONE), keepalive=PING
+    )
 
 
-def _id(ask: Ask) -> str:
-    return f"chatcmpl-{ask.request_id}"
-
-
-def _notices(events: list[LlmEvent]) -> tuple[Notice, ...]:
+def _notices(first: "asyncio.Task[list[LlmEvent]]") -> tuple[Notice, ...]:
+    events = first.result() if first.done() and first.exception() is None else []
     return tuple(event.warning for event in events if type(event) is Noticed)
 
 
@@ -114,49 +111,45 @@ def _as_it_is(chunk: bytes) -> bytes:
     return chunk
 
 
-async def _first(source: AsyncGenerator[Item]) -> "Item | asyncio.Task[Item] | None":
-    """Return a stream's first item, None if it has none, or the task that still waits for it.
+def _nothing() -> bytes:
+    return b""
+
+
+async def _first(source: AsyncGenerator[Item, None]) -> "asyncio.Task[Item]":
+    """Return the task of a stream's first item, finished unless the provider is slow.
 
     Raises what the stream raises, while the answer's status can still say so.
     """
     task = asyncio.ensure_future(anext(source))
     try:
-        done, _ = await asyncio.wait((task,), timeout=FIRST_SECONDS)
+        await asyncio.wait((task,), timeout=FIRST_SECONDS)
     except asyncio.CancelledError:
         task.cancel()
         raise
-    if not done:
-        return task
-    try:
-        return task.result()
-    except StopAsyncIteration:
-        return None
+    if task.done() and isinstance(error := task.exception(), Failure):
+        raise error
+    return task
 
 
 async def _follow(
-    first: "Item | asyncio.Task[Item] | None",
-    source: AsyncGenerator[Item],
+    first: "asyncio.Task[Item]",
+    source: AsyncGenerator[Item, None],
     render: Callable[[Item], bytes],
-    close: Callable[[], bytes] | None = None,
-) -> AsyncGenerator[bytes]:
+    close: Callable[[], bytes],
+) -> AsyncGenerator[bytes, None]:
     """Render a stream to its end. A failure becomes its last event, and then nothing says that it is done."""
     try:
-        if isinstance(first, asyncio.Task):
+        if not first.done():
             yield PING
-            try:
-                first = await first
-            except StopAsyncIteration:
-                first = None
-        if first is not None:
-            yield render(first)
-            async for item in source:
-                if said := render(item):
-                    yield said
-        if close is not None:
-            yield close() + DONE
+        if said := render(await first):
+            yield said
+        async for item in source:
+            if said := render(item):
+                yield said
+        if said := close():
+            yield said
     except Failure as error:
         yield error_event(error)
     finally:
-        if isinstance(first, asyncio.Task):
-            first.cancel()
+        first.cancel()
         await source.aclose()

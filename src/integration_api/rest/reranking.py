@@ -23,7 +23,7 @@ class RerankingDoor:
         request = surface.renamed(read, target.model)
         call, answer = await rerank(self._unary, ask.origin, target, request)
         body = surface.render_rerank(
-            answer, read.documents, id=f"rerank-{ask.request_id}", provider=target.provider.name
+            answer, documents=read.documents, top_n=request.top_n, provider=target.provider.name
         )
         return Response(200, [JSON, *call_headers(call, answer.warnings)], body)
 

@@ -1,6 +1,6 @@
 """Chat, whole and streamed, translated or passed through: one call from ask to record."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.llm import Finished, LlmEvent, LlmRequest, LlmResponse, Usage, UsageUpdate
@@ -37,7 +37,7 @@ class LlmService:
 
     async def stream(
         self, origin: Origin, target: Target, request: LlmRequest
-    ) -> tuple[Call, AsyncIterator[list[LlmEvent]]]:
+    ) -> tuple[Call, AsyncGenerator[list[LlmEvent], None]]:
         """Return the answer as lists of events, one list a read; the record is kept before the last.
 
         Raises `Failure` here or from the iterator; closing the iterator early records a caller who left.
@@ -60,12 +60,14 @@ class LlmService:
 
     async def relay_stream(
         self, origin: Origin, target: Target, raw: RawBody
-    ) -> tuple[Call, AsyncIterator[bytes]]:
+    ) -> tuple[Call, AsyncGenerator[bytes, None]]:
         """Return the provider's own bytes as they come; the record is kept before the last of them."""
         call = await self._calls.open(origin, target, OPERATION, streamed=True)
         return call, self._bytes(call, raw)
 
-    async def _events(self, call: Call, llm: Llm, request: LlmRequest) -> AsyncIterator[list[LlmEvent]]:
+    async def _events(
+        self, call: Call, llm: Llm, request: LlmRequest
+    ) -> AsyncGenerator[list[LlmEvent], None]:
         usage, reason = Usage(), None
         with Ending(call) as ending:
             source = self._transport.stream(
@@ -89,7 +91,7 @@ class LlmService:
                 await source.aclose()
             call.done(usage, reason)
 
-    async def _bytes(self, call: Call, raw: RawBody) -> AsyncIterator[bytes]:
+    async def _bytes(self, call: Call, raw: RawBody) -> AsyncGenerator[bytes, None]:
         target = call.target
         with Ending(call):
             relay = _relay_of(target)
