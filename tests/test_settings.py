@@ -24,16 +24,24 @@ def test_nested_names_and_numbers_come_from_the_environment() -> None:
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "integration.env"
-    file.write_text("PORT=1111\nREDIS__HOST=cache\n# a comment\nREDIS__MAX_DB=5\nENDPOINT_HOST=endpoint:9005\n")
+    file.write_text(
+        "PORT=1111\nREDIS__HOST=cache\n# a comment\nREDIS__MAX_DB=5\nENDPOINT_HOST=endpoint:9005\n"
+    )
     settings = load({"ENV_PATH": str(file), "PORT": "2222"})
     assert (settings.port, settings.redis.host) == (2222, "cache")
 
 
 def test_yaml_is_the_same_tree_in_lower_case(tmp_path: Path) -> None:
     file = tmp_path / "integration.yml"
-    file.write_text("service_id: 9004\npostgres:\n  host: db\n  auth:\n    user: u\nweb:\n  host: web-api:9001\n")
+    file.write_text(
+        "service_id: 9004\npostgres:\n  host: db\n  auth:\n    user: u\nweb:\n  host: web-api:9001\n"
+    )
     settings = load({"ENV_PATH": str(file)})
-    assert (settings.postgres.host, settings.postgres.auth.user, settings.web_host) == ("db", "u", "web-api:9001")
+    assert (settings.postgres.host, settings.postgres.auth.user, settings.web_host) == (
+        "db",
+        "u",
+        "web-api:9001",
+    )
 
 
 @pytest.mark.parametrize(

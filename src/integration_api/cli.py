@@ -100,9 +100,13 @@ def providers() -> None:
     """List the providers and what each can do."""
     from integration_api.providers import PROVIDERS
 
-    table = Table("provider", "title", "can", "credential fields", box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        "provider", "title", "can", "credential fields", box=None, pad_edge=False, header_style="bold"
+    )
     for provider in PROVIDERS.values():
-        fields = ", ".join(field.name + ("" if field.required else "?") for field in provider.fields) or "none"
+        fields = (
+            ", ".join(field.name + ("" if field.required else "?") for field in provider.fields) or "none"
+        )
         table.add_row(provider.name, provider.title, ", ".join(provider.capabilities), fields)
     out.print(table)
 
@@ -183,7 +187,9 @@ def credentials_list() -> None:
     """List credentials, without their secrets."""
     from integration_api.admin import list_credentials
 
-    table = Table("id", "provider", "name", "status", "fields", "version", box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        "id", "provider", "name", "status", "fields", "version", box=None, pad_edge=False, header_style="bold"
+    )
     for record in run(list_credentials(settings())):
         shown = ", ".join(f"{name}={value}" for name, value in {**record.fields, **record.masked}.items())
         name = record.name + (" (default)" if record.default else "")
@@ -213,7 +219,9 @@ def credentials_delete(id: int) -> None:
 
 
 @main.command("rotate-keys")
-@click.option("--root", is_flag=True, help="Also make a new root key and re-wrap every organization's key with it.")
+@click.option(
+    "--root", is_flag=True, help="Also make a new root key and re-wrap every organization's key with it."
+)
 def rotate_keys(root: bool) -> None:
     """Give every organization a new key and re-wrap its credentials, while the service runs.
 
@@ -224,10 +232,20 @@ def rotate_keys(root: bool) -> None:
     from integration_api.admin import rotate
 
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
     ) as progress:
         task = progress.add_task("re-wrapping", total=None)
-        run(rotate(settings(), root=root, tell=lambda done, total: progress.update(task, completed=done, total=total)))
+        run(
+            rotate(
+                settings(),
+                root=root,
+                tell=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+        )
     out.print("[green]every key is rotated; what was sealed before is re-wrapped[/green]")
 
 

@@ -14,7 +14,9 @@ from integration_api.dialects.sse import SseFraming
 def frames(body: bytes, size: int | None = None, most: int = 1_048_576) -> list[Frame]:
     framing = SseFraming(most)
     size = size or max(1, len(body))
-    return [frame for start in range(0, len(body), size) for frame in framing.feed(body[start : start + size])]
+    return [
+        frame for start in range(0, len(body), size) for frame in framing.feed(body[start : start + size])
+    ]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,9 @@ def by_the_book(body: bytes) -> list[Frame]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, None])
-@pytest.mark.parametrize("body", [b"data: " + b"x" * 100, b"data: " + b"x" * 100 + b"\n\n", b"data: x\n" * 20])
+@pytest.mark.parametrize(
+    "body", [b"data: " + b"x" * 100, b"data: " + b"x" * 100 + b"\n\n", b"data: x\n" * 20]
+)
 def test_an_event_beyond_the_limit_is_refused(body: bytes, size: int | None) -> None:
     with pytest.raises(ProviderError) as caught:
         frames(b"data: small\n\n" + body, size, most=64)

@@ -88,7 +88,9 @@ except Failure as failure:
     assert failure.code == "audit_spool_full"
 print(acknowledged)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=_env())
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=_env()
+    )
     assert int(done.stdout) == 10
     assert stored(tmp_path) == [b"x" * 92] * 10
 

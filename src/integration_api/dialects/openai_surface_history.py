@@ -159,7 +159,7 @@ def _answer(message: wire.AssistantMessage, param: str, legacy_call: str) -> Mes
     if isinstance(content, str):
         signature = _signed(message)
         if content or signature:
-            spoken.append(Text(content, _cited(message), hint(message.cache_control), signature))
+            spoken.append(Text(content, _cited(message, param), hint(message.cache_control), signature))
     elif content:
         for place, part in enumerate(content):
             spoken.append(_spoken(part, f"{param}.content[{place}]"))
@@ -187,8 +187,8 @@ def _answer(message: wire.AssistantMessage, param: str, legacy_call: str) -> Mes
     return Message(Role.ASSISTANT, parts, message.name)
 
 
-def _cited(message: wire.AssistantMessage) -> tuple[Citation, ...]:
-    return read_annotations(message.annotations) if message.annotations else ()
+def _cited(message: wire.AssistantMessage, param: str) -> tuple[Citation, ...]:
+    return read_annotations(message.annotations, f"{param}.annotations") if message.annotations else ()
 
 
 def _signed(message: wire.AssistantMessage) -> Opaque | None:

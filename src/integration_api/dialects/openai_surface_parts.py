@@ -244,11 +244,22 @@ def annotation(citation: Citation, base: int, index: int) -> dict[str, Any]:
     return said | {"citation": rest} if rest else said
 
 
-def read_annotations(annotations: list[wire.Annotation]) -> tuple[Citation, ...]:
+def read_annotations(annotations: list[wire.Annotation], param: str) -> tuple[Citation, ...]:
     return tuple(
-        Citation(kind="url", start=cited.start_index, end=cited.end_index, url=cited.url, title=cited.title)
-        for cited in (annotation.url_citation for annotation in annotations)
-        if cited is not None
+        convert(
+            {
+                "kind": "url",
+                **(given.citation or {}),
+                "url": given.url_citation.url or None,
+                "title": given.url_citation.title or None,
+                "start": given.url_citation.start_index,
+                "end": given.url_citation.end_index,
+            },
+            Citation,
+            f"{param}[{place}].citation",
+        )
+        for place, given in enumerate(annotations)
+        if given.url_citation is not None
     )
 
 

@@ -126,6 +126,8 @@ class UrlCitation(Struct):
 class Annotation(Struct):
     type: str
     url_citation: UrlCitation | None = None
+    citation: dict[str, Any] | None = None
+    """What OpenAI's own citation has no word for, as we said it."""
 
 
 class ReasoningDetail(Struct):

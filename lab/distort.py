@@ -1,0 +1,73 @@
+"""Spoils an answer's events before they are framed: what a vendor's bad day looks like inside a body."""
+
+from collections.abc import Iterable, Iterator
+
+from lab.faults import Fault
+from lab.http import Response
+
+
+def spoiled_body(body: bytes, fault: Fault) -> bytes:
+    """A whole body under a fault: JSON that stops short, or bytes that are no UTF-8."""
+    if fault.malformed == "utf8":
+        middle = len(body) // 2
+        return body[:middle] + b"\xff\xfe" + body[middle:]
+    if fault.malformed in ("json", "frame") or fault.unfinished:
+        return body[: len(body) // 2]
+    return body
+
+
+def spoiled_events(response: Response, fault: Fault) -> Iterable[bytes]:
+    """The answer's events under a fault. A lazy answer stays lazy unless its middle has to be known."""
+    events: Iterable[bytes] = response.events or ()
+    ending: Iterable[bytes] = response.ending
+    if fault.error_midstream:
+        events, ending = [*_first_half(events), response.error_event], ()
+    if fault.unfinished:
+        ending = ()
+    if fault.malformed in ("json", "frame", "utf8"):
+        events = _with_bad_one(list(events), fault.malformed)
+    whole: Iterable[bytes] = _chained(events, ending)
+    if fault.duplicate:
+        whole = _duplicated(list(whole), fault.duplicate)
+    if fault.framing == "crlf":
+        whole = (event.replace(b"\n", b"\r\n") for event in whole)
+    elif fault.framing == "comments":
+        whole = _commented(whole)
+    return whole
+
+
+def _chained(events: Iterable[bytes], ending: Iterable[bytes]) -> Iterator[bytes]:
+    yield from events
+    yield from ending
+
+
+def _first_half(events: Iterable[bytes]) -> list[bytes]:
+    known = list(events)
+    return known[: (len(known) + 1) // 2]
+
+
+def _with_bad_one(events: list[bytes], how: str) -> list[bytes]:
+    middle = len(events) // 2
+    good = events[middle] if events else b"data: {}\n\n"
+    if how == "json":
+        bad = good[: max(good.rfind(b"}") - 1, 0)] + b"\n\n"
+    elif how == "utf8":
+        bad = good.replace(b'":"', b'":"\xff\xfe', 1)
+    else:
+        bad = b"<<this line belongs to no event stream>>\n" + good.replace(b"data:", b"dat:", 1)
+    return [*events[:middle], bad, *events[middle + 1 :]]
+
+
+def _duplicated(events: list[bytes], which: str) -> list[bytes]:
+    if which == "first":
+        return events[:1] + events
+    if which == "last":
+        return events + events[-1:]
+    return [copy for event in events for copy in (event, event)]
+
+
+def _commented(events: Iterable[bytes]) -> Iterator[bytes]:
+    yield b": keep-alive\n\n"
+    for event in events:
+        yield event
+        yield b": keep-alive\nretry: 3000\n\n"

@@ -1,0 +1,116 @@
+"""What a request and an answer are to an emulator: plain values, before any socket."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from lab.faults import Directives, Fault, directives
+from lab.script import Answer
+
+JSON = "application/json"
+SSE = "text/event-stream; charset=utf-8"
+
+encode: Callable[[Any], bytes] = msgspec.json.encode
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(slots=True)
+class Call:
+    """One received request. Header names are lower case; `path` has lost the provider's prefix."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+    provider: str = ""
+    model: str = ""
+    serial: int = 0
+    document: Any = None
+    take: Callable[[], Answer | None] = _nothing
+    fault: Fault | None = None
+
+    def header(self, name: str) -> str:
+        """The header's value, or the empty string."""
+        return self.headers.get(name, "")
+
+    def json(self) -> Any:
+        """The body as JSON, decoded once. Raises `msgspec.DecodeError`."""
+        if self.document is None:
+            self.document = msgspec.json.decode(self.body)
+            if isinstance(self.document, dict):
+                model = self.document.get("model")
+                if isinstance(model, str):
+                    self.model = model
+        return self.document
+
+    @property
+    def asked(self) -> Directives:
+        """What the model's name asks the lab to do."""
+        return directives(self.model)
+
+
+@dataclass(slots=True)
+class Response:
+    """One answer, whole (`body`) or in events. `ending` are the events without which a reader must say that
+    the stream was cut; `error_event` is what the vendor sends when it fails midway; `lazy` events are made
+    while they are sent, as fast as the client reads."""
+
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+    events: Iterable[bytes] | None = None
+    ending: Sequence[bytes] = ()
+    error_event: bytes = b""
+    delay_ms: float = 0
+    gap_ms: float = 0
+    gaps_ms: Sequence[float] = ()
+    lazy: bool = False
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the answer goes out in chunks."""
+        return self.events is not None
+
+
+class Refused(Exception):
+    """The vendor would refuse this request, with this answer."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+Handler = Callable[[Call], Response]
+
+
+class Refusal(Protocol):
+    """A provider's answer with a status, in its own words unless it is given some."""
+
+    def __call__(self, status: int, call: Call, words: str = "") -> Response: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An emulated provider: exact routes, routes that end in an id, and what it answers with a status."""
+
+    name: str
+    routes: dict[tuple[str, str], Handler]
+    by_id: dict[tuple[str, str], Handler]
+    refusal: Refusal
+    stream_headers: Callable[[Call], list[tuple[str, str]]]
+    example: str
+
+    def find(self, call: Call) -> Handler | None:
+        """The handler of the call's method and path."""
+        found = self.routes.get((call.method, call.path))
+        if found is None:
+            parent, _, last = call.path.rpartition("/")
+            if last:
+                found = self.by_id.get((call.method, parent))
+        return found

@@ -1,0 +1,22 @@
+"""OpenAI: chat completions, embeddings, moderations, models (platform.openai.com/docs/api-reference)."""
+
+from lab.http import Provider
+from lab.openai import chat, client, embedding, models, moderation
+
+PROVIDER = Provider(
+    name="openai",
+    routes={
+        ("POST", "/v1/chat/completions"): chat.complete,
+        ("POST", "/v1/embeddings"): embedding.embed,
+        ("POST", "/v1/moderations"): moderation.moderate,
+        ("GET", "/v1/models"): models.listed,
+    },
+    by_id={("GET", "/v1/models"): models.one},
+    refusal=client.refusal,
+    stream_headers=client.stream_headers,
+    example=(
+        "curl -N {origin}/openai/v1/chat/completions -H 'authorization: Bearer sk-any' "
+        "-H 'content-type: application/json' "
+        """-d '{{"model":"gpt-4o","stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}'"""
+    ),
+)

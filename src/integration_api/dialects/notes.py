@@ -1,0 +1,41 @@
+"""What became of the things a request asked for and its target cannot do."""
+
+from typing import Literal
+
+from integration_api.core.errors import Failure, Kind
+from integration_api.core.llm import Notice
+
+
+class Notes:
+    """Collects notices; where the caller is strict, what cannot be done is refused instead."""
+
+    __slots__ = ("_found", "strict")
+
+    def __init__(self, *, strict: bool) -> None:
+        self.strict = strict
+        self._found: list[Notice] = []
+
+    @property
+    def all(self) -> tuple[Notice, ...]:
+        return tuple(self._found)
+
+    def note(
+        self, code: Literal["dropped", "clamped", "mapped", "degraded"], param: str, message: str
+    ) -> None:
+        """Tell the caller of a change, once."""
+        notice = Notice(code, param, message)
+        if notice not in self._found:
+            self._found.append(notice)
+
+    def cannot(
+        self, param: str, message: str, code: Literal["dropped", "clamped", "degraded"] = "dropped"
+    ) -> None:
+        """Tell of something left out or only approximated, or raise `Failure` when the caller is strict."""
+        if self.strict:
+            raise unsupported(param, message)
+        self.note(code, param, message)
+
+
+def unsupported(param: str, message: str) -> Failure:
+    """Build the failure for what cannot be left out without changing the meaning."""
+    return Failure(Kind.UNSUPPORTED, message, code="unsupported_parameter", param=param)

@@ -1,0 +1,95 @@
+"""How one provider's accent of the chat-completions language differs from OpenAI's own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from integration_api.core.credential import Credential
+from integration_api.core.exchange import Auth, Bearer
+from integration_api.core.llm import FinishReason, Media
+from integration_api.dialects.notes import Notes
+from integration_api.dialects.openai_chat_ids import IdForm
+from integration_api.dialects.openai_chat_media import openai_media
+from integration_api.dialects.openai_chat_reader import FINISH_REASONS
+
+Turn: TypeAlias = dict[str, Any]
+"""One message as it stands on the wire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What one model will not take. Field names are those of the wire."""
+
+    system: Literal["system", "developer", "user"] = "system"
+    """The role that instructions come in: no request may mix two."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Fields it rejects, and why."""
+    refused_reasoning: Mapping[str, str] = field(default_factory=dict)
+    """Fields it rejects while it reasons."""
+    efforts: tuple[str, ...] | None = None
+    """The efforts it knows. None: nobody knows, so ask for what was asked; (): it does not reason."""
+    default_effort: str = "medium"
+    """How hard it thinks unasked; `none` is not at all."""
+    breakpoints: bool = False
+    """Whether prompt-cache breakpoints may be set."""
+
+
+ANYTHING = Rules()
+
+BEARER = Bearer()
+
+
+def no_headers(credential: Credential) -> tuple[tuple[str, str], ...]:
+    return ()
+
+
+def as_they_are(turns: list[Turn], notes: Notes) -> list[Turn]:
+    return turns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """A provider that speaks the language writes down its accent here."""
+
+    provider: str
+    url: Callable[[str, Credential], str]
+    """Model and credential to the address of the chat endpoint."""
+    auth: Auth = BEARER
+    headers: Callable[[Credential], tuple[tuple[str, str], ...]] = no_headers
+    forwarded: frozenset[str] = frozenset()
+    """Names of the caller's headers that mean something to this provider."""
+    rules: Callable[[str], Rules] = lambda model: ANYTHING
+    """A model's name to what it will not take."""
+
+    fields: frozenset[str] | None = None
+    """Body fields it knows, by its own names; None: it takes any."""
+    copies_unknown: bool = True
+    """Whether fields that only the caller knows may be sent although they are not in `fields`."""
+    spelling: Mapping[str, str] = field(default_factory=dict)
+    """Its own names for OpenAI's fields."""
+    service_tiers: Mapping[str, str] | None = None
+    """Its own words for service tiers; None: whatever was asked."""
+    max_temperature: float = 2.0
+    max_stop: int | None = None
+    stream_options: Mapping[str, Any] | None = field(default_factory=lambda: {"include_usage": True})
+    """None where usage is reported unasked and the field is rejected."""
+
+    media: Callable[[Media, Notes], Mapping[str, Any]] = openai_media
+    """One picture, sound or document as a content part, or `Failure`."""
+    arrange: Callable[[list[Turn], Notes], list[Turn]] = as_they_are
+    """Puts finished turns into an order the provider takes."""
+    message_names: bool = True
+    reasoning_history: Literal["", "reasoning_content", "thinking"] = ""
+    """How earlier reasoning is given back: not at all, as a field, or as content parts."""
+    tool_ids: IdForm | None = None
+    tool_result_names: bool = False
+    custom_tools: bool = True
+    native_tools: frozenset[str] = frozenset()
+    """Types of the provider's own tools that may stand among a request's tools."""
+    parameters_required: bool = False
+    """Whether a tool without parameters must still have a schema."""
+    required_choice: str = "required"
+    allowed_tools: bool = True
+    """Whether a choice among some of the tools can be said; else the others are left out."""
+
+    finish_reasons: Mapping[str, FinishReason] = field(default_factory=lambda: FINISH_REASONS)

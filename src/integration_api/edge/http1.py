@@ -1,0 +1,471 @@
+"""HTTP/1.1 on one connection: one request answered after another. https://www.rfc-editor.org/rfc/rfc9112"""
+
+import asyncio
+from collections import deque
+from enum import Enum, auto
+from time import perf_counter
+from typing import NamedTuple
+
+import httptools
+
+from integration_api.edge.application import Request
+from integration_api.edge.http1_answer import answer
+from integration_api.edge.http1_request import body_size, check_head, read_target, too_large
+from integration_api.edge.http1_response import CONTINUE
+from integration_api.edge.live import Live, prepare
+from integration_api.edge.refusals import DRAINING_ANSWER, Refused, refusal
+from integration_api.edge.websocket import Socket
+from integration_api.edge.wipe import Gather, wipe_buffer, wipe_bytes
+
+
+class Turn(NamedTuple):
+    """A request read to its end, waiting for its turn or having it."""
+
+    request: Request
+    keep: bool
+    """Whether the caller wants to go on afterwards."""
+    old: bool
+    """HTTP/1.0: no chunks, and keeping alive has to be said."""
+    upgrade: bool
+    """It asks for a WebSocket."""
+
+
+class Mode(Enum):
+    OPEN = auto()
+    DEAF = auto()
+    """No further request will be read; earlier ones are still answered."""
+    UPGRADING = auto()
+    """The handler decides about a WebSocket; bytes that come meanwhile are kept."""
+    LINGERING = auto()
+    """The last answer is out; what still comes is dropped until the peer has read it."""
+    CLOSING = auto()
+    """The transport is closing, once the peer takes what is written."""
+
+
+METHODS = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+}
+CHUNK_OVERHEAD = 8
+"""Framing bytes allowed for each byte of a chunked body: one-byte chunks cost five."""
+
+
+class Http1(asyncio.BufferedProtocol):
+    """Parses with httptools, hands requests to one task each, and keeps the answers in order."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
+        self.mode = Mode.OPEN
+        self.task: asyncio.Task[None] | None = None
+        self.queue: deque[Turn] = deque()
+        self.last_words = b""
+        """A refusal that waits for the answers before it."""
+        self.reading = True
+        self.paused = False
+        self.waiter: asyncio.Future[None] | None = None
+        # The request that is being read.
+        self.in_message = self.head_read = self.chunked = self.websocket = self.old = False
+        self.expecting = False
+        self.replaying = False
+        """The head that is parsed is our own: see `_disregard_upgrade`."""
+        self.target = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.fields = 0
+        self.method = ""
+        self.path = ""
+        self.query = ""
+        self.expected = 0
+        self.body = Gather()
+        self.received_at = 0.0
+        self.tainted = False
+        self.refused: Refused | None = None
+        # The answer that is being written.
+        self.answering = False
+        """Its head is out, or about to be: it cannot become another answer."""
+        self.held = b""
+        self.leftover = bytearray()
+        # What the clock looks at.
+        self.raw = 0
+        """Bytes of the head, or of the body, that came after the read which began it."""
+        self.began = False
+        self.fresh = True
+        self.since = perf_counter()
+        """When the present wait began: for a request, for more of a body, for the peer to leave."""
+        self.seen = 0
+        self.body_at = 0.0
+        self.pending = 0
+        self.pending_at = 0.0
+
+    # The transport speaks.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        self.transport = transport
+        self.client = prepare(transport)
+        self.live.add(self)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self.live.receive
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.feed(self.live.view[:nbytes])
+        if self.tainted:
+            self.tainted = False
+            wipe_buffer(self.live.receive, nbytes)
+
+    def eof_received(self) -> None:
+        """The caller has left: the transport closes, and with it goes the handler."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.live.discard(self)
+        self.mode = Mode.CLOSING
+        self.parser = None  # it holds our methods, and so us
+        if self.task is not None:
+            self.task.cancel()
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.cancel()
+        for turn in self.queue:
+            wipe_buffer(turn.request.body)
+        self.queue.clear()
+        self.body.clear()
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    async def writable(self) -> None:
+        """Wait until the peer has read most of what was written."""
+        while self.paused:
+            self.waiter = self.live.loop.create_future()
+            await self.waiter
+
+    # Bytes become requests.
+
+    def feed(self, data: memoryview) -> None:
+        """Parse what has come; nothing of `data` is kept."""
+        if self.mode is not Mode.OPEN or self.parser is None:
+            if self.mode is Mode.UPGRADING:
+                self.leftover += data
+                if len(self.leftover) > self.live.limits.stream_backlog:
+                    self.transport.abort()
+            self.tainted = True
+            return
+        self.began = False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgraded(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            if self.mode is Mode.OPEN:
+                # httptools reports an exception of a callback in several ways.
+                self._refuse(self.refused or Refused(400, f"The request is not valid HTTP/1.1: {error}."))
+        else:
+            if self.in_message:
+                self.raw = 0 if self.began else self.raw + len(data)
+                self._check_hidden()
+
+    def _check_hidden(self) -> None:
+        """Bound what the parser holds back: a field without an end, trailers, extensions of chunks."""
+        limit = self.live.limits.header_bytes
+        if not self.head_read:
+            if self.raw > limit:
+                self._refuse(Refused(431, f"The request head is larger than {limit} bytes."))
+        elif self.chunked and self.raw > limit + (CHUNK_OVERHEAD + 1) * self.body.size:
+            self._refuse(Refused(400, "The chunked body is more framing than body."))
+
+    def on_message_begin(self) -> None:
+        if self.replaying:
+            return
+        self.in_message = self.began = True
+        self.fresh = self.head_read = self.websocket = False
+        self.fields = 0
+        self.target = b""
+        self.headers = {}
+        self.received_at = perf_counter()
+
+    def on_url(self, url: bytes) -> None:
+        self.target = self.target + url if self.target else url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head_read:
+            return  # trailers are read and forgotten
+        headers = self.headers
+        name = name.lower()
+        value = value.strip(b" \t")
+        self.fields += 1
+        if name in headers:
+            if name == b"host":
+                self._fail(400, "A request has one host header.")
+            value = headers[name] + (b"; " if name == b"cookie" else b", ") + value
+        if self.fields > self.live.limits.header_count:
+            self._fail(431, f"The request has more than {self.live.limits.header_count} header fields.")
+        headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        if self.replaying:
+            return
+        parser, limits = self.parser, self.live.limits
+        assert parser is not None  # noqa: S101
+        headers = self.headers
+        self.head_read = True
+        method = parser.get_method()
+        self.method = METHODS.get(method) or method.decode()
+        version = parser.get_http_version()
+        self.old = version == "1.0"
+        try:
+            check_head(headers, self.target, version, limits)
+            if method == b"CONNECT":
+                raise Refused(501, "This is not a proxy.")
+            self.path, self.query = read_target(self.target, self.method, headers)
+            self.expected, self.chunked = body_size(headers, version, limits)
+        except Refused as refused:
+            self.refused = refused
+            raise
+        if parser.should_upgrade():
+            self.websocket = (
+                method == b"GET"
+                and headers.get(b"upgrade", b"").lower() == b"websocket"
+                and not (self.expected or self.chunked)
+            )
+        if self.expected or self.chunked:
+            self.body_at = self.since = self.received_at
+            self.seen = 0
+            self.began = True
+            if headers.get(b"expect", b"").lower() == b"100-continue" and not self.old:
+                self.expecting = True
+                if self.task is None:
+                    self._continue()
+
+    def on_body(self, chunk: bytes) -> None:
+        limits = self.live.limits
+        if self.body.size + len(chunk) > limits.body_bytes:
+            self._fail(413, too_large(limits))
+        self.body.add(chunk, self.expected)
+        wipe_bytes(chunk)
+        self.tainted = True
+
+    def on_message_complete(self) -> None:
+        parser = self.parser
+        assert parser is not None  # noqa: S101
+        if not self.replaying and not self.websocket and parser.should_upgrade():
+            return  # `_upgraded` goes on
+        self.replaying = False
+        self._complete(keep=bool(parser.should_keep_alive()))
+
+    def _complete(self, *, keep: bool) -> None:
+        self.in_message = self.expecting = False
+        self.since = 0.0
+        request = Request(
+            self.method, self.path, self.query, self.headers, self.body.take(), self.received_at, self.client
+        )
+        turn = Turn(request, keep, self.old, self.websocket)
+        if not keep:
+            self.mode = Mode.DEAF
+        elif self.websocket:
+            self.mode = Mode.UPGRADING
+        if self.task is None:
+            self._start(turn)
+            return
+        if len(self.queue) >= self.live.limits.pipelined:
+            self._fail(400, "Wait for answers before sending more requests.")
+        self.queue.append(turn)
+        if self.reading:
+            self.reading = False
+            self.transport.pause_reading()
+
+    def _upgraded(self, rest: memoryview) -> None:
+        """Go on after a head that asked for another protocol."""
+        if self.mode is not Mode.OPEN:
+            self.feed(rest)
+        elif self.expected or self.chunked:
+            self._disregard_upgrade(rest)
+        else:
+            try:
+                self._complete(keep=True)
+            except Refused as refused:
+                self._refuse(refused)
+            if rest:
+                self.feed(rest)
+
+    def _disregard_upgrade(self, rest: memoryview) -> None:
+        """Read the body of a request whose wish (h2c, mostly) is not granted.
+
+        The parser believes that such a request has no body. A new one is told about it.
+        """
+        self.replaying = True
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.feed_data(
+            b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+            if self.chunked
+            else b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % self.expected
+        )
+        if rest:
+            self.feed(rest)
+
+    def _fail(self, status: int, message: str) -> None:
+        """Stop the parser from inside one of its callbacks."""
+        self.refused = Refused(status, message)
+        raise self.refused
+
+    # Requests become answers.
+
+    def _start(self, turn: Turn) -> None:
+        self.task = self.live.loop.create_task(answer(self, turn))
+
+    def finished(self, *, keep: bool) -> None:
+        """An answer is out: take the next turn, or leave."""
+        self.task = None
+        if self.mode is Mode.CLOSING:
+            return
+        if not keep:
+            self._leave()
+        elif self.queue:
+            self._start(self.queue.popleft())
+        elif self.last_words:
+            self.transport.write(self.last_words)
+            self._leave()
+        elif self.mode is Mode.UPGRADING:
+            self._stay()
+        else:
+            if not self.reading:
+                self.reading = True
+                self.transport.resume_reading()
+            if self.in_message:
+                self.since = self.body_at = perf_counter()  # a paused reader is nobody's fault
+                if not self.head_read:
+                    self.received_at = self.since
+                if self.expecting:
+                    self._continue()
+
+    def _stay(self) -> None:
+        """The handler did not grant the WebSocket: go on with HTTP."""
+        self.mode = Mode.OPEN
+        leftover, self.leftover = self.leftover, bytearray()
+        if leftover:
+            self.feed(memoryview(leftover))
+
+    def become(self, socket: Socket) -> None:
+        """Hand the connection to a WebSocket, with the bytes that came early."""
+        self.live.discard(self)
+        self.parser = None
+        if not self.reading:
+            self.transport.resume_reading()
+        self.transport.set_protocol(socket)
+        socket.begin(self.transport, bytes(self.leftover))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is still somebody to answer, and time for it."""
+        return self.mode is not Mode.CLOSING
+
+    def hold(self, head: bytes) -> None:
+        """Keep a head until the loop's next turn, in case its body's first chunk comes before."""
+        self.held = head
+        self.live.loop.call_soon(self._flush)
+
+    def release(self) -> bytes:
+        """Return the head if it was not written yet."""
+        head, self.held = self.held, b""
+        return head
+
+    def _flush(self) -> None:
+        if self.held:
+            self.transport.write(self.release())
+
+    def _continue(self) -> None:
+        self.expecting = False
+        self.transport.write(CONTINUE)
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer a request that will not be handled, after those before it, and stop listening."""
+        self.mode = Mode.DEAF
+        self.in_message = False
+        self.body.clear()
+        self.last_words = refusal(refused.status, refused.message)
+        if self.task is None:
+            self.transport.write(self.last_words)
+            self._leave()
+
+    def _leave(self) -> None:
+        """Close so that the last answer arrives: a socket closed with unread bytes resets it away."""
+        self.since = perf_counter()
+        if self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():
+            self.mode = Mode.LINGERING
+            if not self.reading:
+                self.reading = True
+                self.transport.resume_reading()
+            self.transport.write_eof()
+        else:
+            self.mode = Mode.CLOSING
+            self.transport.close()
+
+    # The worker speaks.
+
+    @property
+    def requests(self) -> int:
+        return len(self.queue) + (self.task is not None)
+
+    def tick(self, now: float) -> None:
+        limits = self.live.limits
+        if pending := self.transport.get_write_buffer_size():
+            if pending != self.pending:
+                self.pending, self.pending_at = pending, now
+            elif now - self.pending_at > limits.write_stall:
+                self.transport.abort()
+                return
+        else:
+            self.pending = 0
+        match self.mode:
+            case Mode.LINGERING:
+                if now - self.since > limits.linger and not pending:
+                    self.transport.abort()
+            case Mode.CLOSING:
+                if now - self.since > limits.write_stall:
+                    self.transport.abort()
+            case Mode.OPEN if self.in_message and self.reading:
+                self._tick_message(now)
+            case Mode.OPEN if self.task is None:
+                if not self.since:
+                    self.since = now
+                elif now - self.since > (limits.header_timeout if self.fresh else limits.keepalive):
+                    self.mode, self.since = Mode.CLOSING, now
+                    self.transport.close()
+
+    def _tick_message(self, now: float) -> None:
+        limits = self.live.limits
+        if not self.head_read:
+            if now - self.received_at > limits.header_timeout:
+                self._refuse(Refused(408, f"The request head took over {limits.header_timeout:g} seconds."))
+            return
+        age = now - self.body_at
+        if self.body.size != self.seen:
+            self.seen, self.since = self.body.size, now
+        if (
+            age > limits.body_timeout
+            or now - self.since > limits.body_idle
+            or (age > limits.body_idle and self.seen < limits.body_min_rate * age)
+        ):
+            self._refuse(Refused(408, "The request body came too slowly."))
+
+    def drain(self) -> None:
+        if self.task is None and not self.in_message and self.mode is Mode.OPEN:
+            self.mode, self.since = Mode.CLOSING, perf_counter()
+            self.transport.close()
+
+    def abandon(self) -> None:
+        if self.mode is Mode.CLOSING:
+            self.transport.abort()
+            return
+        self.mode, self.since = Mode.CLOSING, perf_counter()
+        if self.task is not None:
+            self.task.cancel()
+            self.task = None
+            if not self.answering:
+                self.transport.write(DRAINING_ANSWER)
+        self.transport.close()

@@ -1,0 +1,87 @@
+"""Reads the head of an HTTP/1.1 request strictly. https://www.rfc-editor.org/rfc/rfc9112"""
+
+from urllib.parse import unquote_to_bytes
+
+from integration_api.edge.limits import Limits
+from integration_api.edge.refusals import Refused
+
+
+def read_target(target: bytes, method: str, headers: dict[bytes, bytes]) -> tuple[str, str]:
+    """Return path (decoded) and query of a request target; an absolute one also replaces the host.
+
+    Raises `Refused`.
+    """
+    if target[:1] != b"/":
+        target = _unusual_target(target, method, headers)
+    if b"#" in target:
+        raise Refused(400, "The request target must not have a fragment.")
+    path, _, query = target.partition(b"?")
+    return decode_path(path), query.decode("latin-1")
+
+
+def decode_path(path: bytes) -> str:
+    """Return a path percent-decoded. Raises `Refused` for what is not UTF-8 or holds a NUL."""
+    if b"%" in path:
+        path = unquote_to_bytes(path)
+        if b"\0" in path:
+            raise Refused(400, "The path must not hold a NUL.")
+    try:
+        return path.decode()
+    except UnicodeDecodeError:
+        raise Refused(400, "The path is not UTF-8.") from None
+
+
+def _unusual_target(target: bytes, method: str, headers: dict[bytes, bytes]) -> bytes:
+    if target == b"*" and method == "OPTIONS":
+        return b"/*"
+    scheme, separator, rest = target.partition(b"://")
+    if separator and scheme.lower() in (b"http", b"https"):
+        end = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
+        authority, path = rest[:end], rest[end:]
+        if authority and b"@" not in authority:
+            headers[b"host"] = authority
+            return path if path[:1] == b"/" else b"/" + path
+    raise Refused(400, "The request target must be a path, or an http or https address.")
+
+
+def check_head(headers: dict[bytes, bytes], target: bytes, version: str, limits: Limits) -> None:
+    """Refuse what is too large, ambiguous or from another protocol. Raises `Refused`."""
+    if len(target) > limits.target_bytes:
+        raise Refused(414, f"The request target is longer than {limits.target_bytes} bytes.")
+    size = len(target) + sum(map(len, headers)) + sum(map(len, headers.values())) + 4 * len(headers)
+    if size > limits.header_bytes:
+        raise Refused(431, f"The request head is larger than {limits.header_bytes} bytes.")
+    if version == "1.1":
+        if b"host" not in headers:
+            raise Refused(400, "An HTTP/1.1 request needs a host header.")
+    elif version != "1.0":
+        raise Refused(400, "Speak HTTP/1.1, HTTP/1.0, or HTTP/2 with its preface.")
+
+
+def body_size(headers: dict[bytes, bytes], version: str, limits: Limits) -> tuple[int, bool]:
+    """Return the announced size of the body (0 for none) and whether it comes in chunks. Raises `Refused`."""
+    coding = headers.get(b"transfer-encoding")
+    length = headers.get(b"content-length")
+    if coding is not None:
+        if length is not None or version != "1.1":
+            raise Refused(400, "A request with transfer-encoding is HTTP/1.1 without content-length.")
+        if coding.lower() != b"chunked":
+            raise Refused(400, "The only transfer-encoding understood is chunked.")
+    elif length is None:
+        return 0, False
+    size = int(length) if length is not None else 0
+    if size or coding is not None:
+        check_content(headers)
+    if size > limits.body_bytes:
+        raise Refused(413, too_large(limits))
+    return size, coding is not None
+
+
+def check_content(headers: dict[bytes, bytes]) -> None:
+    """Refuse a compressed body: nothing here inflates what strangers send. Raises `Refused`."""
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Refused(415, "Send the body without a content-encoding.")
+
+
+def too_large(limits: Limits) -> str:
+    return f"The request body is larger than {limits.body_bytes} bytes."

@@ -1,0 +1,186 @@
+"""Audit records as rows of the platform's own tables, whose columns and widths are kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from integration_api.core.llm import Usage
+from integration_api.core.records import AuditRecord
+from integration_api.storage.operation import Row
+from integration_api.storage.rows import LARGEST, json_text, moment, read_mapping, seconds
+
+COLUMNS = (
+    "id", "created_date", "integration_name", "asset_prefix", "response_status", "time_taken",
+    "credential_id", "project_id", "organization_id", "status", "created_actor_type", "created_actor_id",
+    "event_id", "operation", "provider", "model", "credential_version", "fault", "error_code",
+    "finish_reason", "streamed", "request_id", "provider_request_id", "provider_status", "retries",
+    "queue_time", "first_token_time", "upstream_time", "key_id", "usage", "input_tokens",
+    "output_tokens", "cached_tokens", "reasoning_tokens",
+)  # fmt: skip
+READ = (
+    "id", "created_date", "integration_name", "response_status", "time_taken", "credential_id",
+    "project_id", "organization_id", "status", "event_id", "operation", "provider", "model",
+    "credential_version", "fault", "error_code", "finish_reason", "streamed", "request_id",
+    "provider_request_id", "provider_status", "retries", "queue_time", "first_token_time",
+    "upstream_time", "key_id", "usage", "metrics",
+)  # fmt: skip
+WIDE = 200
+STATUS_WIDE = 50
+VALUE_WIDE = 1000
+"""The platform's column widths: what is longer is cut, never lost."""
+_SMALLEST = -LARGEST - 1
+_INTEGER = (1 << 31) - 1
+
+_usage = msgspec.json.Decoder(Usage)
+_metrics = msgspec.json.Decoder(list[Any])
+
+
+def text(value: str, width: int = WIDE) -> str:
+    """Return what a column of `width` characters can hold: no NUL, no half of a surrogate pair."""
+    value = value[:width]
+    if not value.isprintable():
+        value = value.replace("\0", "").encode("utf-8", "replace").decode()
+    return value
+
+
+def actor(project_id: int) -> tuple[str, int | None]:
+    """Return who made a row, in a pair the platform's constraint allows."""
+    return ("project", project_id) if project_id > 0 else ("unknown", None)
+
+
+def values(record: AuditRecord) -> tuple[Any, ...]:
+    """Return a record as values of `COLUMNS`. No record is refused: what does not fit is made to."""
+    usage = record.usage
+    provider = text(record.provider)
+    prefix = f"{record.organization_id}/{record.project_id}/{record.credential_id}"
+    return (
+        record.id,
+        moment(record.created_at),
+        provider,
+        prefix,
+        _int(record.response_status),
+        _bigint(record.time_taken),
+        record.credential_id,
+        record.project_id,
+        record.organization_id,
+        text(record.status, STATUS_WIDE),
+        *actor(record.project_id),
+        text(record.event_id),
+        text(record.operation),
+        provider,
+        text(record.model),
+        record.credential_version,
+        text(record.fault),
+        text(record.error_code),
+        text(record.finish_reason),
+        record.streamed,
+        text(record.request_id),
+        text(record.provider_request_id),
+        _int(record.provider_status),
+        _int(record.retries),
+        _bigint(record.queue_time),
+        _bigint(record.first_token_time),
+        _bigint(record.upstream_time),
+        record.key_id,
+        _usage_text(usage),
+        _count(usage.input_total),
+        _count(usage.output_total),
+        _count(usage.cache_read),
+        _count(usage.reasoning),
+    )
+
+
+def metadata_values(record: AuditRecord, id: int) -> list[tuple[Any, ...]]:
+    """Return a record's metadata as rows of (audit, key, value, created, actor type, actor id)."""
+    who = actor(record.project_id)
+    created = moment(record.created_at)
+    return [(id, text(key), text(value, VALUE_WIDE), created, *who) for key, value in record.metadata.items()]
+
+
+def read(row: Row) -> AuditRecord:
+    """Read `READ` columns followed by the metadata as JSON, of our rows and of the platform's."""
+    (
+        id, created, integration_name, response_status, time_taken, credential_id,
+        project_id, organization_id, status, event_id, operation, provider, model,
+        credential_version, fault, error_code, finish_reason, streamed, request_id,
+        provider_request_id, provider_status, retries, queue_time, first_token_time,
+        upstream_time, key_id, usage, metrics, metadata,
+    ) = row  # fmt: skip
+    record = AuditRecord(
+        event_id=event_id or f"{id:032x}",
+        id=id,
+        created_at=seconds(created),
+        organization_id=organization_id,
+        project_id=project_id,
+        key_id=key_id,
+        operation=operation,
+        provider=provider or integration_name.lower(),
+        model=model,
+        credential_id=credential_id,
+        credential_version=credential_version,
+        status=status,
+        response_status=response_status,
+        fault=fault,
+        error_code=error_code,
+        finish_reason=finish_reason,
+        streamed=bool(streamed),
+        request_id=request_id,
+        provider_request_id=provider_request_id,
+        provider_status=provider_status,
+        retries=retries,
+        time_taken=time_taken or 0,
+        queue_time=queue_time,
+        first_token_time=first_token_time,
+        upstream_time=upstream_time,
+        usage=_usage.decode(usage) if usage else Usage(),
+        metadata=read_mapping(metadata),
+    )
+    return _from_metrics(record, metrics) if metrics and not event_id else record
+
+
+def _from_metrics(record: AuditRecord, metrics: str) -> AuditRecord:
+    """Fill in what the platform's own service kept as a list of {name, value}, in either case."""
+    found: dict[str, int] = {}
+    try:
+        for metric in _metrics.decode(metrics):
+            name, value = str(metric["name"]).lower(), str(metric["value"])
+            if value.isascii() and value.isdigit():
+                found[name] = int(value)
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return record
+    return replace(
+        record,
+        first_token_time=found.get("time_to_first_token", found.get("first_token_recieved_time", 0)),
+        usage=Usage(
+            input_total=found.get("input_token"),
+            output_total=found.get("output_token"),
+            cache_read=found.get("cached_content_token"),
+            reasoning=found.get("thoughts_token"),
+        ),
+    )
+
+
+def _usage_text(usage: Usage) -> str:
+    try:
+        return json_text(usage)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return json_text(replace(usage, native=None))
+
+
+def _int(value: int) -> int:
+    return max(-_INTEGER, min(value, _INTEGER))
+
+
+def _bigint(value: int) -> int:
+    return max(_SMALLEST, min(value, LARGEST))
+
+
+def _count(value: float | None) -> int | None:
+    return None if value is None else _bigint(int(value))
+
+
+def cut(mapping: Mapping[str, str]) -> dict[str, str]:
+    """Return metadata as it will be kept."""
+    return {text(key): text(value, VALUE_WIDE) for key, value in mapping.items()}

@@ -1,0 +1,278 @@
+"""A request's head, and the secret inside it: from the name of a field to bytes that are wiped once sent.
+
+A secret is copied from one bytearray into another and never into `str` or
+`bytes`, which nobody can overwrite. Sizes are known before anything is
+allocated, so nothing is moved and no old copy is left behind.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from integration_api import __version__
+from integration_api.core.credential import Secrets
+from integration_api.core.errors import Failure, Kind
+from integration_api.core.exchange import Auth, Basic, Bearer, Header, Query
+from integration_api.core.secret import wipe
+from integration_api.transport.limits import INLINE_BODY, MESSAGE
+
+_VISIBLE = bytes(range(0x20, 0x7F))
+_SPACE = 0x20
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_VALUE = re.compile(r"[\t\x20-\x7e]*", re.ASCII)
+_OURS = frozenset({
+    "host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer",
+    "expect", "proxy-authorization", "proxy-connection",
+})  # fmt: skip
+"""Headers that frame the message or belong to one hop; a provider has no business with them."""
+
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PERCENT = tuple(bytes((byte,)) if byte in _UNRESERVED else b"%%%02X" % byte for byte in range(256))
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_BASE64_URL = _BASE64[:-2] + b"-_"
+
+Encode = Callable[[bytearray], bytearray]
+"""Returns a buffer of its own, and leaves its argument as it is."""
+
+
+class Head(NamedTuple):
+    """A request's head without its secret and its length: constant for most of a provider's requests."""
+
+    before: bytes
+    after: bytes
+    field: str
+    """The secret that belongs between the two; empty for none."""
+    encode: Encode | None
+    """How it is written there; None writes it as it is, and then it must fit into a header."""
+    bodiless: bool
+    """Whether a length of 0 goes without saying."""
+
+
+class Wire:
+    """The bytes of a request, and where in them the secret lies."""
+
+    __slots__ = ("_end", "_start", "buffer")
+
+    def __init__(self, buffer: bytearray, start: int, end: int) -> None:
+        self.buffer = buffer
+        self._start = start
+        self._end = end
+
+    def wipe(self) -> None:
+        """Overwrite the secret. Only after the bytes have left, or never will."""
+        self.buffer[self._start : self._end] = bytes(self._end - self._start)
+
+
+@lru_cache(maxsize=1024)
+def head(method: str, authority: str, path: str, headers: tuple[tuple[str, str], ...], auth: Auth | None) -> Head:
+    """Write a request's head around the place where its secret belongs.
+
+    Raises `Failure` (INVALID_REQUEST) for a header that could break out of its line.
+    """
+    lines: list[str] = []
+    named = {"accept-encoding", "user-agent"}
+    for name, value in headers:
+        if not _TOKEN.fullmatch(name) or name.lower() in _OURS or not _VALUE.fullmatch(value):
+            raise Failure(Kind.INVALID_REQUEST, "a request header cannot be sent", code="invalid_header")
+        lines.append(f"{name}: {value}\r\n")
+        named.discard(name.lower())
+    if "accept-encoding" in named:  # Silence would mean that anything is welcome.
+        lines.append("accept-encoding: identity\r\n")
+    if "user-agent" in named:
+        lines.append(f"user-agent: integration-api/{__version__}\r\n")
+    if not _TOKEN.fullmatch(method):
+        raise Failure(Kind.INTERNAL, "a request method cannot be sent", code="invalid_method")
+    start = f"{method} {path}"
+    rest = f" HTTP/1.1\r\nhost: {authority}\r\n{''.join(lines)}"
+    field, encode = "", None
+    match auth:
+        case None:
+            before, after = start + rest, ""
+        case Bearer():
+            before, after, field = f"{start}{rest}authorization: Bearer ", "\r\n", auth.field
+        case Header():
+            if not _TOKEN.fullmatch(auth.name) or not _VALUE.fullmatch(auth.prefix):
+                raise Failure(Kind.INTERNAL, "a signing header cannot be sent", code="invalid_header")
+            before, after, field = f"{start}{rest}{auth.name}: {auth.prefix}", "\r\n", auth.field
+        case Query():
+            joint = "&" if "?" in path else "?"
+            name = b"".join(_PERCENT[byte] for byte in auth.name.encode()).decode()
+            before, after, field, encode = f"{start}{joint}{name}=", rest, auth.field, percent_encoded
+        case Basic():
+            before, after, field = f"{start}{rest}authorization: Basic ", "\r\n", auth.field
+            encode = _basic(auth.user)
+    bodiless = method in {"GET", "HEAD", "DELETE", "OPTIONS"}
+    return Head(before.encode("ascii"), after.encode("ascii"), field, encode, bodiless)
+
+
+def sealed(head: Head, secrets: Secrets | None, body: bytes) -> Wire:
+    """Write a request into one buffer: head, secret, and a body of up to 64 KiB.
+
+    Raises `Failure` when the secret is missing, does not open or cannot be sent.
+    """
+    length = b"\r\n" if not body and head.bodiless else b"content-length: %d\r\n\r\n" % len(body)
+    inline = body if len(body) <= INLINE_BODY else b""
+    if not head.field:
+        return Wire(bytearray().join((head.before, length, inline)), 0, 0)
+    if secrets is None:
+        raise Failure(Kind.CREDENTIAL_INVALID, "this call needs a credential", code="credential_missing")
+    secret = secrets.reveal(head.field)
+    try:
+        if head.encode is not None:
+            plain, secret = secret, bytearray()
+            try:
+                secret = head.encode(plain)
+            finally:
+                wipe(plain)
+        elif not fits(secret):
+            raise Failure(
+                Kind.CREDENTIAL_INVALID,
+                f"the credential's {head.field} is empty or holds characters that cannot be sent; "
+                "store it again without line breaks and surrounding spaces",
+                code="credential_invalid",
+                param=head.field,
+            )
+        start = len(head.before)
+        end = start + len(secret)
+        buffer = bytearray().join((head.before, bytes(end - start), head.after, length, inline))
+        buffer[start:end] = secret  # From a bytearray: any other type would be copied on the way.
+        return Wire(buffer, start, end)
+    finally:
+        wipe(secret)
+
+
+def fits(secret: bytearray) -> bool:
+    """Tell whether a secret can be a header's value: visible ASCII, spaces only inside."""
+    return (
+        len(secret) > 0
+        and secret[0] != _SPACE
+        and secret[-1] != _SPACE
+        and not secret.translate(None, _VISIBLE)  # Holds what is not allowed, so normally nothing.
+    )
+
+
+def percent_encoded(secret: bytearray) -> bytearray:
+    """Write bytes as a URL's query does, every character that is not plain as %XX."""
+    encoded = bytearray(sum(len(_PERCENT[byte]) for byte in secret))
+    at = 0
+    for byte in secret:
+        step = _PERCENT[byte]
+        encoded[at : at + len(step)] = step
+        at += len(step)
+    return encoded
+
+
+def base64_encoded(secret: bytearray, alphabet: bytes = _BASE64) -> bytearray:
+    """Write bytes as base64, padded."""
+    encoded = bytearray(b"=") * (-(-len(secret) // 3) * 4)
+    for at in range(0, len(secret), 3):
+        group = secret[at] << 16
+        left = len(secret) - at
+        group |= secret[at + 1] << 8 if left > 1 else 0
+        group |= secret[at + 2] if left > 2 else 0
+        to = at // 3 * 4
+        encoded[to] = alphabet[group >> 18]
+        encoded[to + 1] = alphabet[group >> 12 & 63]
+        if left > 1:
+            encoded[to + 2] = alphabet[group >> 6 & 63]
+        if left > 2:
+            encoded[to + 3] = alphabet[group & 63]
+    return encoded
+
+
+def _basic(user: str) -> Encode:
+    if ":" in user or not _VALUE.fullmatch(user):
+        raise Failure(
+            Kind.CREDENTIAL_INVALID, "the credential's user name cannot be sent", code="credential_invalid"
+        )
+    prefix = f"{user}:".encode()
+
+    def encode(secret: bytearray) -> bytearray:
+        pair = _after(prefix, secret)
+        try:
+            return base64_encoded(pair)
+        finally:
+            wipe(pair)
+
+    return encode
+
+
+def _after(prefix: bytes, secret: bytearray) -> bytearray:
+    pair = bytearray(len(prefix) + len(secret))
+    pair[: len(prefix)] = prefix
+    pair[len(prefix) :] = secret
+    return pair
+
+
+# --- taking secrets out of what a provider says ----------------------------------------------
+
+_MASK = b"***"
+_PREFIX = 8
+"""So many first characters of a secret are already too many."""
+
+
+def scrub(message: str, secrets: Iterable[bytearray]) -> str:
+    """Return `message` without the secrets, in whatever common spelling, and at most 512 characters of it.
+
+    Finds them plain, percent-encoded, JSON-escaped and in base64 (also inside a longer text), and
+    any first part of 8 characters or more. The secrets are left as they are, for the caller to wipe.
+    """
+    text = bytearray(message, "utf-8", "replace")
+    for secret in filter(None, secrets):
+        for spelling in _spellings(secret):
+            _erase(text, spelling)
+            wipe(spelling)
+    scrubbed = text.decode("utf-8", "replace")
+    wipe(text)
+    return scrubbed if len(scrubbed) <= MESSAGE else scrubbed[: MESSAGE - 1] + "…"
+
+
+def _spellings(secret: bytearray) -> Iterable[bytearray]:
+    yield secret[:]
+    if len(secret.translate(None, bytes(_UNRESERVED))):
+        yield percent_encoded(secret)
+        lower = percent_encoded(secret)
+        for at in range(len(lower) - 2):
+            if lower[at] == 0x25:
+                lower[at + 1 : at + 3] = lower[at + 1 : at + 3].lower()
+        yield lower
+    if b'"' in secret or b"\\" in secret or b"/" in secret:
+        yield _json_escaped(secret, b'"\\')
+        yield _json_escaped(secret, b'"\\/')
+    for alphabet in (_BASE64, _BASE64_URL):
+        for offset in range(3):
+            # Shifted by one or two bytes it reads differently; the characters that depend on
+            # neighbours are left away at both ends.
+            shifted = _after(bytes(offset), secret)
+            encoded = base64_encoded(shifted, alphabet)
+            piece = encoded[(0, 2, 3)[offset] : len(encoded) - (0, 3, 2)[len(shifted) % 3]]
+            wipe(shifted)
+            wipe(encoded)
+            yield piece
+
+
+def _json_escaped(secret: bytearray, special: bytes) -> bytearray:
+    escaped = bytearray(sum(2 if byte in special else 1 for byte in secret))
+    at = 0
+    for byte in secret:
+        if byte in special:
+            escaped[at] = 0x5C
+            at += 1
+        escaped[at] = byte
+        at += 1
+    return escaped
+
+
+def _erase(text: bytearray, secret: bytearray) -> None:
+    first = secret[:_PREFIX]
+    at = text.find(first) if first else -1
+    while at >= 0:
+        end = at + len(first)
+        matched = len(first)
+        while matched < len(secret) and end < len(text) and text[end] == secret[matched]:
+            end += 1
+            matched += 1
+        text[at:end] = _MASK
+        at = text.find(first, at + len(_MASK))
+    wipe(first)
