@@ -94,4 +94,4 @@ async def rotate(settings: Settings, *, root: bool, tell: Callable[[int, int], N
     async with _house(settings) as (house, _, _):
         if root:
             await rotate_root(house.roots, house.store, tell)
-        await rotate_keks(house.vault, house.store, tell)
+        await rotate_keks(house.vault.keyring, house.store, tell)

@@ -79,7 +79,7 @@ async def _root(settings: Settings, *, rows_exist: bool) -> Finding:
         return Finding(
             "root key", well=False, text=str(error), advice="without the root key nothing stored opens"
         )
-    return Finding("root key", well=True, text=f"{settings.root_key} holds key {root.current.id}")
+    return Finding("root key", well=True, text=f"{settings.root_key} holds key {root.current_id}")
 
 
 async def _cache(settings: Settings) -> Finding:

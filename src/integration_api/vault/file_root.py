@@ -1,0 +1,145 @@
+"""Root keys in a file of mode 0600: the default, made on the first start outside the data directory.
+
+{"format": 1, "current": "<id>", "keys": [{"id": "<id>", "key": "<base64 of 32 bytes>"}, …]}
+"""
+
+import os
+import stat
+from base64 import b64decode, b64encode
+from pathlib import Path
+
+import msgspec
+
+from integration_api.vault.aes_gcm import KEY
+from integration_api.vault.errors import KeyUnavailable, RootKeyError
+from integration_api.vault.roots import Root, fingerprint, new_key
+
+
+class Entry(msgspec.Struct):
+    id: str
+    key: str
+
+    def __repr__(self) -> str:
+        return "Entry(***)"
+
+
+class KeyFile(msgspec.Struct):
+    current: str
+    keys: list[Entry]
+    format: int = 1
+
+
+class FileRoot:
+    """Re-reads its file when it meets a key it does not know, as after a rotation by another process."""
+
+    def __init__(self, path: Path, roots: dict[str, Root], current: str) -> None:
+        self._path = path
+        self._roots = roots
+        self._current = current
+
+    @classmethod
+    def open(cls, path: str, *, rows_exist: bool) -> "FileRoot":
+        """Read the key file, or make it when nothing is stored yet. Raises `RootKeyError`."""
+        file = Path(path)
+        try:
+            return cls(file, *_read(file))
+        except FileNotFoundError:
+            if rows_exist:
+                raise RootKeyError(
+                    f"the root key file {path} is missing, and credentials are stored that only it opens: restore it"
+                ) from None
+        key = new_key()
+        id = fingerprint(key)
+        try:
+            _write(file, KeyFile(id, [Entry(id, b64encode(key).decode())]), fresh=True)
+        except FileExistsError:
+            return cls(file, *_read(file))  # Another process made it in the same moment.
+        except OSError as error:
+            raise RootKeyError(f"the root key file {path} can not be made: {error.strerror}") from None
+        return cls(file, {id: Root(key)}, id)
+
+    @property
+    def current_id(self) -> str:
+        return self._current
+
+    async def wrap(self, key: bytearray, aad: bytes) -> bytes:
+        return self._roots[self._current].wrap(key, aad)
+
+    async def unwrap(self, root_id: str, wrapped: bytes, aad: bytes) -> bytearray:
+        if root_id not in self._roots:
+            self._reload()
+        root = self._roots.get(root_id)
+        if root is None:
+            raise KeyUnavailable
+        return root.unwrap(wrapped, aad)
+
+    async def rotate(self) -> None:
+        """Add a new key to the file and make it current; the file is replaced whole or not at all."""
+        held = _parse(self._path)
+        key = new_key()
+        id = fingerprint(key)
+        held.keys.append(Entry(id, b64encode(key).decode()))
+        held.current = id
+        _write(self._path, held, fresh=False)
+        self._roots[id] = Root(key)
+        self._current = id
+
+    def _reload(self) -> None:
+        try:
+            self._roots, self._current = _read(self._path)
+        except FileNotFoundError:
+            raise KeyUnavailable from None
+
+
+def _read(path: Path) -> tuple[dict[str, Root], str]:
+    held = _parse(path)
+    roots: dict[str, Root] = {}
+    for entry in held.keys:
+        try:
+            key = bytearray(b64decode(entry.key, validate=True))
+        except ValueError:
+            key = bytearray()
+        if len(key) != KEY or fingerprint(key) != entry.id:
+            raise RootKeyError(f"the root key file {path} is damaged: restore it from its backup")
+        roots[entry.id] = Root(key)
+    if held.format != 1 or held.current not in roots:
+        raise RootKeyError(f"the root key file {path} is damaged: restore it from its backup")
+    return roots, held.current
+
+
+def _parse(path: Path) -> KeyFile:
+    """Read the file, if nobody else may. Raises `FileNotFoundError` or `RootKeyError`."""
+    try:
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise RootKeyError(f"the root key file {path} is readable by others: chmod 600 {path}")
+            if state.st_uid not in {os.geteuid(), 0}:
+                raise RootKeyError(f"the root key file {path} belongs to another user: chown it to this one")
+            text = file.read(1 << 20)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RootKeyError(f"the root key file {path} can not be read: {error.strerror}") from None
+    try:
+        return msgspec.json.decode(text, type=KeyFile)
+    except msgspec.DecodeError:
+        raise RootKeyError(f"the root key file {path} is damaged: restore it from its backup") from None
+
+
+def _write(path: Path, held: KeyFile, *, fresh: bool) -> None:
+    """Write the file durably, mode 0600; a fresh one must not exist yet."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target = path if fresh else path.with_name(path.name + ".new")
+    target_fd = os.open(target, os.O_CREAT | os.O_WRONLY | (os.O_EXCL if fresh else os.O_TRUNC), 0o600)
+    with os.fdopen(target_fd, "wb") as file:
+        file.write(msgspec.json.encode(held) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if not fresh:
+        target.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,98 @@
+"""The vault: secret fields in, ciphertext out, and back for one request at a time."""
+
+import os
+from collections.abc import Mapping
+
+from integration_api.core.credential import Secrets
+from integration_api.core.errors import Failure, Kind
+from integration_api.core.records import CredentialRecord, KeyState, SealedCredential
+from integration_api.core.secret import Secret, cut_field, wipe, write_fields
+from integration_api.vault.binding import Binding, binding, root_aad
+from integration_api.vault.envelope import Kek, key_of, seal, unpadded, unseal
+from integration_api.vault.keyring import Keyring, KeyStore, new_vault_key
+from integration_api.vault.roots import RootKeys
+
+INSTALLATION = 0
+"""The organization id under which the installation's own secrets are kept; no organization has it."""
+
+
+class Vault:
+    def __init__(self, roots: RootKeys, store: KeyStore) -> None:
+        self.roots = roots
+        self.keyring = Keyring(roots, store)
+        self._store = store
+
+    async def seal(self, record: CredentialRecord, fields: Mapping[str, Secret]) -> bytes:
+        """Return `fields` sealed for the one place that `record` is. The fields stay the caller's to wipe."""
+        kek = await self.keyring.current(record.tenant.organization_id)
+        return seal(write_fields(fields), binding(record), kek)
+
+    async def secrets(self, sealed: SealedCredential) -> Secrets:
+        """Return the way to a stored credential's secret fields; nothing is decrypted yet."""
+        id, version = key_of(sealed.sealed)
+        kek = self.keyring.peek(id, version)
+        if kek is None:
+            kek = await self.keyring.kek(sealed.record.tenant.organization_id, id, version)
+        return _Sealed(sealed.sealed, binding(sealed.record), kek)
+
+    async def derive(self, purpose: str) -> bytes:
+        """Return the installation's secret for `purpose`: 32 random bytes, made once, the same ever after."""
+        while True:
+            rows = await self._store.vault_keys(INSTALLATION, purpose)
+            for row in rows:
+                if row.state is KeyState.CURRENT:
+                    return bytes(await self.roots.unwrap(row.root_id, row.wrapped, root_aad(row)))
+            made = await new_vault_key(self.roots, INSTALLATION, purpose, os.urandom(16), 1)
+            await self._store.add_vault_key(made)
+
+
+class _Sealed:
+    """Secrets of a stored credential: each `reveal` decrypts, cuts out one field and wipes the rest."""
+
+    __slots__ = ("_binding", "_kek", "_sealed")
+
+    def __init__(self, sealed: bytes, to: Binding, kek: Kek) -> None:
+        self._sealed = sealed
+        self._binding = to
+        self._kek = kek
+
+    def reveal(self, field: str) -> bytearray:
+        plaintext = unseal(self._sealed, self._binding, self._kek)
+        try:
+            unpadded(plaintext)
+            found = cut_field(plaintext, field)
+        finally:
+            wipe(plaintext)
+        if found is None:
+            raise _missing(field)
+        return found
+
+
+class LiveSecrets:
+    """Secrets of a credential that came with the request. `wipe` when the request is done."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, Secret]) -> None:
+        self._fields = fields
+
+    def reveal(self, field: str) -> bytearray:
+        found = self._fields.get(field)
+        if found is None:
+            raise _missing(field)
+        return found.copy()
+
+    def wipe(self) -> None:
+        for secret in self._fields.values():
+            secret.wipe()
+
+    def __repr__(self) -> str:
+        return "LiveSecrets(***)"
+
+
+def _missing(field: str) -> Failure:
+    return Failure(
+        Kind.INVALID_REQUEST,
+        f"the credential has no field {field}; store it again with that field",
+        code="credential_field_missing",
+    )
