@@ -46,7 +46,7 @@ class FileRoot:
         except FileNotFoundError:
             if rows_exist:
                 raise RootKeyError(
-                    f"the root key file {path} is missing, and credentials are stored that only it opens: restore it"
+                    f"the root key file {path} is missing, and only it opens what is stored: restore it"
                 ) from None
         key = new_key()
         id = fingerprint(key)
