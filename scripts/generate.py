@@ -9,9 +9,11 @@ REFERENCE_DIR names a folder of recordings, and taken as it is elsewhere.
 """
 
 import ast
+import asyncio
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,11 @@ from typing import Any
 from msgspec import Struct
 
 from integration_api import __version__, settings
-from integration_api.app import routes
+from integration_api.app import House, routes
 from integration_api.core.credential import BASE_URL, CredentialField
 from integration_api.providers import PROVIDERS
 from integration_api.rest.openapi import describe
+from integration_api.telemetry.log import Log
 
 ROOT = Path(__file__).parents[1]
 PROOF = ROOT / "docs/proof.json"
@@ -134,7 +137,20 @@ def _notes() -> Iterator[tuple[str, str]]:
 
 
 def openapi() -> str:
-    return json.dumps(describe(routes(None), __version__), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(asyncio.run(_described()), indent=1, ensure_ascii=False) + "\n"
+
+
+async def _described() -> dict[str, Any]:
+    """Describe a house that is opened for this in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        house = await House.open(
+            settings.load({"DATA_DIR": f"{folder}/data", "CRYPTO__ROOT": f"file:{folder}/root.json"}),
+            Log("error"),
+        )
+        try:
+            return describe(routes(house), __version__)
+        finally:
+            await house.close()
 
 
 FILES = {

@@ -23,7 +23,7 @@ async def _house(settings: Settings) -> AsyncIterator[tuple[House, Tenant, Origi
     """Open the house for one command, acting as the operator in the default project."""
     house = await House.open(settings, Log("error"))
     try:
-        project = await house.store.any_project()
+        project = await house.store.first_project()
         if project is None:
             raise Failure(Kind.NOT_FOUND, "there is no project yet: start the service once")
         operator = Principal(project.tenant, 0, frozenset(Scope))

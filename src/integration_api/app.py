@@ -32,8 +32,7 @@ from integration_api.rest.llm import ChatDoor
 from integration_api.rest.models import ModelDoor
 from integration_api.rest.moderation import ModerationDoor
 from integration_api.rest.reranking import RerankingDoor
-from integration_api.rest.routing import Routes
-from integration_api.rpc.methods import methods
+from integration_api.rest.routing import Route, Routes
 from integration_api.services.audit import AuditTrail
 from integration_api.services.call import Calls
 from integration_api.services.credential import CredentialService
@@ -42,7 +41,7 @@ from integration_api.services.llm import LlmService
 from integration_api.services.models import ModelService
 from integration_api.services.unary import Unary
 from integration_api.settings import Settings, SettingsError
-from integration_api.storage.ids import Snowflakes
+from integration_api.storage.ids import Snowflake
 from integration_api.storage.open import StorageConfig, open_repository
 from integration_api.storage.repository import Repository
 from integration_api.storage.spool import Spool
@@ -61,7 +60,7 @@ def storage_config(settings: Settings) -> StorageConfig:
     """Say where rows are kept: PostgreSQL when a host is set, else SQLite in the data directory."""
     pg = settings.postgres
     return StorageConfig(
-        sqlite_path=settings.data_path / "integration.db",
+        sqlite_path=str(settings.data_path / "integration.db"),
         host=pg.host,
         port=pg.port,
         user=pg.auth.user,
@@ -82,7 +81,7 @@ async def open_store(settings: Settings) -> Repository:
 
 def guard(settings: Settings) -> EgressGuard:
     try:
-        return EgressGuard(settings.egress.allowed, settings.egress.allow_http)
+        return EgressGuard(settings.egress.allowed, allow_http=settings.egress.allow_http)
     except ValueError as error:
         raise SettingsError(f"EGRESS__ALLOW: {error}") from None
 
@@ -139,7 +138,7 @@ class House:
         store = await open_store(settings)
         roots = await open_root(settings.root_key, rows_exist=await store.rows_exist())
         vault = Vault(roots, store)
-        ids = Snowflakes(await store.acquire_worker())
+        ids = Snowflake(await store.acquire_worker())
         cache: Cache
         if settings.redis.host:
             redis = settings.redis
@@ -222,7 +221,7 @@ class Doors:
     def __init__(self, house: House) -> None:
         self._cors = Cors(house.settings.cors.allowed)
         self._http = RestDoor(Routes(routes(house)), house.identity.authenticate, self._cors, house.log)
-        self._rpc: Mapping[str, Method] = methods(house)
+        self._rpc: Mapping[str, Method] = {}
 
     async def http(self, request: Request) -> Response | Upgrade:
         return await self._http(request)
@@ -237,7 +236,7 @@ class Doors:
         return self._cors.headers(request.headers)
 
 
-def routes(house: House) -> list[rest_provider.Route]:
+def routes(house: House) -> list[Route]:
     """Every REST route of the service."""
 
     async def accepting() -> bool:

@@ -35,7 +35,7 @@ def settings() -> Settings:
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work` to its end; a known failure becomes one line."""
     from integration_api.core.errors import Failure
-    from integration_api.vault.roots import RootKeyError
+    from integration_api.vault.errors import RootKeyError
 
     try:
         return asyncio.run(work)

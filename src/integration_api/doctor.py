@@ -8,7 +8,8 @@ from integration_api.cache.redis import RedisCache
 from integration_api.core.errors import Failure
 from integration_api.settings import Settings, SettingsError
 from integration_api.storage.open import open_repository
-from integration_api.vault.roots import RootKeyError, open_root
+from integration_api.vault.errors import RootKeyError
+from integration_api.vault.roots import open_root
 
 SECONDS = 5.0
 """A check that takes longer has failed."""

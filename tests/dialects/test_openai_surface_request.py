@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integration_api.core.errors import Failure, Kind
@@ -480,6 +480,7 @@ def test_depth_is_counted_in_nesting_not_in_brackets():
     assert "x" in read_chat(ok).request.unknown
 
 
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda children: (
@@ -489,6 +490,7 @@ json_values = st.recursive(
 )
 
 
+@unhurried
 @given(raw=st.binary(max_size=200))
 def test_garbage_is_refused(raw):
     for read in (peek, read_chat):
@@ -510,6 +512,7 @@ KEYS_SEEN = [
 ]
 
 
+@unhurried
 @given(
     fields=st.dictionaries(st.sampled_from(KEYS_SEEN), json_values, max_size=4),
     message=st.dictionaries(
@@ -535,6 +538,7 @@ def test_wrong_shapes_are_refused_with_a_field(fields, message, role):
         assert read.request.messages
 
 
+@unhurried
 @given(value=json_values)
 def test_what_python_reads_as_json_is_judged_alike(value):
     text = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}], "zz": value})

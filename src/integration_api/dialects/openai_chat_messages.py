@@ -60,12 +60,12 @@ class MessageWriter:
         turns: list[Turn] = []
         for message in messages:
             parts = message.parts
-            if len(parts) == 1 and type(part := parts[0]) is Text and part.cache is None:
+            if len(parts) == 1 and type(part := parts[0]) is Text and not part.cache and not part.signature:
                 turns.append(self._turn(message, part.text))
             else:
                 self._message(turns, message)
-        for part in self._marked[:-MOST_BREAKPOINTS]:
-            del part["prompt_cache_breakpoint"]
+        for marked in self._marked[:-MOST_BREAKPOINTS]:
+            del marked["prompt_cache_breakpoint"]
             self._notes.note("dropped", "cache_control", "only the last four cache breakpoints were kept")
         return self._dialect.arrange(turns, self._notes)
 
@@ -73,6 +73,8 @@ class MessageWriter:
         role = message.role.value
         if message.role is Role.SYSTEM or message.role is Role.DEVELOPER:
             role = self._rules.system
+        elif message.role is Role.TOOL:  # What is not a result cannot stand in a tool's turn.
+            role = Role.USER.value
         turn = {"role": role, "content": content}
         if message.name is not None:
             if self._dialect.message_names:
@@ -92,15 +94,11 @@ class MessageWriter:
         if shown:
             # Tool turns hold text only, and nothing may come between them.
             turns.append({"role": "user", "content": shown})
-        if not said and turns and len(message.parts) > 0:
-            return
-        match message.role:
-            case Role.ASSISTANT:
+        if said or not message.parts:
+            if message.role is Role.ASSISTANT:
                 turns.append(self._assistant(message, said))
-            case _:
-                content = self._content(said)
-                if content is not None:
-                    turns.append(self._turn(message, content))
+            elif (content := self._content(said)) is not None:
+                turns.append(self._turn(message, content))
 
     # --- what is said to the model -----------------------------------------------------------
 
@@ -167,17 +165,13 @@ class MessageWriter:
                         )
                     shown.append({"type": "text", "text": f"Result of tool call {call_id}:"})
                     shown.append(self._media(part))
-        content = simplest(written)
-        if content is None:
-            content = "(see the next message)" if shown else ""
-        if result.is_error:
-            content = _as_error(content)
-        if result.cache is not None and not isinstance(content, str):
-            content[-1] = self._marked_part(dict(content[-1]), result.cache)
-        elif result.cache is not None and content:
-            part_ = self._marked_part({"type": "text", "text": content}, result.cache)
-            content = [part_] if "prompt_cache_breakpoint" in part_ else content
-        turn: Turn = {"role": "tool", "tool_call_id": call_id, "content": content}
+        if result.is_error and not _says_error(written):  # The language has no mark for a failed tool.
+            written.insert(0, {"type": "text", "text": "Error:"})
+        if not written and shown:
+            written.append({"type": "text", "text": "(see the next message)"})
+        if result.cache is not None and written:
+            written[-1] = self._marked_part(dict(written[-1]), result.cache)
+        turn: Turn = {"role": "tool", "tool_call_id": call_id, "content": simplest(written) or ""}
         if self._dialect.tool_result_names and result.name:
             turn["name"] = self._names.get(result.name, result.name)
         return turn
@@ -228,9 +222,9 @@ class MessageWriter:
             return {"id": id, "type": "custom", "custom": {"name": name, "input": call.arguments}}
         function = {"name": name, "arguments": call.arguments or "{}"}
         written: dict[str, Any] = {"id": id, "type": "function", "function": function}
-        if call.signature is not None and not self._foreign(call.signature):
-            if call.signature.format == GOOGLE_FORMAT:
-                written["extra_content"] = {"google": {"thought_signature": call.signature.data}}
+        signature = call.signature
+        if signature is not None and not self._foreign(signature) and signature.format == GOOGLE_FORMAT:
+            written["extra_content"] = {"google": {"thought_signature": signature.data}}
         return written
 
     def _reasoning(self, part: Reasoning, written: list[Mapping[str, Any]], thoughts: list[str]) -> None:
@@ -247,11 +241,8 @@ class MessageWriter:
                 thinking["signature"] = part.signature.data
             written.append(thinking)
         elif part.text:
-            self._notes.note(
-                "dropped",
-                "reasoning_content",
-                f"{self._dialect.provider} does not take earlier reasoning back",
-            )
+            message = f"{self._dialect.provider} does not take earlier reasoning back"
+            self._notes.note("dropped", "reasoning_content", message)
 
     # --- what cannot be said -----------------------------------------------------------------
 
@@ -296,11 +287,8 @@ def search_text(result: SearchResult) -> dict[str, Any]:
     return {"type": "text", "text": f"{result.title}\n{result.source}\n\n" + "\n".join(result.content)}
 
 
-def _as_error(content: str | list[Mapping[str, Any]]) -> str | list[Mapping[str, Any]]:
-    """The language has no mark for a failed tool, so its text says so."""
-    if isinstance(content, str):
-        return content if content.lower().startswith("error") else f"Error: {content}".rstrip(": ")
-    return [{"type": "text", "text": "Error:"}, *content]
+def _says_error(written: list[Mapping[str, Any]]) -> bool:
+    return bool(written) and written[0].get("text", "").lower().startswith("error")
 
 
 def tool_names(ask: LlmRequest) -> Iterable[str]:

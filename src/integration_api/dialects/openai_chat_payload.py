@@ -275,7 +275,7 @@ def reasoning_effort(asked: ReasoningRequest, rules: Rules, notes: Notes) -> str
     if asked.include in {"summary", "full"} and rules.efforts is not None:
         notes.cannot("reasoning.include", "this provider does not show its reasoning in chat completions")
     if asked.mode == "off":
-        wanted = "none"
+        wanted = None if rules.efforts is None else "none"
     elif wanted is None and asked.budget_tokens is not None:
         wanted = next((word for most, word in BUDGETS if asked.budget_tokens <= most), "high")
         if rules.efforts != ():
@@ -289,12 +289,9 @@ def reasoning_effort(asked: ReasoningRequest, rules: Rules, notes: Notes) -> str
             notes.cannot("reasoning_effort", "this model does not reason")
         return None
     place = EFFORTS.index(wanted)
-    nearest = min(
-        rules.efforts, key=lambda effort: (abs(EFFORTS.index(effort) - place), -EFFORTS.index(effort))
-    )
-    notes.cannot(
-        "reasoning_effort", f"this model does not know effort {wanted}; {nearest} is closest", "clamped"
-    )
+    nearest = min(rules.efforts, key=lambda effort: abs(EFFORTS.index(effort) - place - 0.1))
+    message = f"this model does not know effort {wanted}; {nearest} is closest"
+    notes.cannot("reasoning_effort", message, "clamped")
     return nearest
 
 

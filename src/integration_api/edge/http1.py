@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from enum import Enum, auto
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import httptools
 
@@ -99,9 +99,8 @@ class Http1(asyncio.BufferedProtocol):
     # The transport speaks.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        self.transport = transport
-        self.client = prepare(transport)
+        self.transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own.
+        self.client = prepare(self.transport)
         self.live.add(self)
 
     def get_buffer(self, sizehint: int) -> bytearray:
@@ -112,6 +111,14 @@ class Http1(asyncio.BufferedProtocol):
         if self.tainted:
             self.tainted = False
             wipe_buffer(self.live.receive, nbytes)
+
+    def feed_first(self, data: bytes) -> None:
+        """Take the bytes that told which protocol this is; they are wiped like any others."""
+        with memoryview(data) as view:
+            self.feed(view)
+        if self.tainted:
+            self.tainted = False
+            wipe_bytes(data)
 
     def eof_received(self) -> None:
         """The caller has left: the transport closes, and with it goes the handler."""

@@ -93,7 +93,13 @@ async def _write(connection: "Http1", turn: "Turn", response: Response, *, keep:
 
 
 async def _stream(
-    connection: "Http1", turn: "Turn", response: Response, chunks: AsyncIterator[bytes], *, keep: bool, silent: bool
+    connection: "Http1",
+    turn: "Turn",
+    response: Response,
+    chunks: AsyncIterator[bytes],
+    *,
+    keep: bool,
+    silent: bool,
 ) -> None:
     """Write chunks as they are pulled; the head goes out with the first if that comes at once."""
     transport = connection.transport

@@ -133,24 +133,33 @@ def _filter(ask: Ask) -> AuditFilter:
             code="invalid_value",
             param=name,
         )
-    texts = {
-        name: query[name]
-        for name in ("operation", "provider", "model", "status", "request_id")
-        if name in query
-    }
-    ids = {name: _number(name, query[name]) for name in ("credential_id", "key_id") if name in query}
-    times = {name: _time(name, query[name]) for name in ("since", "until") if name in query}
-    return AuditFilter(**texts, **ids, **times)
+    return AuditFilter(
+        operation=query.get("operation"),
+        provider=query.get("provider"),
+        model=query.get("model"),
+        status=query.get("status"),
+        request_id=query.get("request_id"),
+        credential_id=_number("credential_id", query),
+        key_id=_number("key_id", query),
+        since=_time("since", query),
+        until=_time("until", query),
+    )
 
 
-def _number(name: str, text: str) -> int:
+def _number(name: str, query: Mapping[str, str]) -> int | None:
+    text = query.get(name)
+    if text is None:
+        return None
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise Failure(Kind.INVALID_REQUEST, f"{name} must be an id", code="invalid_value", param=name)
     return int(text)
 
 
-def _time(name: str, text: str) -> float:
+def _time(name: str, query: Mapping[str, str]) -> float | None:
     """Read Unix seconds or an ISO 8601 time."""
+    text = query.get(name)
+    if text is None:
+        return None
     try:
         if text.replace(".", "", 1).isdigit():
             return float(text)

@@ -1,5 +1,6 @@
 """A project's own API keys: made, listed and revoked by its admins. A key is shown once."""
 
+import msgspec
 from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
@@ -16,7 +17,7 @@ NAME_LENGTH = 200
 
 class CreateKey(Struct, forbid_unknown_fields=True):
     name: str
-    scopes: list[Scope] = [Scope.INFER]
+    scopes: list[Scope] = msgspec.field(default_factory=lambda: [Scope.INFER])
 
 
 class KeyView(Struct, omit_defaults=True):

@@ -94,6 +94,10 @@ def _passes_through(ask: Ask, target: Target, peek: surface.Peek) -> bool:
     )
 
 
+def _id(ask: Ask) -> str:
+    return f"chatcmpl-{ask.request_id}"
+
+
 async def _answer(call: Call, events: AsyncGenerator[list[LlmEvent], None], renderer: ChatStream) -> Response:
     first = await _first(events)
     headers = [*SSE_HEADERS, *call_headers(call, _notices(first))]

@@ -85,7 +85,7 @@ class Identity:
 
     async def bootstrap(self, key: str | None) -> tuple[Tenant, str] | None:
         """On the first start make an organization, a project and its admin key; None on later ones."""
-        if await self._store.any_project():
+        if await self._store.first_project() is not None:
             return None
         organization_id = self._ids.next()
         tenant = Tenant(organization_id, self._ids.next())

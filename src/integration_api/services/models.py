@@ -36,6 +36,7 @@ class ModelService:
     async def of(self, origin: Origin, target: Target) -> tuple[ModelInfo, ...]:
         """Return the models of one provider as one credential sees them. Raises `Failure`."""
         capability = target.provider.models
+        models: tuple[ModelInfo, ...]
         if capability is None:
             raise unsupported(target, "models")
         call = await self._calls.open(origin, target, "models")

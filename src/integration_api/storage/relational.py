@@ -52,8 +52,8 @@ class RelationalRepository:
     async def project(self, tenant: Tenant) -> Project | None:
         return await self._read(tenant, lambda: tenants.project(tenant))
 
-    async def any_project(self) -> bool:
-        return await self._read(None, tenants.any_project)
+    async def first_project(self) -> Project | None:
+        return await self._read(None, tenants.first_project)
 
     async def add_api_key(self, key: ApiKey) -> None:
         await self._write(key.tenant, lambda: tenants.add_api_key(key))

@@ -54,8 +54,8 @@ class Repository(Protocol):
     async def create_project(self, project: Project) -> None: ...
     async def project(self, tenant: Tenant) -> Project | None: ...
 
-    async def any_project(self) -> bool:
-        """Whole installation: return whether this is not the first start."""
+    async def first_project(self) -> Project | None:
+        """Whole installation: return the project made on the first start, None before it."""
         ...
 
     async def add_api_key(self, key: ApiKey) -> None:

@@ -70,8 +70,11 @@ def project(tenant: Tenant) -> Operation[Project | None]:
     return read_project(row) if row else None
 
 
-def any_project() -> Operation[bool]:
-    return (yield from fetch_one("SELECT 1 FROM projects LIMIT 1")) is not None
+def first_project() -> Operation[Project | None]:
+    row = yield from fetch_one(
+        "SELECT organization_id, id, name, created_at, keep_content FROM projects ORDER BY created_at, id LIMIT 1"
+    )
+    return read_project(row) if row else None
 
 
 def add_api_key(key: ApiKey) -> Operation[None]:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache
 from time import perf_counter
+from typing import cast
 
 import httptools
 
@@ -235,8 +236,7 @@ class Connection(asyncio.Protocol):
     # --- for the loop ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream connection always has
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own.
         # `resume_writing` is to mean that everything has left. TLS transports compare with >=.
         transport.set_write_buffer_limits(high=1 if self.origin.tls else 0, low=0)
 
@@ -289,6 +289,7 @@ class Connection(asyncio.Protocol):
         elif self._error is None:
             self.stale = self.state == ASKED and not self.fresh and not self.started_at
             self._error = _cut(Phase.STREAM if self.state == BODY else Phase.HEADERS)
+        del self._parser  # It holds on to this connection, and this connection to it.
         self._gone(self)
         self._wake()
 

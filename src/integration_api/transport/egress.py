@@ -235,7 +235,9 @@ class EgressGuard:
         if not tls and not self._allow_http:
             raise _refuse("the address must be https; an operator can allow http with EGRESS__ALLOW")
         if port not in ((HTTPS, HTTP) if self._allow_http else (HTTPS,)):
-            raise _refuse("the address must use the https port; an operator can allow another with EGRESS__ALLOW")
+            raise _refuse(
+                "the address must use the https port; an operator can allow another with EGRESS__ALLOW"
+            )
 
     async def _addresses(self, host: str, port: int) -> list[Address]:
         key = (host, port)

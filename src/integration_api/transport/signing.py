@@ -65,7 +65,9 @@ class Wire:
 
 
 @lru_cache(maxsize=1024)
-def head(method: str, authority: str, path: str, headers: tuple[tuple[str, str], ...], auth: Auth | None) -> Head:
+def head(
+    method: str, authority: str, path: str, headers: tuple[tuple[str, str], ...], auth: Auth | None
+) -> Head:
     """Write a request's head around the place where its secret belongs.
 
     Raises `Failure` (INVALID_REQUEST) for a header that could break out of its line.

@@ -1,0 +1,22 @@
+"""Every provider this service can reach. To add one, add its folder and its line."""
+
+from integration_api.core.provider import Provider
+from integration_api.providers.anthropic import ANTHROPIC
+from integration_api.providers.sandbox import SANDBOX
+
+PROVIDERS: dict[str, Provider] = {
+    provider.name: provider
+    for provider in (
+        ANTHROPIC,
+        SANDBOX,
+    )
+}
+
+_BY_ANY_NAME = {
+    name: provider for provider in PROVIDERS.values() for name in (provider.name, *provider.aliases)
+}
+
+
+def find(name: str) -> Provider | None:
+    """Return the provider with this name or alias, or None."""
+    return _BY_ANY_NAME.get(name) or _BY_ANY_NAME.get(name.lower())

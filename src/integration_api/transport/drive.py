@@ -1,0 +1,338 @@
+"""Drives exchanges and streams to their end: the transport as services see it."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncGenerator, Hashable, Iterable
+from itertools import islice
+from time import perf_counter
+from typing import TypeVar
+
+import msgspec
+
+from integration_api.core.credential import Secrets
+from integration_api.core.errors import Failure, Kind, Phase, ProviderError, Refusal
+from integration_api.core.exchange import Auth, Exchange, Fault, HttpRequest, HttpResponse, Stream
+from integration_api.core.relay import RelayedStream
+from integration_api.core.secret import wipe
+from integration_api.transport.connection import Connection
+from integration_api.transport.egress import EgressGuard
+from integration_api.transport.http import Client, tls_context
+from integration_api.transport.limits import TransportLimits
+from integration_api.transport.retry import Retries, retry_after
+from integration_api.transport.signing import scrub
+from integration_api.transport.trace import Trace
+
+__all__ = ["Trace", "Transport"]
+
+Answer = TypeVar("Answer")
+Event = TypeVar("Event")
+
+BATCH = 64
+"""Events in one list of a stream that needs no network: enough to be cheap, few enough to be fair."""
+
+
+class Transport:
+    """The one way out. A call belongs to an `account`: connections and retry budgets are never shared
+    between two, and an account of None keeps no connection.
+
+    A refusal (status 300 and above: redirects are not followed) becomes the `ProviderError` that
+    `fault` makes of it, scrubbed of the secret that was sent. A cancelled call hangs up at once.
+    """
+
+    def __init__(
+        self, guard: EgressGuard, limits: TransportLimits, *, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self._limits = limits
+        self._client = Client(guard, limits, tls_context(ssl_context))
+        self._retries = Retries(limits.retries)
+
+    async def run(
+        self,
+        exchange: Exchange[Answer],
+        fault: Fault,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+    ) -> Answer:
+        """Send what the exchange asks for until it returns its answer.
+
+        A refusal is thrown into it; every other failure is raised here. Raises `Failure`.
+        """
+        until = self._until()
+        auth: Auth | None = None
+        try:
+            request = next(exchange)
+            while True:
+                auth = request.auth
+                reply = await self._reply(request, fault, secrets, trace, account, until)
+                if isinstance(reply, ProviderError):
+                    request = exchange.throw(reply)
+                else:
+                    request = exchange.send(reply)
+        except StopIteration as done:
+            answer: Answer = done.value
+            return answer
+        except ProviderError as error:
+            _clean(error, secrets, auth)
+            raise
+        finally:
+            exchange.close()
+            trace.finished_at = perf_counter()
+
+    async def send(
+        self,
+        request: HttpRequest,
+        fault: Fault,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+    ) -> HttpResponse:
+        """Send one request and return its whole answer. Raises `Failure`."""
+        try:
+            reply = await self._reply(request, fault, secrets, trace, account, self._until())
+        finally:
+            trace.finished_at = perf_counter()
+        if isinstance(reply, ProviderError):
+            raise reply
+        return reply
+
+    async def stream(
+        self,
+        stream: Stream[Event],
+        fault: Fault,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+    ) -> AsyncGenerator[list[Event], None]:
+        """Yield events as they arrive, one list a read and none of them empty.
+
+        The first event comes alone, before what follows it is looked at. Close the iterator to
+        hang up. Raises `Failure`; `after_output` says whether anything was yielded before.
+        """
+        reader = stream.reader
+        if stream.request is None:
+            said = iter(reader.close())
+            batch = list(islice(said, 1))
+            while batch:
+                yield batch
+                batch = list(islice(said, BATCH))
+            return
+        began = False
+        try:
+            connection = await self._stream(stream.request, fault, secrets, trace, account)
+            framing_feed, reader_feed = stream.framing.feed, reader.feed
+            patience: float | None = self._stream_first_byte
+            try:
+                while chunk := await connection.read(patience):
+                    patience = None
+                    events: list[Event] = []
+                    try:
+                        for frame in framing_feed(chunk):
+                            events += reader_feed(frame)
+                            if events and not began:
+                                began = True
+                                yield events[:1]
+                                del events[0]
+                    except ProviderError:
+                        if events:  # What was said before it failed has been said.
+                            yield events
+                        raise
+                    if events:
+                        yield events
+            except ProviderError as error:
+                if error.kind is not Kind.TRUNCATED or error.phase is not Phase.STREAM:
+                    raise
+                # Cut off: after the answer's own ending that is no loss, and `close` knows.
+            finally:
+                self._client.pool.release(connection)
+            if events := list(reader.close()):
+                yield events
+        except ProviderError as error:
+            error.after_output = began
+            _clean(error, secrets, stream.request.auth)
+            raise
+        finally:
+            trace.finished_at = perf_counter()
+
+    async def relay(
+        self,
+        request: HttpRequest,
+        relayed: RelayedStream,
+        fault: Fault,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield what `relayed` lets through, as it arrives.
+
+        The caller calls `relayed.close` afterwards, for the rest and the tally; a body that was cut
+        off ends the iteration, and only `close` knows whether its ending was lost. Raises `Failure`.
+        """
+        began = False
+        try:
+            connection = await self._stream(request, fault, secrets, trace, account)
+            feed = relayed.feed
+            patience: float | None = self._stream_first_byte
+            try:
+                while chunk := await connection.read(patience):
+                    patience = None
+                    if passed := feed(chunk):
+                        began = True
+                        yield passed
+            except ProviderError as error:
+                if error.kind is not Kind.TRUNCATED or error.phase is not Phase.STREAM:
+                    raise
+            finally:
+                self._client.pool.release(connection)
+        except ProviderError as error:
+            error.after_output = began
+            _clean(error, secrets, request.auth)
+            raise
+        finally:
+            trace.finished_at = perf_counter()
+
+    def drop(self, account: Hashable) -> None:
+        """Keep no connection of an account whose credential changed; calls under way may end."""
+        self._client.pool.drop(account)
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        await self._client.pool.close()
+
+    # --- one request -------------------------------------------------------------------------
+
+    def _until(self) -> float:
+        return asyncio.get_running_loop().time() + self._limits.total
+
+    @property
+    def _stream_first_byte(self) -> float:
+        return min(self._limits.first_byte, self._limits.stream_first_byte)
+
+    async def _reply(
+        self,
+        request: HttpRequest,
+        fault: Fault,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+        until: float,
+    ) -> HttpResponse | ProviderError:
+        first_byte = self._limits.first_byte
+        connection = await self._answered(request, fault, secrets, trace, account, first_byte, until)
+        if isinstance(connection, ProviderError):
+            return connection
+        try:
+            body = await connection.whole(first_byte)
+        finally:
+            self._client.pool.release(connection)
+        return HttpResponse(connection.status, connection.headers, body)
+
+    async def _stream(
+        self,
+        request: HttpRequest,
+        fault: Fault,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+    ) -> Connection:
+        connection = await self._answered(
+            request, fault, secrets, trace, account, self._stream_first_byte, self._until()
+        )
+        if isinstance(connection, ProviderError):
+            raise connection
+        return connection
+
+    async def _answered(
+        self,
+        request: HttpRequest,
+        fault: Fault,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+        first_byte: float,
+        until: float,
+    ) -> Connection | ProviderError:
+        """Try until there is an answer or no use: return the connection it comes on, or the refusal."""
+        loop = asyncio.get_running_loop()
+        if request.delay > 0:
+            if loop.time() + request.delay > until:
+                raise ProviderError(
+                    Kind.TIMEOUT, "the provider did not finish in time", code="upstream_timeout"
+                )
+            await asyncio.sleep(request.delay)
+        trace.attempts = trace.attempts or 1
+        self._retries.started(account)
+        tried = 1
+        while True:
+            trace.status, trace.headers = 0, {}
+            refused = False
+            try:
+                connection = await self._client.ask(request, secrets, trace, account, first_byte, until)
+                if connection.status < 300:
+                    return connection
+                refused = True
+                error = await self._refusal(connection, fault, secrets, request.auth)
+            except ProviderError as failure:
+                if refused:
+                    raise
+                error = failure
+            pause = self._retries.pause(error, tried, trace.headers, account, idempotent=request.idempotent)
+            if pause is None or loop.time() + pause > until:
+                if refused:
+                    return error
+                raise error
+            tried += 1
+            trace.attempts += 1
+            await asyncio.sleep(pause)
+
+    async def _refusal(
+        self, connection: Connection, fault: Fault, secrets: Secrets | None, auth: Auth | None
+    ) -> ProviderError:
+        try:
+            body = await connection.excerpt(self._limits.idle)
+        finally:
+            self._client.pool.release(connection)
+        status, headers = connection.status, connection.headers
+        if status < 400:
+            return ProviderError(
+                Kind.UPSTREAM,
+                "the provider answered with a redirect, which is not followed; check the credential's base_url",
+                refusal=Refusal(status=status),
+                code="redirect_refused",
+                retryable=False,
+            )
+        error = fault(HttpResponse(status, headers, body))
+        if (wish := retry_after(headers, time.time())) is not None:
+            error.retry_after = wish
+        _clean(error, secrets, auth)
+        return error
+
+
+def _clean(error: ProviderError, secrets: Secrets | None, auth: Auth | None) -> None:
+    """Take the secret that was sent out of everything an error quotes, and keep its words short."""
+    live: list[bytearray] = []
+    try:
+        if secrets is not None and auth is not None:
+            live.append(secrets.reveal(auth.field))
+    except Failure:
+        pass  # What does not open was not sent.
+    try:
+        error.message = scrub(error.message, live)
+        error.args = (error.message,)
+        error.code = scrub(error.code, live)
+        error.param = _scrubbed(error.param, live)
+        refusal = error.refusal
+        error.refusal = msgspec.structs.replace(
+            refusal,
+            type=_scrubbed(refusal.type, live),
+            code=_scrubbed(refusal.code, live),
+            request_id=_scrubbed(refusal.request_id, live),
+        )
+    finally:
+        for secret in live:
+            wipe(secret)
+
+
+def _scrubbed(text: str | None, live: Iterable[bytearray]) -> str | None:
+    return text and scrub(text, live)

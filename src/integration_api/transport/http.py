@@ -1,0 +1,236 @@
+"""Requests to connections: who may share one, how long it is kept, and how a new one is made."""
+
+import asyncio
+import ssl
+from collections import OrderedDict
+from collections.abc import Hashable
+from time import perf_counter
+
+from integration_api.core.credential import Secrets
+from integration_api.core.errors import Failure, Kind, Phase, ProviderError
+from integration_api.core.exchange import HttpRequest
+from integration_api.transport.connection import Connection
+from integration_api.transport.egress import Address, EgressGuard, Origin, locate
+from integration_api.transport.limits import INLINE_BODY, TransportLimits
+from integration_api.transport.signing import head, sealed
+from integration_api.transport.trace import Trace
+
+ADDRESSES_TRIED = 2
+"""A name's first address, and one other when that does not answer."""
+
+
+def tls_context(given: ssl.SSLContext | None = None) -> ssl.SSLContext:
+    """Return a context that verifies certificates and host names, with TLS 1.2 or later.
+
+    Raises `ValueError` for a context that was told not to verify.
+    """
+    context = given or ssl.create_default_context()
+    if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
+        raise ValueError("outbound TLS must verify certificates and host names")
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    # OpenSSL would write session keys to the file that SSLKEYLOGFILE names.
+    context.keylog_filename = None  # type: ignore[assignment]
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Pool:
+    """Connections, each of one account at one origin and never of another."""
+
+    def __init__(self, guard: EgressGuard, limits: TransportLimits, tls: ssl.SSLContext) -> None:
+        self._guard = guard
+        self._limits = limits
+        self._tls = tls
+        self._open: set[Connection] = set()
+        self._opening = 0
+        self._idle: dict[tuple[Hashable, Origin], list[Connection]] = {}
+        self._oldest: OrderedDict[Connection, None] = OrderedDict()
+
+    def kept(self, origin: Origin, account: Hashable | None) -> Connection | None:
+        """Return the connection that the account used last, if one waits."""
+        if account is None:
+            return None
+        key = (account, origin)
+        while waiting := self._idle.get(key):
+            connection = waiting.pop()
+            if not waiting:
+                del self._idle[key]
+            del self._oldest[connection]
+            if connection.reusable:
+                return connection
+            connection.abort()
+        return None
+
+    def release(self, connection: Connection) -> None:
+        """Keep a connection for its account's next request, or hang up."""
+        if connection.account is None or not connection.reusable:
+            connection.abort()
+            return
+        waiting = self._idle.setdefault((connection.account, connection.origin), [])
+        if len(waiting) >= self._limits.idle_per_account:
+            connection.abort()
+            return
+        connection.rest()
+        waiting.append(connection)
+        self._oldest[connection] = None
+        if len(self._oldest) > self._limits.idle_connections:
+            self._drop_oldest()
+
+    def drop(self, account: Hashable) -> None:
+        """Let no connection of the account be used again."""
+        for connection in [one for one in self._open if one.account == account]:
+            connection.leave()
+
+    async def close(self) -> None:
+        """Hang up on everybody, and wait until the sockets are closed."""
+        for connection in list(self._open):
+            connection.abort()
+        while self._open:
+            await asyncio.sleep(0)
+
+    async def connect(self, origin: Origin, account: Hashable | None) -> Connection:
+        """Open a connection to the first of the origin's addresses that answers.
+
+        Raises `ProviderError` (UNREACHABLE or TIMEOUT), or `Failure` (OVERLOADED, `egress_denied`).
+        """
+        if len(self._open) + self._opening >= self._limits.connections:
+            if not self._oldest:
+                raise Failure(
+                    Kind.OVERLOADED, "too many calls are under way; try again shortly", code="overloaded"
+                )
+            self._drop_oldest()
+        self._opening += 1
+        try:
+            return await self._connect(origin, account)
+        finally:
+            self._opening -= 1
+
+    async def _connect(self, origin: Origin, account: Hashable | None) -> Connection:
+        seconds = self._limits.connect
+        try:
+            async with asyncio.timeout(seconds):
+                addresses = await self._guard.resolve(origin.host, origin.port, tls=origin.tls)
+        except TimeoutError:
+            raise _unreachable(origin, TimeoutError()) from None
+        cause: Exception = OSError()
+        for address in _to_try(addresses):
+            try:
+                async with asyncio.timeout(seconds):
+                    _, connection = await asyncio.get_running_loop().create_connection(
+                        lambda: Connection(origin, account, self._limits, self._gone),
+                        str(address),
+                        origin.port,
+                        ssl=self._tls if origin.tls else None,
+                        server_hostname=origin.host if origin.tls else None,
+                        ssl_handshake_timeout=seconds if origin.tls else None,
+                    )
+            except (OSError, EOFError) as error:  # TLS and timeouts are kinds of OSError.
+                cause = error
+            else:
+                self._open.add(connection)
+                return connection
+        raise _unreachable(origin, cause) from None
+
+    def _drop_oldest(self) -> None:
+        connection = next(iter(self._oldest))
+        self._forget(connection)
+        connection.abort()
+
+    def _forget(self, connection: Connection) -> None:
+        if connection in self._oldest:
+            del self._oldest[connection]
+            key = (connection.account, connection.origin)
+            self._idle[key].remove(connection)
+            if not self._idle[key]:
+                del self._idle[key]
+
+    def _gone(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        self._forget(connection)
+
+
+class Client:
+    """Sends requests: the address checked, the secret in and out of the buffer, one connection each."""
+
+    def __init__(self, guard: EgressGuard, limits: TransportLimits, tls: ssl.SSLContext) -> None:
+        self.pool = Pool(guard, limits, tls)
+        self._guard = guard
+
+    async def ask(
+        self,
+        request: HttpRequest,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+        first_byte: float,
+        until: float,
+    ) -> Connection:
+        """Send a request and return its connection once status and headers are there.
+
+        The caller gives it back by `pool.release`, whatever happens. Raises `ProviderError` or `Failure`.
+        """
+        origin, path = locate(request.url)
+        self._guard.check(origin)
+        # Something that must not happen twice gets a connection that can not have gone stale.
+        connection = self.pool.kept(origin, account) if request.idempotent else None
+        while True:
+            if connection is None:
+                connection = await self.pool.connect(origin, account)
+            try:
+                return await self._ask(connection, path, request, secrets, trace, first_byte, until)
+            except ProviderError:
+                connection.abort()
+                if not connection.stale:
+                    raise
+            except BaseException:
+                connection.abort()
+                raise
+            connection = None  # Kept in vain; a fresh one decides.
+
+    async def _ask(
+        self,
+        connection: Connection,
+        path: str,
+        request: HttpRequest,
+        secrets: Secrets | None,
+        trace: Trace,
+        first_byte: float,
+        until: float,
+    ) -> Connection:
+        lines = head(request.method, connection.origin.authority, path, request.headers, request.auth)
+        body = request.body
+        connection.write(sealed(lines, secrets, body), until)
+        if not trace.sent_at:
+            trace.sent_at = perf_counter()
+        if len(body) > INLINE_BODY:
+            await connection.push(body)
+        await connection.head(first_byte)
+        trace.first_byte_at = connection.started_at
+        trace.status = connection.status
+        trace.headers = connection.headers
+        return connection
+
+
+def _to_try(addresses: list[Address]) -> list[Address]:
+    """Choose whom to call: the resolver's first choice, then preferably one of the other family."""
+    first = addresses[0]
+    others = sorted(addresses[1:], key=lambda one: one.version == first.version)
+    return [first, *others[: ADDRESSES_TRIED - 1]]
+
+
+def _unreachable(origin: Origin, cause: Exception) -> ProviderError:
+    late = isinstance(cause, TimeoutError)
+    if late:
+        why = "did not accept a connection in time"
+    elif isinstance(cause, ssl.SSLCertVerificationError):
+        why = "showed a certificate that could not be verified"
+    elif isinstance(cause, ssl.SSLError):
+        why = "did not complete a TLS handshake"
+    else:
+        why = "did not accept a connection"
+    return ProviderError(
+        Kind.TIMEOUT if late else Kind.UNREACHABLE,
+        f"{origin.authority} {why}",
+        code="upstream_timeout" if late else "upstream_unreachable",
+        phase=Phase.CONNECT,
+    )
