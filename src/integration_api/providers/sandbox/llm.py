@@ -286,12 +286,14 @@ def _check_signatures(ask: LlmRequest) -> None:
     """Refuse reasoning that was altered on its way through the caller, as vendors do."""
     for place, message in enumerate(ask.messages):
         for part in message.parts:
-            if isinstance(part, Reasoning) and part.signature and part.signature.format == SIGNATURE:
-                if part.signature.data != _signed(part.text, ask.model).data:
-                    raise ProviderError(
-                        Kind.INVALID_REQUEST,
-                        "reasoning must be sent back as it was given",
-                        provider=NAME,
-                        param=f"messages[{place}]",
-                        code="invalid_signature",
-                    )
+            if not isinstance(part, Reasoning) or part.signature is None:
+                continue
+            seal = part.signature
+            if seal.format == SIGNATURE and seal.data != _signed(part.text, ask.model).data:
+                raise ProviderError(
+                    Kind.INVALID_REQUEST,
+                    "reasoning must be sent back as it was given",
+                    provider=NAME,
+                    param=f"messages[{place}]",
+                    code="invalid_signature",
+                )
