@@ -23,7 +23,8 @@ async def serve(
     replay: list[str] | None = None,
 ) -> None:
     """Serves until SIGINT or SIGTERM, after saying where. With `tls_ca_out` and no certificate, one is made
-    up and its authority written there. Raises `OSError` when the port is taken or a file cannot be read."""
+    up and its authority written there. Raises `OSError` when the port is taken or a file cannot be read.
+    """
     tls = None
     if tls_cert:
         tls = context(tls_cert, tls_key)
@@ -59,7 +60,10 @@ def main() -> None:
     parser.add_argument("--tls-key", help="its key, if it is in another file (PEM)")
     parser.add_argument("--tls-ca-out", help="serve TLS with a made-up certificate; write its authority here")
     parser.add_argument(
-        "--replay", action="append", metavar="PROVIDER=PATH", help="answer from recordings: a file or a folder"
+        "--replay",
+        action="append",
+        metavar="PROVIDER=PATH",
+        help="answer from recordings: a file or a folder",
     )
     given = parser.parse_args()
     served = serve(

@@ -52,11 +52,11 @@ class Control:
                 return _said(200, {"requests": [one.report() for one in found]})
             case "DELETE", "requests":
                 desk.requests.clear()
-            case ("GET" | "PUT" | "POST" | "DELETE"), "script":
+            case (("GET" | "PUT" | "POST" | "DELETE"), "script"):
                 return self._queue(call, desk.answers, Answer)
-            case ("GET" | "PUT" | "POST" | "DELETE"), "faults":
+            case (("GET" | "PUT" | "POST" | "DELETE"), "faults"):
                 return self._queue(call, desk.faults, Fault)
-            case ("PUT" | "POST" | "DELETE"), "replay":
+            case (("PUT" | "POST" | "DELETE"), "replay"):
                 return self._replay(call)
             case _:
                 return _said(404, {"error": "No such route of the lab.", "routes": _ROUTES})

@@ -1,5 +1,6 @@
 """What an emulator says by itself: a believable answer that depends on the conversation alone, so that the
-same request is always answered by the same words."""
+same request is always answered by the same words.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,7 +36,8 @@ class Tool:
 @dataclass(slots=True)
 class Prompt:
     """A conversation as far as the answer depends on it. `effort` is in the field's words ("" means no
-    reasoning); `stop` ends a text; `shape` is what the model's name asked for."""
+    reasoning); `stop` ends a text; `shape` is what the model's name asked for.
+    """
 
     text: str = ""
     user_turn: bool = True
@@ -169,7 +171,9 @@ def _call(one: ScriptedCall) -> ToolCall:
 
 def _thoughts(prompt: Prompt) -> list[str]:
     length = _THINKING.get(prompt.effort, 0)
-    words = pieces(f"The user wrote: {prompt.text[:_QUOTED]}. I should answer that plainly.") if length else []
+    words = (
+        pieces(f"The user wrote: {prompt.text[:_QUOTED]}. I should answer that plainly.") if length else []
+    )
     return list(islice(_round(words), length)) if length else []
 
 

@@ -19,7 +19,8 @@ KEPT_REQUESTS = 1000  # the oldest are forgotten: the lab also runs under load
 
 class Desk:
     """The state behind a lab: its providers, what waits to be answered, and what was received. `left` is set
-    when a client leaves while it is being answered."""
+    when a client leaves while it is being answered.
+    """
 
     def __init__(self, providers: Iterable[Provider], *, kept: int = KEPT_REQUESTS) -> None:
         self.providers = {provider.name: provider for provider in providers}
@@ -123,4 +124,3 @@ def _nobody(call: Call, providers: Iterable[str]) -> Response:
 def _no_directive(call: Call) -> Response:
     message = f"The lab does not know the directive lab-{call.asked.unknown} in the model's name."
     return Response(400, [("content-type", JSON)], encode({"error": {"message": message}}))
-

@@ -16,7 +16,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One way to answer badly. Without `status` the real answer is played, and spoiled on its way.
 
     `after` counts bytes on the wire from the status line's first byte; "head" is right behind the headers,
-    "half" the middle of the answer. `times` is how many requests suffer (0: all until cleared)."""
+    "half" the middle of the answer. `times` is how many requests suffer (0: all until cleared).
+    """
 
     status: int | None = None
     body: Any = msgspec.UNSET

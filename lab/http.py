@@ -59,7 +59,8 @@ class Call:
 class Response:
     """One answer, whole (`body`) or in events. `ending` are the events without which a reader must say that
     the stream was cut; `error_event` is what the vendor sends when it fails midway; `lazy` events are made
-    while they are sent, as fast as the client reads."""
+    while they are sent, as fast as the client reads.
+    """
 
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list)

@@ -56,7 +56,8 @@ class Lab:
 
     def url(self, provider: str, version: str = "/v1") -> str:
         """A provider's address up to its version; with `version=""` up to what the SDKs of Anthropic and
-        Mistral take as their base. Raises `KeyError` for a provider there is not."""
+        Mistral take as their base. Raises `KeyError` for a provider there is not.
+        """
         return f"{self.origin}/{self.providers[provider].name}{version}"
 
     def script(self, provider: str, *answers: Answer) -> None:

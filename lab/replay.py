@@ -36,7 +36,8 @@ def load(path: Path) -> list[Recording]:
 
 class Shelf:
     """A provider's recordings. Of those for a path, one with an equal body answers; else they take turns,
-    streams for requests that want streams."""
+    streams for requests that want streams.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], list[Recording]] = {}

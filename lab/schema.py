@@ -29,7 +29,13 @@ _BY_NAME = {
     "url": "https://example.com/",
     "date": "2026-11-02",
 }
-_BY_PATTERN = {r"^\d+$": "42", r"^[0-9]+$": "42", r"^[a-z]+$": "lab", r"^[A-Z]{2}$": "UA", r"^\d{5}$": "01001"}
+_BY_PATTERN = {
+    r"^\d+$": "42",
+    r"^[0-9]+$": "42",
+    r"^[a-z]+$": "lab",
+    r"^[A-Z]{2}$": "UA",
+    r"^\d{5}$": "01001",
+}
 
 
 def instance(schema: Any, name: str = "value") -> Any:

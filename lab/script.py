@@ -18,7 +18,11 @@ class ScriptedCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def text(self) -> str:
         """The arguments as JSON text."""
-        return self.arguments if isinstance(self.arguments, str) else msgspec.json.encode(self.arguments).decode()
+        return (
+            self.arguments
+            if isinstance(self.arguments, str)
+            else msgspec.json.encode(self.arguments).decode()
+        )
 
 
 class RawChunk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +37,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `usage` overrides fields of the vendor's usage object and `finish` is the vendor's own word.
     With `chunks`, `body` or `status`, nothing of the emulator's own answer is left: those bytes go out.
-    `times` is how many requests it answers (0: all until cleared)."""
+    `times` is how many requests it answers (0: all until cleared).
+    """
 
     text: str | list[str] | None = None
     reasoning: str | list[str] | None = None

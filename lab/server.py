@@ -131,7 +131,9 @@ class Connection(asyncio.Protocol):
             stats = self.desk.stats
             stats.statuses[response.status] = stats.statuses.get(response.status, 0) + 1
             head = _head(response, keep=keep)
-            if fault is None and not (response.delay_ms or response.gap_ms or response.gaps_ms or response.lazy):
+            if fault is None and not (
+                response.delay_ms or response.gap_ms or response.gaps_ms or response.lazy
+            ):
                 self.transport.write(_joined(head, response, call))
                 if not keep:
                     self.transport.close()

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from integration_api import __version__, settings
 from integration_api.app import House, routes
-from integration_api.core.credential import BASE_URL, CredentialField
+from integration_api.core.credential import CredentialField
 from integration_api.providers import PROVIDERS
 from integration_api.rest.openapi import describe
 from integration_api.telemetry.log import Log

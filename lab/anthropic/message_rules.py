@@ -1,5 +1,6 @@
 """What Anthropic refuses in a conversation: shapes of turns and blocks, and tool uses left unanswered
-(platform.claude.com/docs/en/api/messages)."""
+(platform.claude.com/docs/en/api/messages).
+"""
 
 import re
 from typing import Any
@@ -101,7 +102,8 @@ def _empty(call: Call, role: str, where: str) -> None:
     if role == "user":
         refuse(call, f"{where}: user messages must have non-empty content")
     refuse(
-        call, f"{where}: all messages must have non-empty content except for the optional final assistant message"
+        call,
+        f"{where}: all messages must have non-empty content except for the optional final assistant message",
     )
 
 

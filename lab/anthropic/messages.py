@@ -77,7 +77,8 @@ class Cached(msgspec.Struct):
 
 def read(call: Call, body: dict[str, Any], trait: Traits) -> tuple[Prompt, Cached]:
     """The conversation in the lab's terms, and its cache. What is marked is written by the first turn and
-    read by later ones."""
+    read by later ones.
+    """
     prompt = Prompt(shape=call.asked, tokens=3, announces_tools=True)
     cached = Cached()
     marked = 0
@@ -163,9 +164,7 @@ def _settings(prompt: Prompt, body: dict[str, Any], trait: Traits) -> None:
 class Writer:
     """Writes one reply in Anthropic's shapes."""
 
-    def __init__(
-        self, call: Call, body: dict[str, Any], reply: Reply, trait: Traits, cached: Cached
-    ) -> None:
+    def __init__(self, call: Call, body: dict[str, Any], reply: Reply, trait: Traits, cached: Cached) -> None:
         self.call = call
         self.reply = reply
         self.trait = trait

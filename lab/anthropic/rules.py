@@ -9,20 +9,49 @@ from lab.anthropic.traits import Traits, traits
 from lab.anthropic.values import items, known, mapping, number, one_of, required, text, whole
 from lab.http import Call
 
-_COUNTED = (
-    "cache_control messages model output_config speed system thinking tool_choice tools user_profile_id workspace_id"
-).split()
+_COUNTED = [
+    "cache_control",
+    "messages",
+    "model",
+    "output_config",
+    "speed",
+    "system",
+    "thinking",
+    "tool_choice",
+    "tools",
+    "user_profile_id",
+    "workspace_id",
+]
 _SAMPLING = ("temperature", "top_p", "top_k")
 _FIELDS = frozenset(
     [
         *_COUNTED,
-        *"container diagnostics inference_geo max_tokens metadata service_tier stop_sequences stream".split(),
+        *[
+            "container",
+            "diagnostics",
+            "inference_geo",
+            "max_tokens",
+            "metadata",
+            "service_tier",
+            "stop_sequences",
+            "stream",
+        ],
     ]
 )
 _BETA = frozenset({"mcp_servers", "context_management", "output_format", "fallbacks", "betas"})
 _TOOL = frozenset(
-    "type name description input_schema strict cache_control defer_loading eager_input_streaming input_examples "
-    "allowed_callers".split()
+    [
+        "type",
+        "name",
+        "description",
+        "input_schema",
+        "strict",
+        "cache_control",
+        "defer_loading",
+        "eager_input_streaming",
+        "input_examples",
+        "allowed_callers",
+    ]
 )
 _SERVER_TOOL = re.compile(r".+_20\d{6}|mcp_toolset")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -107,7 +136,10 @@ def _tools(call: Call, body: dict[str, Any]) -> None:
         if _SERVER_TOOL.fullmatch(kind):
             continue
         if kind != "custom":
-            refuse(call, f"{where}: Input tag '{kind}' found using 'type' does not match any of the expected tags")
+            refuse(
+                call,
+                f"{where}: Input tag '{kind}' found using 'type' does not match any of the expected tags",
+            )
         where = f"{where}.custom"
         known(call, tool, _TOOL, where)
         name = text(call, required(call, tool, "name", where), f"{where}.name")

@@ -49,7 +49,9 @@ def _circle(schema: Any) -> str:
     if not isinstance(schema, dict):
         return ""
     definitions = {**(schema.get("definitions") or {}), **(schema.get("$defs") or {})}
-    leads = {name: {to for to in _references(value) if to in definitions} for name, value in definitions.items()}
+    leads = {
+        name: {to for to in _references(value) if to in definitions} for name, value in definitions.items()
+    }
     for start in leads:
         seen, ahead = set[str](), [(start, to) for to in leads[start]]
         while ahead:

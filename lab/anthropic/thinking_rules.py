@@ -1,5 +1,6 @@
 """What Anthropic refuses about thinking: its kinds by model, its budget, and blocks that were not replayed as
-they came (platform.claude.com/docs/en/build-with-claude/extended-thinking)."""
+they came (platform.claude.com/docs/en/build-with-claude/extended-thinking).
+"""
 
 from typing import Any
 
@@ -74,9 +75,7 @@ def _replayed(call: Call, messages: list[dict[str, Any]], trait: Traits, *, must
     for place, message in enumerate(messages):
         for number, block in enumerate(blocks(message)):
             if block["type"] == "thinking" and not valid(block["signature"], block["thinking"], trait):
-                refuse(
-                    call, f"messages.{place}.content.{number}: Invalid `signature` in `thinking` block"
-                )
+                refuse(call, f"messages.{place}.content.{number}: Invalid `signature` in `thinking` block")
     if not must_think:
         return
     turns = [place for place, message in enumerate(messages) if message["role"] == "assistant"]

@@ -198,7 +198,12 @@ class Writer:
         rest = list(calls)
         if calls and not reply.lazy and not list(reply.text):
             # With nothing to say first, the opening carries the first call.
-            opening = {"role": "assistant", "content": None, "tool_calls": [self._start(0, rest[0])], "refusal": None}
+            opening = {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [self._start(0, rest[0])],
+                "refusal": None,
+            }
         yield from (self._chunk(index, opening) for index in turns)
         if not opening.get("tool_calls"):
             for piece in reply.text:
@@ -218,7 +223,11 @@ class Writer:
         """The events that end the stream: finish, usage if it was asked for, [DONE]."""
         last = [self._chunk(index, {}, finish=self.finish) for index in range(self.choices)]
         if self.with_usage:
-            last.append(self._event({"choices": [], "usage": self.usage(), **({"obfuscation": ""} if self.padded else {})}))
+            last.append(
+                self._event(
+                    {"choices": [], "usage": self.usage(), **({"obfuscation": ""} if self.padded else {})}
+                )
+            )
         return [*last, _DONE]
 
     def _chunk(
@@ -241,7 +250,11 @@ class Writer:
 
     def _tool_call(self, place: int, one: ToolCall) -> dict[str, Any]:
         if one.name in self.custom:
-            return {"id": self._id(place, one), "type": "custom", "custom": {"name": one.name, "input": one.arguments}}
+            return {
+                "id": self._id(place, one),
+                "type": "custom",
+                "custom": {"name": one.name, "input": one.arguments},
+            }
         function = {"name": one.name, "arguments": one.arguments}
         return {"id": self._id(place, one), "type": "function", "function": function}
 
@@ -250,8 +263,6 @@ class Writer:
 
     def _logprobs(self, pieces: list[str]) -> dict[str, Any]:
         top = self.body.get("top_logprobs") or 0
-        words = [
-            {"token": piece, "logprob": _LOGPROB, "bytes": list(piece.encode())} for piece in pieces
-        ]
+        words = [{"token": piece, "logprob": _LOGPROB, "bytes": list(piece.encode())} for piece in pieces]
         content = [{**word, "top_logprobs": [word] * min(top, 1)} for word in words]
         return {"content": content, "refusal": None}

@@ -169,7 +169,9 @@ def _tool_calls(call: Call, calls: Any, where: str) -> None:
         said = "arguments" if kind == "function" else "input"
         if not isinstance(body.get(said), str):
             path = f"{here}.{kind}.{said}"
-            message = f"Invalid type for '{path}': expected a string, but got {described(body.get(said))} instead."
+            message = (
+                f"Invalid type for '{path}': expected a string, but got {described(body.get(said))} instead."
+            )
             refuse(call, message, param=path, code="invalid_type")
 
 

@@ -7,7 +7,9 @@ from lab.http import Call, Response
 from lab.openai.client import admit, answer, refuse
 from lab.openai.traits import EMBEDDING, MODERATION, SNAPSHOTS
 
-_MODELS = sorted({*SNAPSHOTS, *SNAPSHOTS.values(), *EMBEDDING, *MODERATION, "gpt-5.4", "gpt-5.6-sol", "gpt-5.6-luna"})
+_MODELS = sorted(
+    {*SNAPSHOTS, *SNAPSHOTS.values(), *EMBEDDING, *MODERATION, "gpt-5.4", "gpt-5.6-sol", "gpt-5.6-luna"}
+)
 
 
 def listed(call: Call) -> Response:

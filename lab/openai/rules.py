@@ -9,11 +9,45 @@ from lab.openai.traits import Traits, traits
 from lab.openai.values import between, filled, known, named, one_of, required, short, typed
 
 _FIELDS = frozenset(
-    "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages "
-    "metadata modalities model moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key "
-    "prompt_cache_options prompt_cache_retention reasoning_effort response_format safety_identifier seed "
-    "service_tier stop store stream stream_options temperature tool_choice tools top_logprobs top_p user verbosity "
-    "web_search_options".split()
+    [
+        "audio",
+        "frequency_penalty",
+        "function_call",
+        "functions",
+        "logit_bias",
+        "logprobs",
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "metadata",
+        "modalities",
+        "model",
+        "moderation",
+        "n",
+        "parallel_tool_calls",
+        "prediction",
+        "presence_penalty",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "reasoning_effort",
+        "response_format",
+        "safety_identifier",
+        "seed",
+        "service_tier",
+        "stop",
+        "store",
+        "stream",
+        "stream_options",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "top_p",
+        "user",
+        "verbosity",
+        "web_search_options",
+    ]
 )
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
@@ -81,7 +115,9 @@ def _budget(call: Call, given: dict[str, Any], trait: Traits) -> None:
                 code="unsupported_parameter",
             )
         if "max_completion_tokens" in given:
-            refuse(call, "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.")
+            refuse(
+                call, "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported."
+            )
         between(call, given["max_tokens"], 0, None, "max_tokens", whole=True)
     if "max_completion_tokens" in given:
         between(call, given["max_completion_tokens"], 1, None, "max_completion_tokens", whole=True)

@@ -1,5 +1,6 @@
 """What OpenAI asks of a JSON Schema: an object on top, and in strict mode every property required and no
-others (platform.openai.com/docs/guides/structured-outputs)."""
+others (platform.openai.com/docs/guides/structured-outputs).
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -79,7 +79,7 @@ def _gpt5(minor: int, rest: str) -> Traits:
         efforts.append("max")
     if minor >= 5:
         efforts.remove("minimal")
-    kind = rest.split("-")[0]
+    kind = rest.split("-", maxsplit=1)[0]
     if minor == 0 and kind == "chat":
         return Traits()
     if minor == 0 or kind in ("pro", "codex") or (minor < 4 and kind == "chat"):

@@ -37,7 +37,7 @@ class Supervisor:
         signal.signal(signal.SIGALRM, self._kill)
         while self._numbers:
             pid, status = os.waitpid(-1, 0)
-            number = self._numbers.pop(pid, None)
+            number: int | None = self._numbers.pop(pid, None)
             multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
             if number is not None and not self._stopping:
                 self._log.error("worker_died", worker=number, exit_code=os.waitstatus_to_exitcode(status))

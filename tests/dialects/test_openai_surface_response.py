@@ -128,7 +128,9 @@ def test_a_plain_stream_word_for_word():
             Ended(),
         ]
     )
-    head = b'data: {"id":"msg_1","object":"chat.completion.chunk","created":7,"model":"m","choices":[{"index":0,'
+    head = (
+        b'data: {"id":"msg_1","object":"chat.completion.chunk","created":7,"model":"m","choices":[{"index":0,'
+    )
     assert body == (
         head
         + b'"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
@@ -184,7 +186,9 @@ def test_all_chunks_share_their_frame_and_say_the_role_once_a_choice():
 
 
 def test_strange_service_tiers_are_left_out():
-    assert all("service_tier" not in c for c in chunks_of(rendered([Started("i", "m", 0, "standard"), Ended()])))
+    assert all(
+        "service_tier" not in c for c in chunks_of(rendered([Started("i", "m", 0, "standard"), Ended()]))
+    )
 
 
 def test_a_call_is_named_once_and_then_only_argued():
@@ -431,7 +435,9 @@ def events_of(part, at, cut):
             yield RefusalDelta(0, at, part.text)
         case ToolCall():
             yield PartStarted(0, at, msgspec.structs.replace(part, arguments="", signature=None))
-            yield from (ArgumentsDelta(0, at, piece) for piece in (part.arguments[:cut], part.arguments[cut:]))
+            yield from (
+                ArgumentsDelta(0, at, piece) for piece in (part.arguments[:cut], part.arguments[cut:])
+            )
         case Media():
             yield PartStarted(0, at, msgspec.structs.replace(part, source=Bytes("")))
             yield MediaDelta(0, at, "QUJD")

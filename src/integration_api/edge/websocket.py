@@ -14,8 +14,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from integration_api.edge.application import Request
-from integration_api.edge.application import WebSocket as WebSocket
+from integration_api.edge.application import Request, WebSocket
 from integration_api.edge.live import Live
 
 GOING_AWAY = 1001

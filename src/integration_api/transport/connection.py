@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own.
         # `resume_writing` is to mean that everything has left. TLS transports compare with >=.
-        transport.set_write_buffer_limits(high=1 if self.origin.tls else 0, low=0)
+        self._transport.set_write_buffer_limits(high=1 if self.origin.tls else 0, low=0)
 
     def data_received(self, data: bytes) -> None:
         before = self.state

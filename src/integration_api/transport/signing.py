@@ -87,7 +87,8 @@ def head(
         raise Failure(Kind.INTERNAL, "a request method cannot be sent", code="invalid_method")
     start = f"{method} {path}"
     rest = f" HTTP/1.1\r\nhost: {authority}\r\n{''.join(lines)}"
-    field, encode = "", None
+    field = ""
+    encode: Encode | None = None
     match auth:
         case None:
             before, after = start + rest, ""
