@@ -260,7 +260,8 @@ async def _apply(connection: Connection) -> None:
 async def _make_role(connection: Connection) -> None:
     """Make the role a superuser steps down to. At every start: a restored dump brings no roles."""
     unbound, may_create = await connection.fetchrow(
-        "SELECT rolsuper OR rolbypassrls, rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        "SELECT rolsuper OR rolbypassrls, rolsuper OR rolcreaterole"
+        " FROM pg_roles WHERE rolname = current_user"
     )
     if not unbound:
         return
