@@ -1,9 +1,8 @@
 """The registry: every provider the lab emulates, one line each."""
 
-from lab import anthropic, mistral, openai
+from lab import anthropic, openai
 
 PROVIDERS = (
     openai.PROVIDER,
     anthropic.PROVIDER,
-    mistral.PROVIDER,
 )

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import httptools
 
@@ -46,8 +46,7 @@ class Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own.
         self.members.add(self)
         self.desk.stats.connections += 1
         self.desk.stats.connections_seen += 1

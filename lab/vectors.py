@@ -11,7 +11,7 @@ _WORDS = 24  # words of a text that shape its vector
 
 
 @lru_cache(_KEPT)
-def vector(text: str, dimensions: int) -> array[float]:
+def vector(text: str, dimensions: int) -> "array[float]":
     """A text's vector of length 1, in float32."""
     words = text.lower().split()[:_WORDS] or [text]
     total = [0] * dimensions
@@ -22,6 +22,6 @@ def vector(text: str, dimensions: int) -> array[float]:
     return array("f", [value / length for value in total])
 
 
-def in_base64(values: array[float]) -> str:
+def in_base64(values: "array[float]") -> str:
     """Little-endian float32, as vendors send vectors when asked for base64."""
     return b64encode(values.tobytes()).decode("ascii")

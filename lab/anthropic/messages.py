@@ -209,7 +209,7 @@ class Writer:
     def deltas(self) -> Iterator[bytes]:
         """The events of the stream up to the message's last words."""
         reply = self.reply
-        opening = {
+        opening: dict[str, Any] = {
             **self.envelope,
             "content": [],
             "stop_reason": None,

@@ -26,7 +26,7 @@ def _faults(schema: Any) -> Iterator[str]:
             yield f"Schema type '{word}' is not supported"
     kinds = schema.get("type")
     for kind in kinds if isinstance(kinds, list) else [kinds]:
-        for word in _UNSUPPORTED.get(kind, ()):
+        for word in _UNSUPPORTED.get(str(kind), ()):
             if word in schema:
                 yield f"For '{kind}' type, property '{word}' is not supported"
         if kind == "object" and schema.get("additionalProperties") is not False:

@@ -30,8 +30,8 @@ class Supervisor:
 
     def run(self) -> int:
         """Return 0 once every worker has gone after SIGTERM or SIGINT."""
-        for number in self._wanted:
-            self._start(number)
+        for wanted in self._wanted:
+            self._start(wanted)
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._stop)
         signal.signal(signal.SIGALRM, self._kill)

@@ -3,7 +3,7 @@
 import json
 from itertools import chain
 
-import httpx
+import httpx2 as httpx
 import msgspec
 import openai
 import pytest

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.service import Service, lab_running, running
 
-PROVIDERS = ("openai", "anthropic", "mistral")
+PROVIDERS = ("anthropic",)
 
 
 @pytest.fixture(scope="session")

@@ -56,17 +56,17 @@ class Service:
         return self.folder / "service.log"
 
     def settings(self) -> dict[str, str]:
-        return environment(
-            HOST="127.0.0.1",
-            PORT=str(self.port),
-            DATA_DIR=str(self.folder / "data"),
-            CRYPTO__ROOT=f"file:{self.folder / 'keys' / 'root.json'}",
-            BOOTSTRAP_API_KEY=ADMIN_KEY,
-            EGRESS__ALLOW="127.0.0.1/32",
-            EGRESS__ALLOW_HTTP="true",
-            LIMITS__VERIFICATIONS_PER_MINUTE="1000",
-            **self.environ,
-        )
+        chosen = {
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "DATA_DIR": str(self.folder / "data"),
+            "CRYPTO__ROOT": f"file:{self.folder / 'keys' / 'root.json'}",
+            "BOOTSTRAP_API_KEY": ADMIN_KEY,
+            "EGRESS__ALLOW": "127.0.0.1/32",
+            "EGRESS__ALLOW_HTTP": "true",
+            "LIMITS__VERIFICATIONS_PER_MINUTE": "1000",
+        }
+        return environment(**{**chosen, **self.environ})
 
     def start(self) -> "Service":
         with self.log.open("ab") as log:

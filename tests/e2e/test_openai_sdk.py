@@ -7,18 +7,8 @@ from pydantic import BaseModel
 
 from tests.e2e.service import ADMIN_KEY, Service
 
-CHAT_MODELS = (
-    "openai/gpt-4o",
-    "anthropic/claude-sonnet-4-5",
-    "mistral/mistral-small-latest",
-    "sandbox/echo",
-)
-TOOL_MODELS = (
-    "openai/gpt-4o",
-    "anthropic/claude-sonnet-4-5",
-    "mistral/mistral-small-latest",
-    "sandbox/tools",
-)
+CHAT_MODELS = ("anthropic/claude-sonnet-4-5", "sandbox/echo")
+TOOL_MODELS = ("anthropic/claude-sonnet-4-5", "sandbox/tools")
 WEATHER = {
     "type": "function",
     "function": {
@@ -137,7 +127,7 @@ def test_images_go_in(client: OpenAI, model: str) -> None:
     assert answer.choices[0].message.content
 
 
-@pytest.mark.parametrize("model", ["openai/text-embedding-3-small", "mistral/mistral-embed", "sandbox/embed"])
+@pytest.mark.parametrize("model", ["sandbox/embed"])
 def test_embeddings_by_default_and_as_floats_agree(client: OpenAI, model: str) -> None:
     texts = ["one", "two", "three"]
     default = client.embeddings.create(model=model, input=texts)
@@ -148,14 +138,13 @@ def test_embeddings_by_default_and_as_floats_agree(client: OpenAI, model: str) -
 
 
 def test_moderations(client: OpenAI) -> None:
-    answer = client.moderations.create(model="openai/omni-moderation-latest", input="hello")
+    answer = client.moderations.create(model="sandbox/moderation", input="hello")
     assert answer.results[0].flagged is False
-    assert client.moderations.create(model="mistral/mistral-moderation-latest", input="hello").results
 
 
 def test_models_of_every_provider_are_listed_with_their_prefix(client: OpenAI) -> None:
     listed = {model.id for model in client.models.list()}
-    assert {name.split("/")[0] for name in listed} >= {"openai", "anthropic", "mistral", "sandbox"}
+    assert {name.split("/")[0] for name in listed} >= {"anthropic", "sandbox"}
     one = client.models.retrieve("sandbox/echo")
     assert one.id == "sandbox/echo"
 
@@ -175,7 +164,6 @@ def test_headers_tell_how_it_went(client: OpenAI) -> None:
 @pytest.mark.parametrize(
     ("model", "error", "code"),
     [
-        ("openai/no-such/model lab", openai.APIStatusError, None),
         ("nobody/model", openai.BadRequestError, "unknown_provider"),
         ("gpt-4o", openai.BadRequestError, "model_not_found"),
         ("", openai.BadRequestError, "model_required"),

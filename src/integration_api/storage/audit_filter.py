@@ -1,7 +1,5 @@
 """Which audit records a caller asks for: a closed set of columns and comparisons."""
 
-# ruff: noqa: S608 - only names from this package are put into statements; values are parameters
-
 from enum import StrEnum
 from typing import Any
 

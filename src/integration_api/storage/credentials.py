@@ -4,8 +4,6 @@ Everything that changes a project's credentials holds that project's lock, so th
 names and the default stay unique without failing half-way.
 """
 
-# ruff: noqa: S608 - only names from this package are put into statements; values are parameters
-
 from collections.abc import Iterable
 
 from integration_api.core.errors import Failure, Kind

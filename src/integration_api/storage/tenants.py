@@ -1,7 +1,5 @@
 """Organizations, projects, our own API keys, and the numbers that keep ids apart."""
 
-# ruff: noqa: S608 - only names from this package are put into statements; values are parameters
-
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import ApiKey, Organization, Page, Project
 from integration_api.core.tenant import Tenant

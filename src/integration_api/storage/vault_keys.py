@@ -1,7 +1,5 @@
 """Wrapped key-encryption keys, as the vault keeps them: the database alone opens none."""
 
-# ruff: noqa: S608 - only names from this package are put into statements; values are parameters
-
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import KeyState, VaultKey
 from integration_api.core.tenant import Tenant

@@ -162,12 +162,13 @@ class _Speaker:
         yield PartEnded(c, p)
 
     def _affordable(self, text: str) -> list[str]:
-        said = pieces(text)
+        said, wanted = pieces(text), count(text)
         if self._left is not None:
-            said = said[: max(self._left, 0)]
+            if wanted > self._left:
+                said = said[: max(self._left, 0)]
             # Below zero when there was more to say.
-            self._left -= count(text)
-        self.spent += len(said)
+            self._left -= wanted
+        self.spent += min(len(said), wanted)
         return said
 
     def _next(self) -> int:

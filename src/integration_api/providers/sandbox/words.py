@@ -3,7 +3,7 @@
 import re
 
 _WORD = re.compile(r"\w+")
-_PIECE = re.compile(r"\s*\S+(?:\s+\Z)?")
+_PIECE = re.compile(r"\s*\S+|\s+\Z")
 
 
 def words(text: str) -> list[str]:
