@@ -64,11 +64,12 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
     chosen = settings()
     if chosen.workers > 1:
         _share_metrics(chosen)
+    from integration_api.core.errors import Failure
     from integration_api.serve import serve as start
 
     try:
         sys.exit(start(chosen, out))
-    except (SettingsError, OSError) as error:
+    except (Failure, SettingsError, OSError) as error:
         raise OneLine(str(error)) from None
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.conftest import base_url
 from tests.e2e.service import ADMIN_KEY, Service, metric, running
 
-PACED = "openai/gpt-4o-lab-paced-40-50"
+PACED = "anthropic/claude-sonnet-4-5-lab-paced-40-50"
 
 
 def stream(service: Service, model: str) -> tuple[socket.socket, bytes]:
@@ -70,7 +70,7 @@ def test_the_first_start_prints_a_curl_that_streams(tmp_path: Path) -> None:
 
 def test_a_key_file_that_is_gone_or_readable_by_others_stops_the_start(tmp_path: Path, lab: str) -> None:
     with running(tmp_path) as service:
-        service.add_credential("openai", base_url(lab, "openai"))
+        service.add_credential("anthropic", base_url(lab, "anthropic"))
         assert service.stop() == 0
         key_file = tmp_path / "keys" / "root.json"
         key_file.chmod(0o644)
@@ -87,7 +87,7 @@ def test_a_key_file_that_is_gone_or_readable_by_others_stops_the_start(tmp_path:
         status, _ = service.call(
             "POST",
             "/v1/chat/completions",
-            {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "x"}]},
+            {"model": "anthropic/claude-sonnet-4-5", "messages": [{"role": "user", "content": "x"}]},
         )
         assert status == 200
 
@@ -104,7 +104,7 @@ def _start_refused(service: Service) -> str:
 
 def test_sigterm_lets_streams_finish_and_exits_0(tmp_path: Path, lab: str) -> None:
     with running(tmp_path) as service:
-        service.add_credential("openai", base_url(lab, "openai"))
+        service.add_credential("anthropic", base_url(lab, "anthropic"))
         connection, got = stream(service, PACED)
         idle = socket.create_connection(("127.0.0.1", service.port), 5)
         assert service.process is not None
@@ -115,6 +115,7 @@ def test_sigterm_lets_streams_finish_and_exits_0(tmp_path: Path, lab: str) -> No
         assert service.process.wait(40) == 0
         assert idle.recv(1) == b""
         idle.close()
+        connection.close()
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(("127.0.0.1", service.port), 1)
 
@@ -133,7 +134,7 @@ def test_a_caller_who_leaves_cancels_the_provider_at_once(service: Service, lab:
             break
         assert time.monotonic() < until
     record = page["data"][0]
-    assert (record["provider"], record["error_code"]) == ("openai", "client_closed_request")
+    assert (record["provider"], record["error_code"]) == ("anthropic", "client_closed_request")
 
 
 def test_metrics_count_calls_and_times(service: Service) -> None:

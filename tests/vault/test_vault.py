@@ -104,7 +104,9 @@ async def test_rotation_keeps_everything_readable_and_may_be_repeated(
     path = tmp_path / "root.json"
     vault = await vault_of(store, path)
     for number in range(1, 21):
-        held = record(id=number, name=f"n{number}", tenant=Tenant(1 + number % 3, 101 + number % 3), default=False)
+        held = record(
+            id=number, name=f"n{number}", tenant=Tenant(1 + number % 3, 101 + number % 3), default=False
+        )
         await store.add_credential(held, await vault.seal(held, fields(key=f"{HUSH}{number}")))
     reader = await vault_of(store, path)
     pepper = await vault.derive("pepper")

@@ -112,14 +112,6 @@ class Http1(asyncio.BufferedProtocol):
             self.tainted = False
             wipe_buffer(self.live.receive, nbytes)
 
-    def feed_first(self, data: bytes) -> None:
-        """Take the bytes that told which protocol this is; they are wiped like any others."""
-        with memoryview(data) as view:
-            self.feed(view)
-        if self.tainted:
-            self.tainted = False
-            wipe_bytes(data)
-
     def eof_received(self) -> None:
         """The caller has left: the transport closes, and with it goes the handler."""
 

@@ -12,12 +12,14 @@ from integration_api.edge.refusals import FULL_ANSWER
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """RFC 9113, section 3.4. No HTTP/1.1 request begins with `PRI `."""
 
-Speak = Callable[[Live, asyncio.Transport, bytes], None]
-"""Takes over a connection with the bytes that have come."""
+Speak = Callable[[Live, asyncio.Transport, bytes, int], None]
+"""Takes over a connection: bytes of earlier reads, and how many now lie in the receive buffer."""
 
 
-class Listener(asyncio.Protocol):
-    """Lives until the first bytes tell; a preface may come byte by byte, within the header deadline."""
+class Listener(asyncio.BufferedProtocol):
+    """Reads into the worker's own buffer, as the protocols after it do: a secret may be in the first read.
+
+    Lives until the first bytes tell; a preface may come byte by byte, within the header deadline."""
 
     def __init__(self, live: Live, http2: Speak | None) -> None:
         self._live = live
@@ -41,25 +43,26 @@ class Listener(asyncio.Protocol):
             return
         self._live.add(self)
 
-    def data_received(self, data: bytes) -> None:
-        self._seen += data
-        if PREFACE.startswith(self._seen[: len(PREFACE)]) or self._seen.startswith(PREFACE):
-            if len(self._seen) < len(PREFACE):
-                return
-            if self._http2 is None:
-                self._transport.abort()
-                return
-            self._hand(self._http2)
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._live.receive
+
+    def buffer_updated(self, nbytes: int) -> None:
+        begun = self._seen + bytes(self._live.view[: min(nbytes, len(PREFACE) - len(self._seen))])
+        if not PREFACE.startswith(begun):
+            self._hand(_http1, nbytes)
+        elif len(begun) < len(PREFACE):
+            self._seen = begun
+        elif self._http2 is None:
+            self._transport.abort()
         else:
-            self._hand(_http1)
+            self._hand(self._http2, nbytes)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._live.discard(self)
 
-    def _hand(self, speak: Speak) -> None:
+    def _hand(self, speak: Speak, nbytes: int = 0) -> None:
         self._live.discard(self)
-        seen, self._seen = self._seen, b""
-        speak(self._live, self._transport, seen)
+        speak(self._live, self._transport, self._seen, nbytes)
 
     # --- the worker speaks -------------------------------------------------------------------
 
@@ -78,9 +81,11 @@ class Listener(asyncio.Protocol):
         self._transport.abort()
 
 
-def _http1(live: Live, transport: asyncio.Transport, seen: bytes) -> None:
+def _http1(live: Live, transport: asyncio.Transport, seen: bytes, nbytes: int) -> None:
     protocol = Http1(live)
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
     if seen:
-        protocol.feed_first(seen)
+        protocol.feed(memoryview(seen))
+    if nbytes:
+        protocol.buffer_updated(nbytes)
