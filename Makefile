@@ -7,8 +7,7 @@ PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 COMPILE = .venv-dev/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
-LOCKS = requirements-build.lock requirements.lock requirements-dev.lock \
-	tests/clients/requirements.lock tests/clients/requirements-rapida.lock
+LOCKS = requirements-build.lock requirements.lock requirements-dev.lock tests/clients/requirements.lock
 
 .PHONY: help
 help: ## Say what there is
@@ -35,10 +34,6 @@ endef
 	@rm -rf .venv-clients && $(PYTHON) -m venv .venv-clients
 	@.venv-clients/bin/python $(PIP_INSTALL) -r $< && touch $@
 
-.venv-rapida/.built: tests/clients/requirements-rapida.lock
-	@rm -rf .venv-rapida && $(PYTHON) -m venv .venv-rapida
-	@.venv-rapida/bin/python $(PIP_INSTALL) -r $< && touch $@
-
 # --- the service ----------------------------------------------------------------------------------
 
 .PHONY: run
@@ -52,11 +47,9 @@ test: .venv-dev/.built ## Run every test, PostgreSQL and Redis included
 	@.venv-dev/bin/python -m pytest tests --ignore tests/clients $(ARGS)
 
 .PHONY: test-clients
-test-clients: .venv-dev/.built .venv-clients/.built .venv-rapida/.built ## Run other projects' clients against the service
+test-clients: .venv-dev/.built .venv-clients/.built ## Run other projects' clients against the service
 	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-clients/bin/python -m pytest -c tests/clients/pytest.ini -p no:cacheprovider -q \
-		tests/clients --ignore tests/clients/test_rapida.py $(ARGS)
-	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-rapida/bin/python -m pytest -c tests/clients/pytest.ini -p no:cacheprovider -q \
-		tests/clients/test_rapida.py $(ARGS)
+		tests/clients $(ARGS)
 
 .PHONY: check
 check: .venv-dev/.built ## Lint, format, types, import law, locks and generated files

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from tests.e2e.service import ADMIN_KEY, Service
 
-MODELS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "mistral/mistral-small-latest", "sandbox/echo")
-TOOL_MODELS = (*MODELS[:3], "sandbox/tools")
+MODELS = ("anthropic/claude-sonnet-4-5", "sandbox/echo")
+TOOL_MODELS = (MODELS[0], "sandbox/tools")
 
 
 @tool
@@ -78,12 +78,6 @@ def test_structured_output(service: Service, model: str) -> None:
 @pytest.mark.parametrize(
     "embeddings",
     [
-        {
-            "model": "openai/text-embedding-3-small",
-            "tiktoken_enabled": False,
-            "check_embedding_ctx_length": False,
-        },
-        {"model": "mistral/mistral-embed", "check_embedding_ctx_length": False},
         {"model": "sandbox/embed", "check_embedding_ctx_length": False},
     ],
 )
