@@ -19,7 +19,8 @@ Speak = Callable[[Live, asyncio.Transport, bytes, int], None]
 class Listener(asyncio.BufferedProtocol):
     """Reads into the worker's own buffer, as the protocols after it do: a secret may be in the first read.
 
-    Lives until the first bytes tell; a preface may come byte by byte, within the header deadline."""
+    Lives until the first bytes tell; a preface may come byte by byte, within the header deadline.
+    """
 
     def __init__(self, live: Live, http2: Speak | None) -> None:
         self._live = live

@@ -242,7 +242,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         before = self.state
-        if before == IDLE or before == DONE:  # noqa: PLR1714 - the fastest way to ask
+        if before == IDLE or before == DONE:
             self.abort()  # Nobody asked for this, so nobody may mistake it for an answer.
             return
         if not self.started_at:
