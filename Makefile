@@ -56,7 +56,7 @@ check: .venv-dev/.built ## Lint, format, types, import law, locks and generated 
 	@.venv-dev/bin/ruff check .
 	@.venv-dev/bin/ruff format --check --quiet .
 	@.venv-dev/bin/mypy
-	@.venv-dev/bin/lint-imports --no-timing
+	@.venv-dev/bin/lint-imports --no-logo
 	@$(MAKE) --no-print-directory check-locks check-generated
 
 .PHONY: check-locks

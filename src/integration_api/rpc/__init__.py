@@ -1,0 +1,1 @@
+"""The gRPC door: its methods join here as they are built."""
