@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import base_url
-from tests.e2e.service import ADMIN_KEY, Service, metric, running
+from tests.e2e.service import ADMIN_KEY, Service, metric, python, running
 
 PACED = "anthropic/claude-sonnet-4-5-lab-paced-40-50"
 
@@ -94,7 +94,7 @@ def test_a_key_file_that_is_gone_or_readable_by_others_stops_the_start(tmp_path:
 
 def _start_refused(service: Service) -> str:
     done = subprocess.run(
-        ["python", "-m", "integration_api", "serve"], executable=os.environ.get("SERVICE_PYTHON", os.sys.executable),
+        [python(), "-m", "integration_api", "serve"],
         env=service.settings(), cwd=service.folder, capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.returncode != 0
