@@ -92,4 +92,6 @@ class Dialect:
     allowed_tools: bool = True
     """Whether a choice among some of the tools can be said; else the others are left out."""
 
+    shows_reasoning: bool = True
+    """Whether its answers say what the model thought."""
     finish_reasons: Mapping[str, FinishReason] = field(default_factory=lambda: FINISH_REASONS)

@@ -102,6 +102,10 @@ class Fields:
         effort = reasoning_effort(ask.reasoning, self._rules, self._notes)
         if self._rules.efforts and (effort or self._rules.default_effort) != "none":
             self._refused = {**self._rules.refused, **self._rules.refused_reasoning}
+        if ask.reasoning.include in {"summary", "full"} and not self._dialect.shows_reasoning:
+            self._notes.cannot(
+                "reasoning.include", f"{self._dialect.provider} does not show its reasoning here"
+            )
         sampling, cache, safety = ask.sampling, ask.cache, ask.safety
         output = ask.output
         if ask.documents:
@@ -272,8 +276,6 @@ class Fields:
 def reasoning_effort(asked: ReasoningRequest, rules: Rules, notes: Notes) -> str | None:
     """Choose the effort to ask for, or None to leave it to the model."""
     wanted: str | None = asked.effort
-    if asked.include in {"summary", "full"} and rules.efforts is not None:
-        notes.cannot("reasoning.include", "this provider does not show its reasoning in chat completions")
     if asked.mode == "off":
         wanted = None if rules.efforts is None else "none"
     elif wanted is None and asked.budget_tokens is not None:

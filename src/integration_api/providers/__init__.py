@@ -2,12 +2,16 @@
 
 from integration_api.core.provider import Provider
 from integration_api.providers.anthropic import ANTHROPIC
+from integration_api.providers.mistral import MISTRAL
+from integration_api.providers.openai import OPENAI
 from integration_api.providers.sandbox import SANDBOX
 
 PROVIDERS: dict[str, Provider] = {
     provider.name: provider
     for provider in (
+        OPENAI,
         ANTHROPIC,
+        MISTRAL,
         SANDBOX,
     )
 }

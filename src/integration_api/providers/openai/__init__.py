@@ -1,0 +1,42 @@
+"""GPT, by OpenAI. https://platform.openai.com/docs/api-reference"""
+
+from integration_api.core.credential import BASE_URL, KEY
+from integration_api.core.provider import Provider
+from integration_api.providers.openai import (
+    client,
+    embedding,
+    llm,
+    models,
+    moderation,
+    verify_credential,
+)
+
+OPENAI = Provider(
+    name=client.NAME,
+    title="OpenAI",
+    fields=(KEY, BASE_URL, client.ORGANIZATION, client.PROJECT),
+    verify=verify_credential.verify,
+    fault=client.fault,
+    parameters=(
+        "audio",
+        "logit_bias",
+        "metadata",
+        "modalities",
+        "moderation",
+        "prediction",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "reasoning_effort",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "top_logprobs",
+        "verbosity",
+        "web_search_options",
+    ),
+    llm=llm.LLM,
+    embedding=embedding.embed,
+    moderation=moderation.moderate,
+    models=models.models,
+)
