@@ -1,8 +1,9 @@
 """The registry: every provider the lab emulates, one line each."""
 
-from lab import anthropic, openai
+from lab import anthropic, mistral, openai
 
 PROVIDERS = (
     openai.PROVIDER,
     anthropic.PROVIDER,
+    mistral.PROVIDER,
 )
