@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lab.http import Call
+from lab.http import Call, encode
 from lab.openai import message_rules, schema_rules
 from lab.openai.client import refuse
 from lab.openai.traits import Traits, traits
@@ -268,7 +268,7 @@ def _format(call: Call, given: dict[str, Any]) -> None:
     typed(call, wanted, dict, "an object", "response_format")
     kind = required(call, wanted, "type", "response_format")
     one_of(call, kind, ("json_object", "json_schema", "text"), "response_format.type")
-    if kind == "json_object" and b"json" not in call.body.split(b'"messages"', 1)[-1].lower():
+    if kind == "json_object" and b"json" not in encode(given["messages"]).lower():
         refuse(
             call,
             "'messages' must contain the word 'json' in some form, to use 'response_format' of type "

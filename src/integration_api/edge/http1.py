@@ -119,6 +119,7 @@ class Http1(asyncio.BufferedProtocol):
         self.live.discard(self)
         self.mode = Mode.CLOSING
         self.parser = None  # it holds our methods, and so us
+        self.held = b""
         if self.task is not None:
             self.task.cancel()
         if self.waiter is not None and not self.waiter.done():

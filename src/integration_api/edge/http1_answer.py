@@ -33,7 +33,8 @@ async def answer(connection: "Http1", turn: "Turn") -> None:
                 await _talk(connection, turn, response)
                 return
             response = Response(426, [*JSON_HEADERS, (b"upgrade", b"websocket")], _UPGRADE)
-        keep = keep and not live.draining
+        # HTTP/1.0 has no chunks: only the connection's end can end a stream.
+        keep = keep and not live.draining and not (old and not isinstance(response.body, (bytes, bytearray)))
         await _write(connection, turn, response, keep=keep)
     except asyncio.CancelledError:
         if not connection.wanted:
@@ -105,7 +106,6 @@ async def _stream(
     transport = connection.transport
     chunked = not turn.old and has_body(response.status)
     try:
-        # HTTP/1.0 has no chunks: the end of the connection ends the body.
         framing = _framing(CHUNKED if chunked else b"", keep=keep, old=turn.old)
         held = render_head(response.status, response.headers, framing)
         connection.answering = True

@@ -1,0 +1,297 @@
+"""The laws that every provider keeps on every answer; each is a function that asserts."""
+
+import base64
+import json
+import math
+import struct
+from typing import Any
+
+import msgspec
+
+from integration_api.core.errors import Kind, Phase, ProviderError, StreamCut
+from integration_api.core.llm import (
+    Annotated,
+    ArgumentsDelta,
+    Bytes,
+    CitationDelta,
+    Ended,
+    Finished,
+    LlmEvent,
+    LlmResponse,
+    LogprobDelta,
+    Media,
+    MediaDelta,
+    Noticed,
+    PartEnded,
+    PartStarted,
+    Ping,
+    Reasoning,
+    ReasoningDelta,
+    RefusalDelta,
+    RefusalText,
+    ServerToolCall,
+    SignatureDelta,
+    Started,
+    Text,
+    TextDelta,
+    ToolCall,
+    UsageUpdate,
+)
+from integration_api.providers import PROVIDERS
+from tests.laws import replay
+from tests.laws.cases import CHAT, Case, exceptions
+from tests.laws.rebuild import data_lines, stream_of, whole_of
+
+SIZES = (1, 7, 4096)
+
+SHELLS: dict[type, tuple[type, ...]] = {
+    TextDelta: (Text,),
+    ReasoningDelta: (Reasoning,),
+    RefusalDelta: (RefusalText,),
+    ArgumentsDelta: (ToolCall, ServerToolCall),
+    MediaDelta: (Media,),
+    CitationDelta: (Text,),
+}
+
+
+def check(case: Case) -> None:
+    """Try every law that is about answers like `case`."""
+    if case.kind == "errors":
+        refusal(case)
+    elif case.kind == "embeddings":
+        embeddings(case)
+    elif case.kind == "models":
+        models(case)
+    elif case.streamed:
+        stream(case)
+    elif case.kind in CHAT:
+        whole(case)
+
+
+# --- chat ------------------------------------------------------------------------------------
+
+
+def stream(case: Case) -> None:
+    found = replay.events(case)
+    for size in SIZES:
+        assert replay.events(case, size) == found, f"other events for {size} bytes at a time"
+    cut_is_told(case, case.body)
+    discipline(found)
+    survives(found)
+    parsed = replay.whole(with_body(case, whole_of(case.provider, case.body)))
+    assert comparable(replay.folded(found)) == comparable(parsed)
+    relay(case, found)
+
+
+def whole(case: Case) -> None:
+    parsed = replay.whole(case)
+    assert parsed.candidates
+    body = stream_of(case.provider, case.body)
+    found = replay.events(case, 7, body)
+    discipline(found)
+    survives(found)
+    assert comparable(replay.folded(found)) == comparable(parsed)
+    relayed = PROVIDERS[case.provider].llm.relay
+    if relayed is not None:
+        tally = relayed.read(replay.reply(case))
+        assert (tally.id, tally.model, tally.usage) == (parsed.id, parsed.model, parsed.usage)
+        assert tally.finish_reason is not None
+
+
+def cut_is_told(case: Case, body: bytes) -> None:
+    if case.id in exceptions()["cut"]:
+        return
+    try:
+        replay.events(case, 4096, body[: len(body) // 3])
+    except StreamCut as cut:
+        assert cut.kind is Kind.TRUNCATED
+        assert cut.phase is Phase.STREAM
+        return
+    raise AssertionError("a third of the stream was taken for all of it")
+
+
+def relay(case: Case, found: list[LlmEvent]) -> None:
+    """Passed through, the same answer arrives, and the audit knows what it must."""
+    relaying = PROVIDERS[case.provider].llm.relay
+    if relaying is None:
+        return
+    seen = replay.folded(found)
+    plain: dict[str, msgspec.Raw] = {"stream": msgspec.Raw(b"true")}
+    asking = plain | {"stream_options": msgspec.Raw(b'{"include_usage":true,"include_obfuscation":true}')}
+    for raw in (plain, asking):
+        passed, tally = replay.relayed(case, raw)
+        for size in SIZES:
+            assert replay.relayed(case, raw, size) == (passed, tally)
+        assert (tally.id, tally.model) == (seen.id, seen.model)
+        assert tally.usage == seen.usage
+        assert tally.finish_reason is not None
+        again = replay.folded(replay.events(case, body=passed))
+        assert again.candidates == seen.candidates
+        if raw is asking or relaying.language != "openai_chat":
+            assert data_lines(passed) == data_lines(case.body)
+            assert again.usage == seen.usage
+        else:
+            assert not any("usage" in chunk for chunk in data_lines(passed))
+            assert not any("obfuscation" in chunk for chunk in data_lines(passed))
+        if case.id in exceptions()["cut"]:
+            continue
+        try:
+            replay.relayed(case, raw, 4096, case.body[: len(case.body) // 3])
+        except StreamCut:
+            continue
+        raise AssertionError("a third of the stream was passed as all of it")
+
+
+def discipline(found: list[LlmEvent]) -> None:
+    """One `Started` first, one `Ended` last, every part opened before it grows and ended at most once."""
+    assert isinstance(found[0], Started)
+    assert isinstance(found[-1], Ended)
+    assert [type(event) for event in found].count(Started) == 1
+    assert [type(event) for event in found].count(Ended) == 1
+    opened: dict[tuple[int, int], PartStarted] = {}
+    open_now: set[tuple[int, int]] = set()
+    finished: set[int] = set()
+    for event in found[1:-1]:
+        match event:
+            case PartStarted(candidate, part):
+                assert part == sum(1 for other, _ in opened if other == candidate)
+                assert candidate not in finished
+                opened[candidate, part] = event
+                open_now.add((candidate, part))
+            case PartEnded(candidate, part):
+                open_now.remove((candidate, part))
+            case Finished(candidate):
+                assert candidate not in finished
+                assert not any(other == candidate for other, _ in open_now)
+                finished.add(candidate)
+            case LogprobDelta(candidate):
+                assert candidate not in finished
+            case UsageUpdate() | Annotated() | Noticed() | Ping():
+                pass
+            case _:
+                assert (event.candidate, event.part) in open_now
+                shell = opened[event.candidate, event.part].shell
+                assert isinstance(event, SignatureDelta) or isinstance(shell, SHELLS[type(event)])
+    assert {candidate for candidate, _ in opened} <= finished
+    assert finished
+
+
+def survives(found: list[LlmEvent]) -> None:
+    for event in found:
+        assert msgspec.json.decode(msgspec.json.encode(event), type=LlmEvent) == event
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=LlmEvent) == event
+
+
+def comparable(answer: LlmResponse) -> LlmResponse:
+    """The same answer, its arguments and base64 in one spelling."""
+    candidates = tuple(
+        msgspec.structs.replace(candidate, parts=tuple(map(spelled, candidate.parts)))
+        for candidate in answer.candidates
+    )
+    return msgspec.structs.replace(answer, candidates=candidates)
+
+
+def spelled(part: Any) -> Any:
+    match part:
+        case ToolCall(arguments=text) if valid(text):
+            return msgspec.structs.replace(part, arguments=json.dumps(json.loads(text), sort_keys=True))
+        case ServerToolCall(input=text) if valid(text):
+            return msgspec.structs.replace(part, input=json.dumps(json.loads(text), sort_keys=True))
+        case Media(source=Bytes(text)):
+            return msgspec.structs.replace(
+                part, source=Bytes(base64.b64encode(base64.b64decode(text)).decode())
+            )
+        case _:
+            return part
+
+
+def valid(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+# --- everything else -------------------------------------------------------------------------
+
+STATUS_KINDS = {
+    400: {
+        Kind.INVALID_REQUEST,
+        Kind.UNSUPPORTED,
+        Kind.CONTEXT_LENGTH,
+        Kind.CONTENT_FILTER,
+        Kind.NOT_FOUND,
+        Kind.QUOTA,
+    },
+    401: {Kind.CREDENTIAL_REJECTED},
+    402: {Kind.QUOTA},
+    403: {Kind.PERMISSION},
+    404: {Kind.NOT_FOUND},
+    413: {Kind.TOO_LARGE, Kind.CONTEXT_LENGTH},
+    422: {Kind.INVALID_REQUEST, Kind.UNSUPPORTED},
+    429: {Kind.RATE_LIMITED, Kind.QUOTA, Kind.TOO_LARGE},
+    500: {Kind.UPSTREAM},
+    502: {Kind.UPSTREAM},
+    503: {Kind.OVERLOADED},
+    529: {Kind.OVERLOADED},
+}
+
+
+def refusal(case: Case) -> None:
+    """A refusal says whose fault it is, whether to try again, and how its provider calls it."""
+    provider = PROVIDERS[case.provider]
+    error = provider.fault(replay.reply(case))
+    assert isinstance(error, ProviderError)
+    assert error.kind in STATUS_KINDS[case.status]
+    assert error.refusal.status == case.status
+    assert error.phase is Phase.HEADERS
+    assert error.provider == case.provider
+    assert error.message
+    assert error.retryable == (
+        error.kind in (Kind.RATE_LIMITED, Kind.UPSTREAM, Kind.OVERLOADED)
+        and case.headers.get("x-should-retry") != "false"
+    )
+    named = [case.headers[name] for name in provider.request_id_headers if name in case.headers]
+    if named:
+        assert error.refusal.request_id == named[0]
+    said = msgspec.json.decode(case.body)
+    if error.kind is Kind.CREDENTIAL_REJECTED:
+        assert "Incorrect API key" not in error.message, "its own words may repeat the key"
+    else:
+        assert explanation(said)[:200] in error.message
+
+
+def explanation(said: Any) -> str:
+    while isinstance(said, dict):
+        said = next(said[name] for name in ("error", "message", "detail") if said.get(name))
+    return said if isinstance(said, str) else ""
+
+
+def embeddings(case: Case) -> None:
+    answer = replay.embeddings(case)
+    told = replay.json(case)
+    assert answer.model == told["model"]
+    assert answer.usage.input_total == told["usage"]["prompt_tokens"]
+    assert len(answer.vectors) == len(told["data"])
+    for item in told["data"]:
+        found = struct.unpack(f"<{len(answer.vectors[item['index']]) // 4}f", answer.vectors[item["index"]])
+        given = item["embedding"]
+        if isinstance(given, str):
+            raw = base64.b64decode(given)
+            given = struct.unpack(f"<{len(raw) // 4}f", raw)
+        assert len(found) == len(given)
+        assert all(
+            math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+            for one, other in zip(found, given, strict=True)
+        )
+
+
+def models(case: Case) -> None:
+    listed = replay.json(case)["data"]
+    found = replay.models(case)
+    assert [model.id for model in found] == list(dict.fromkeys(model["id"] for model in listed))
+
+
+def with_body(case: Case, body: bytes) -> Case:
+    return Case(case.provider, case.capability, case.name, case.status, case.headers, body, case.asked)

@@ -1,0 +1,95 @@
+"""Plays an answer to a provider: no network, no mocks, no clock."""
+
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+import msgspec
+
+from integration_api.core.credential import Credential
+from integration_api.core.embedding import EmbeddingRequest, EmbeddingResponse
+from integration_api.core.exchange import HttpRequest, HttpResponse
+from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse, Message, Role, Text
+from integration_api.core.llm_fold import LlmFold
+from integration_api.core.models import ModelInfo
+from integration_api.core.relay import RawBody, Tally
+from integration_api.providers import PROVIDERS
+from tests.laws.cases import Case
+
+Answer = TypeVar("Answer")
+
+
+def credential(provider: str) -> Credential:
+    return Credential(provider)
+
+
+def question(case: Case) -> LlmRequest:
+    return LlmRequest(
+        model=str(case.asked.get("model", "any-model")), messages=(Message(Role.USER, (Text("hello"),)),)
+    )
+
+
+def answered(exchange: Generator[HttpRequest, HttpResponse, Answer], reply: HttpResponse) -> Answer:
+    """Give `reply` to the first request of `exchange` and return its answer."""
+    next(exchange)
+    try:
+        exchange.send(reply)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("the exchange asked again")
+
+
+def reply(case: Case) -> HttpResponse:
+    return HttpResponse(case.status, case.headers, case.body)
+
+
+def whole(case: Case) -> LlmResponse:
+    exchange = PROVIDERS[case.provider].llm.complete(question(case), credential(case.provider))
+    return answered(exchange, reply(case))
+
+
+def events(case: Case, size: int | None = None, body: bytes | None = None) -> list[LlmEvent]:
+    """Every event of a stream whose bytes came `size` at a time."""
+    body = case.body if body is None else body
+    stream = PROVIDERS[case.provider].llm.stream(question(case), credential(case.provider))
+    found: list[LlmEvent] = []
+    for chunk in chunks(body, size):
+        for frame in stream.framing.feed(chunk):
+            found.extend(stream.reader.feed(frame))
+    found.extend(stream.reader.close())
+    return found
+
+
+def relayed(
+    case: Case, raw: RawBody, size: int | None = None, body: bytes | None = None
+) -> tuple[bytes, Tally]:
+    """A stream passed through `size` bytes at a time, and what was seen of it."""
+    passing = PROVIDERS[case.provider].llm.relay.stream(raw)
+    passed = [passing.feed(chunk) for chunk in chunks(case.body if body is None else body, size)]
+    rest, tally = passing.close()
+    return b"".join((*passed, rest)), tally
+
+
+def chunks(body: bytes, size: int | None) -> list[bytes]:
+    size = size or max(1, len(body))
+    return [body[start : start + size] for start in range(0, len(body), size)]
+
+
+def folded(found: list[LlmEvent]) -> LlmResponse:
+    fold = LlmFold()
+    for event in found:
+        fold.feed(event)
+    return fold.close()
+
+
+def embeddings(case: Case) -> EmbeddingResponse:
+    inputs = tuple(f"text {n}" for n in range(len(json(case)["data"])))
+    ask = EmbeddingRequest(model="any-model", inputs=inputs)
+    return answered(PROVIDERS[case.provider].embedding(ask, credential(case.provider)), reply(case))
+
+
+def models(case: Case) -> tuple[ModelInfo, ...]:
+    return answered(PROVIDERS[case.provider].models(credential(case.provider)), reply(case))
+
+
+def json(case: Case) -> Any:
+    return msgspec.json.decode(case.body)

