@@ -1,5 +1,6 @@
 """What the laws are tried on: our own samples, and every recording where there are any."""
 
+import base64
 import json
 import os
 import tomllib
@@ -9,43 +10,43 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.laws.speaker import CHAT, Speaker
+from tests.laws.speakers import SPEAKERS
+
 SAMPLES = Path(__file__).parent.parent / "samples"
 EXCEPTIONS = Path(__file__).parent / "exceptions.toml"
-
-CHAT = frozenset({"chat", "tools", "structured", "reasoning", "multimodal"})
-KINDS = CHAT | {"embeddings", "models", "errors", "moderations"}
-
-CHAT_LANGUAGES = {"openai": "chat.completions", "mistral": "chat.completions", "anthropic": "messages"}
-"""Chat in another language of the same provider is not what its adapter reads."""
+SUFFIXES = {".sse", ".json", ".bin"}
 
 
 @dataclass(frozen=True)
 class Case:
     """One answer of a provider, as its bytes were."""
 
-    provider: str
+    speaker: Speaker
     capability: str
     name: str
+    kind: str
     status: int
     headers: Mapping[str, str]
     body: bytes
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """The whole recording: what was asked, and where."""
+
+    @property
+    def provider(self) -> str:
+        return self.speaker.provider
 
     @property
     def streamed(self) -> bool:
         return self.capability.endswith("-stream")
 
     @property
-    def kind(self) -> str:
-        return kind_of(self.capability)
+    def model(self) -> str:
+        return self.speaker.model(self.told) if self.told else "any-model"
 
     @property
     def id(self) -> str:
-        return f"{self.provider}/{self.capability}/{self.name}"
-
-
-def kind_of(capability: str) -> str:
-    return "errors" if capability.startswith("error") else capability.removesuffix("-stream")
+        return f"{self.speaker.folder}/{self.capability}/{self.name}"
 
 
 @cache
@@ -53,65 +54,75 @@ def every() -> tuple[Case, ...]:
     return (*samples(), *recordings())
 
 
+def kind_of(speaker: Speaker, capability: str) -> str | None:
+    """The law that answers of a capability are tried by; None for what this speaker does not say."""
+    if capability.startswith("error"):
+        return "errors" if speaker.errors else None
+    return speaker.kinds.get(capability.removesuffix("-stream"))
+
+
 def samples() -> Iterator[Case]:
-    """`<provider>/<capability>/<name>.sse|json`; a refusal's file holds its status and headers too."""
-    for path in sorted(SAMPLES.glob("*/*/*.*")):
-        provider, capability = path.parent.parent.name, path.parent.name
-        if provider not in CHAT_LANGUAGES or path.suffix not in (".sse", ".json"):
-            continue
-        body, status, headers = path.read_bytes(), 200, {}
-        if capability.startswith("error"):
-            told = json.loads(body)
-            body, status, headers = json.dumps(told["body"]).encode(), told["status"], told["headers"]
-        yield Case(provider, capability, f"sample-{path.stem}", status, headers, body)
+    """`<folder>/<capability>/<name>.sse|json|bin`; a refusal's file holds its status and headers too."""
+    for speaker in SPEAKERS:
+        for path in sorted((SAMPLES / speaker.folder).glob("*/*.*")):
+            capability = path.parent.name
+            kind = kind_of(speaker, capability)
+            if kind is None or path.suffix not in SUFFIXES:
+                continue
+            body, status, headers = path.read_bytes(), 200, {}
+            if kind == "errors":
+                told = json.loads(body)
+                body, status, headers = json.dumps(told["body"]).encode(), told["status"], told["headers"]
+            yield Case(speaker, capability, f"sample-{path.stem}", kind, status, headers, body)
 
 
 def recordings() -> Iterator[Case]:
+    """Every recording that some speaker says, hand-written ones left out."""
     if "REFERENCE_DIR" not in os.environ:
         return
     root = Path(os.environ["REFERENCE_DIR"]) / "traffic"
-    excepted = exceptions()
-    for provider, language in CHAT_LANGUAGES.items():
-        for path in sorted((root / provider).glob("*/*.json")):
-            kind = kind_of(path.parent.name)
-            if kind not in KINDS:
+    excepted = exceptions()["recordings"]
+    for speaker in SPEAKERS:
+        for path in sorted((root / speaker.folder).glob("*/*.json")):
+            kind = kind_of(speaker, path.parent.name)
+            if kind is None:
                 continue
             told = json.loads(path.read_bytes())
-            if kind in CHAT and told["api"] != language:
+            if kind in CHAT and speaker.api not in (None, told["api"]):
                 continue
-            case = recorded(provider, path, told)
-            if case.id not in excepted["recordings"]:
+            if not speaker.takes(told):
+                continue
+            case = recorded(speaker, kind, path, told)
+            if case.id not in excepted:
                 yield case
 
 
-def recorded(provider: str, path: Path, told: Mapping[str, Any]) -> Case:
+def recorded(speaker: Speaker, kind: str, path: Path, told: Mapping[str, Any]) -> Case:
     response = told["response"]
-    body = response["body"]
-    if not isinstance(body, str):
-        body = json.dumps(body)
-    elif told["fidelity"] == "decoded-chunks":
-        body = framed(provider, body)
-    elif told["fidelity"] == "response-only" and path.parent.name.endswith("-stream"):
-        body = body.rstrip("\n") + "\n\n"  # Fixtures lose their last blank line to editors.
-    asked = told["request"].get("body")
     return Case(
-        provider,
+        speaker,
         path.parent.name,
         path.stem,
+        kind,
         response["status"],
         {name.lower(): value for name, value in response.get("headers", {}).items()},
-        body.encode(),
-        asked if isinstance(asked, dict) else {},
+        body_of(speaker, path.parent.name, told),
+        told,
     )
 
 
-def framed(provider: str, lines: str) -> str:
-    """Give decoded chunks, one a line, the framing they came in."""
-    events = []
-    for line in filter(None, lines.split("\n")):
-        name = f"event: {json.loads(line)['type']}\n" if provider == "anthropic" else ""
-        events.append(f"{name}data: {line}\n\n")
-    return "".join(events)
+def body_of(speaker: Speaker, capability: str, told: Mapping[str, Any]) -> bytes:
+    response = told["response"]
+    if "body_base64" in response:
+        return base64.b64decode(response["body_base64"])
+    body = response["body"]
+    if not isinstance(body, str):
+        return json.dumps(body).encode()
+    if told["fidelity"] == "decoded-chunks":
+        return speaker.framed(body)
+    if told["fidelity"] == "response-only" and capability.endswith("-stream"):
+        body = body.rstrip("\n") + "\n\n"  # Fixtures lose their last blank line to editors.
+    return body.encode()
 
 
 @cache

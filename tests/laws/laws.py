@@ -1,6 +1,7 @@
 """The laws that every provider keeps on every answer; each is a function that asserts."""
 
 import base64
+import dataclasses
 import json
 import math
 import struct
@@ -39,8 +40,8 @@ from integration_api.core.llm import (
 )
 from integration_api.providers import PROVIDERS
 from tests.laws import replay
-from tests.laws.cases import CHAT, Case, exceptions
-from tests.laws.rebuild import data_lines, stream_of, whole_of
+from tests.laws.cases import Case, exceptions
+from tests.laws.speaker import CHAT
 
 SIZES = (1, 7, 4096)
 
@@ -60,6 +61,8 @@ def check(case: Case) -> None:
         refusal(case)
     elif case.kind == "embeddings":
         embeddings(case)
+    elif case.kind == "rerank":
+        rerank(case)
     elif case.kind == "models":
         models(case)
     elif case.streamed:
@@ -78,19 +81,20 @@ def stream(case: Case) -> None:
     cut_is_told(case, case.body)
     discipline(found)
     survives(found)
-    parsed = replay.whole(with_body(case, whole_of(case.provider, case.body)))
-    assert comparable(replay.folded(found)) == comparable(parsed)
+    if case.speaker.whole_of is not None:
+        parsed = replay.whole(with_body(case, case.speaker.whole_of(case.body)))
+        assert comparable(replay.folded(found)) == comparable(parsed)
     relay(case, found)
 
 
 def whole(case: Case) -> None:
     parsed = replay.whole(case)
     assert parsed.candidates
-    body = stream_of(case.provider, case.body)
-    found = replay.events(case, 7, body)
-    discipline(found)
-    survives(found)
-    assert comparable(replay.folded(found)) == comparable(parsed)
+    if case.speaker.stream_of is not None:
+        found = replay.events(case, 7, case.speaker.stream_of(case.body))
+        discipline(found)
+        survives(found)
+        assert comparable(replay.folded(found)) == comparable(parsed)
     relayed = PROVIDERS[case.provider].llm.relay
     if relayed is not None:
         tally = relayed.read(replay.reply(case))
@@ -116,6 +120,7 @@ def relay(case: Case, found: list[LlmEvent]) -> None:
     if relaying is None:
         return
     seen = replay.folded(found)
+    messages = case.speaker.messages
     plain: dict[str, msgspec.Raw] = {"stream": msgspec.Raw(b"true")}
     asking = plain | {"stream_options": msgspec.Raw(b'{"include_usage":true,"include_obfuscation":true}')}
     for raw in (plain, asking):
@@ -128,11 +133,11 @@ def relay(case: Case, found: list[LlmEvent]) -> None:
         again = replay.folded(replay.events(case, body=passed))
         assert again.candidates == seen.candidates
         if raw is asking or relaying.language != "openai_chat":
-            assert data_lines(passed) == data_lines(case.body)
+            assert messages(passed) == messages(case.body)
             assert again.usage == seen.usage
         else:
-            assert not any("usage" in chunk for chunk in data_lines(passed))
-            assert not any("obfuscation" in chunk for chunk in data_lines(passed))
+            assert not any("usage" in chunk for chunk in messages(passed))
+            assert not any("obfuscation" in chunk for chunk in messages(passed))
         if case.id in exceptions()["cut"]:
             continue
         try:
@@ -259,27 +264,18 @@ def refusal(case: Case) -> None:
     if error.kind is Kind.CREDENTIAL_REJECTED:
         assert "Incorrect API key" not in error.message, "its own words may repeat the key"
     else:
-        assert explanation(said)[:200] in error.message
-
-
-def explanation(said: Any) -> str:
-    while isinstance(said, dict):
-        said = next(said[name] for name in ("error", "message", "detail") if said.get(name))
-    return said if isinstance(said, str) else ""
+        assert case.speaker.explanation(said)[:200] in error.message
 
 
 def embeddings(case: Case) -> None:
-    answer = replay.embeddings(case)
-    told = replay.json(case)
-    assert answer.model == told["model"]
-    assert answer.usage.input_total == told["usage"]["prompt_tokens"]
-    assert len(answer.vectors) == len(told["data"])
-    for item in told["data"]:
-        found = struct.unpack(f"<{len(answer.vectors[item['index']]) // 4}f", answer.vectors[item["index"]])
-        given = item["embedding"]
-        if isinstance(given, str):
-            raw = base64.b64decode(given)
-            given = struct.unpack(f"<{len(raw) // 4}f", raw)
+    told = case.speaker.embedded(replay.json(case))
+    answer = replay.embeddings(case, len(told.vectors))
+    if told.model is not None:
+        assert answer.model == told.model
+    assert answer.usage.input_total == told.tokens
+    assert len(answer.vectors) == len(told.vectors)
+    for vector, given in zip(answer.vectors, told.vectors, strict=True):
+        found = struct.unpack(f"<{len(vector) // 4}f", vector)
         assert len(found) == len(given)
         assert all(
             math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
@@ -287,11 +283,17 @@ def embeddings(case: Case) -> None:
         )
 
 
+def rerank(case: Case) -> None:
+    told = case.speaker.ranked(replay.json(case))
+    answer = replay.ranking(case, max(index for index, _ in told) + 1)
+    found = [(ranked.index, ranked.score) for ranked in answer.results]
+    assert found == sorted(told, key=lambda ranked: -ranked[1])
+
+
 def models(case: Case) -> None:
-    listed = replay.json(case)["data"]
-    found = replay.models(case)
-    assert [model.id for model in found] == list(dict.fromkeys(model["id"] for model in listed))
+    listed = case.speaker.listed(replay.json(case))
+    assert [model.id for model in replay.models(case)] == list(dict.fromkeys(listed))
 
 
 def with_body(case: Case, body: bytes) -> Case:
-    return Case(case.provider, case.capability, case.name, case.status, case.headers, body, case.asked)
+    return dataclasses.replace(case, body=body)

@@ -12,20 +12,19 @@ from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse, Message,
 from integration_api.core.llm_fold import LlmFold
 from integration_api.core.models import ModelInfo
 from integration_api.core.relay import RawBody, Tally
+from integration_api.core.reranking import RerankingRequest, RerankingResponse
 from integration_api.providers import PROVIDERS
 from tests.laws.cases import Case
 
 Answer = TypeVar("Answer")
 
 
-def credential(provider: str) -> Credential:
-    return Credential(provider)
+def credential(case: Case) -> Credential:
+    return case.speaker.credential or Credential(case.provider)
 
 
 def question(case: Case) -> LlmRequest:
-    return LlmRequest(
-        model=str(case.asked.get("model", "any-model")), messages=(Message(Role.USER, (Text("hello"),)),)
-    )
+    return LlmRequest(model=case.model, messages=(Message(Role.USER, (Text("hello"),)),))
 
 
 def answered(exchange: Generator[HttpRequest, HttpResponse, Answer], reply: HttpResponse) -> Answer:
@@ -43,14 +42,14 @@ def reply(case: Case) -> HttpResponse:
 
 
 def whole(case: Case) -> LlmResponse:
-    exchange = PROVIDERS[case.provider].llm.complete(question(case), credential(case.provider))
+    exchange = PROVIDERS[case.provider].llm.complete(question(case), credential(case))
     return answered(exchange, reply(case))
 
 
 def events(case: Case, size: int | None = None, body: bytes | None = None) -> list[LlmEvent]:
     """Every event of a stream whose bytes came `size` at a time."""
     body = case.body if body is None else body
-    stream = PROVIDERS[case.provider].llm.stream(question(case), credential(case.provider))
+    stream = PROVIDERS[case.provider].llm.stream(question(case), credential(case))
     found: list[LlmEvent] = []
     for chunk in chunks(body, size):
         for frame in stream.framing.feed(chunk):
@@ -81,14 +80,20 @@ def folded(found: list[LlmEvent]) -> LlmResponse:
     return fold.close()
 
 
-def embeddings(case: Case) -> EmbeddingResponse:
-    inputs = tuple(f"text {n}" for n in range(len(json(case)["data"])))
-    ask = EmbeddingRequest(model="any-model", inputs=inputs)
-    return answered(PROVIDERS[case.provider].embedding(ask, credential(case.provider)), reply(case))
+def embeddings(case: Case, inputs: int) -> EmbeddingResponse:
+    ask = EmbeddingRequest(model=case.model, inputs=tuple(f"text {n}" for n in range(inputs)))
+    return answered(PROVIDERS[case.provider].embedding(ask, credential(case)), reply(case))
+
+
+def ranking(case: Case, documents: int) -> RerankingResponse:
+    ask = RerankingRequest(
+        model=case.model, query="any", documents=tuple(f"document {n}" for n in range(documents))
+    )
+    return answered(PROVIDERS[case.provider].reranking(ask, credential(case)), reply(case))
 
 
 def models(case: Case) -> tuple[ModelInfo, ...]:
-    return answered(PROVIDERS[case.provider].models(credential(case.provider)), reply(case))
+    return answered(PROVIDERS[case.provider].models(credential(case)), reply(case))
 
 
 def json(case: Case) -> Any:

@@ -32,6 +32,8 @@ class Credential(Struct, frozen=True):
     id: int = 0
     """0 for a credential that came with the request and is not stored."""
     version: int = 0
+    held: frozenset[str] = frozenset()
+    """Names of the secret fields it has: which way of signing is possible."""
 
     def base_url(self, default: str) -> str:
         """Return the address this credential's provider lives at, without a trailing slash."""

@@ -43,7 +43,36 @@ class Basic(Struct, frozen=True):
     field: str
 
 
-Auth: TypeAlias = Header | Bearer | Query | Basic
+class SigV4(Struct, frozen=True):
+    """Sign by AWS Signature Version 4, over the bytes that are sent."""
+
+    service: str
+    region: str
+    access_key_id: str
+    """Names the key; not secret."""
+    field: str = "secret_access_key"
+    session_field: str | None = None
+    """The secret field of a session token, where the credential has one."""
+
+
+class GoogleToken(Struct, frozen=True):
+    """Sign by a Google access token, got with the service account or external account kept in `field`."""
+
+    scope: str = "https://www.googleapis.com/auth/cloud-platform"
+    field: str = "service_account_key"
+
+
+class EntraToken(Struct, frozen=True):
+    """Sign by a Microsoft Entra ID access token, got with a client's secret."""
+
+    tenant_id: str
+    client_id: str
+    scope: str = "https://cognitiveservices.azure.com/.default"
+    field: str = "client_secret"
+    authority: str = "https://login.microsoftonline.com"
+
+
+Auth: TypeAlias = Header | Bearer | Query | Basic | SigV4 | GoogleToken | EntraToken
 """How to sign a request and with which fields. Only the transport acts on it."""
 
 

@@ -230,14 +230,17 @@ class Calls:
         IN_FLIGHT.inc()
         try:
             if target.live is not None:
-                call.credential = Credential(target.provider.name, target.live.fields)
-                call.secrets = target.live.secrets
+                live = target.live
+                call.credential = Credential(target.provider.name, live.fields, held=live.held)
+                call.secrets = live.secrets
                 return call
             sealed = await self._find(origin.principal.tenant, target)
             if sealed is None:
                 return call
             record = sealed.record
-            call.credential = Credential(record.provider, record.fields, record.id, record.version)
+            call.credential = Credential(
+                record.provider, record.fields, record.id, record.version, frozenset(record.masked)
+            )
             call.secrets = await self._vault.secrets(sealed)
             call.account = (record.tenant, record.id, record.version)
         except Failure as error:

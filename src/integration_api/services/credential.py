@@ -108,7 +108,11 @@ class CredentialService:
         sealed = await self._get(origin.principal.tenant, id)
         record = sealed.record
         secrets = await self._vault.secrets(sealed)
-        await self._ask(origin, _provider(record.provider), LiveCredential(record.fields, secrets))
+        await self._ask(
+            origin,
+            _provider(record.provider),
+            LiveCredential(record.fields, secrets, frozenset(record.masked)),
+        )
         verified = msgspec.structs.replace(record, status="valid", verified_at=clock.now())
         await self._store.update_credential(record.tenant, record.version, verified, None)
         return verified
@@ -175,14 +179,14 @@ class CredentialService:
     async def _check(
         self, origin: Origin, provider: Provider, plain: Mapping[str, str], secret: Mapping[str, Secret]
     ) -> None:
-        await self._ask(origin, provider, LiveCredential(plain, LiveSecrets(dict(secret))))
+        await self._ask(origin, provider, LiveCredential(plain, LiveSecrets(dict(secret)), frozenset(secret)))
 
     async def _ask(self, origin: Origin, provider: Provider, live: LiveCredential) -> None:
         self._limit(origin.principal.tenant)
         call = await self._calls.open(origin, Target(provider, "", live=live), "verify")
         with Ending(call):
             try:
-                await self._unary.drive(call, provider.verify(Credential(provider.name, live.fields)))
+                await self._unary.drive(call, provider.verify(call.credential))
             except ProviderError as refusal:
                 if refusal.kind in REFUSED:
                     raise _invalid(provider, refusal) from None

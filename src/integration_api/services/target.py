@@ -15,6 +15,8 @@ class LiveCredential:
 
     fields: Mapping[str, str]
     secrets: Secrets
+    held: frozenset[str] = frozenset()
+    """Names of its secret fields."""
 
 
 @dataclass(frozen=True, slots=True)

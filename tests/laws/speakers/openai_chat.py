@@ -1,6 +1,6 @@
-"""A streamed answer put together as the whole answer its provider would have given, and taken apart again.
+"""Chat completions of OpenAI's language: a stream put together as the whole answer, and taken apart again.
 
-Written from the providers' pages and not from the readers: it is what they are measured by.
+Written from the vendors' pages and not from the reader: it is what the reader is measured by.
 """
 
 import json
@@ -8,24 +8,15 @@ from typing import Any
 
 import msgspec
 
-
-def data_lines(body: bytes) -> list[Any]:
-    lines = body.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
-    found = [line[5:].strip() for line in lines if line.startswith("data:")]
-    return [json.loads(line) for line in found if line and line != "[DONE]"]
+from tests.laws.speaker import data_lines
 
 
-def whole_of(provider: str, stream: bytes) -> bytes:
-    build = whole_message if provider == "anthropic" else whole_completion
-    return msgspec.json.encode(build(data_lines(stream)))
+def whole_of(stream: bytes) -> bytes:
+    return msgspec.json.encode(whole_completion(data_lines(stream)))
 
 
-def stream_of(provider: str, whole: bytes) -> bytes:
-    cut = message_stream if provider == "anthropic" else completion_stream
-    return cut(msgspec.json.decode(whole))
-
-
-# --- OpenAI's language -----------------------------------------------------------------------
+def stream_of(whole: bytes) -> bytes:
+    return completion_stream(msgspec.json.decode(whole))
 
 
 def whole_completion(chunks: list[Any]) -> dict[str, Any]:
@@ -173,91 +164,3 @@ def completion_stream(whole: dict[str, Any]) -> bytes:
         chunks.append({**head, "choices": [], "moderation": whole["moderation"]})
     lines = [b"data: " + msgspec.json.encode(chunk) + b"\n\n" for chunk in chunks]
     return b"".join((*lines, b"data: [DONE]\n\n"))
-
-
-# --- Anthropic's language --------------------------------------------------------------------
-
-
-def whole_message(events: list[Any]) -> dict[str, Any]:
-    message: dict[str, Any] = {}
-    blocks: dict[int, dict[str, Any]] = {}
-    inputs: dict[int, str] = {}
-    for event in events:
-        match event["type"]:
-            case "message_start":
-                message = event["message"]
-            case "content_block_start":
-                blocks[event["index"]] = event["content_block"]
-            case "content_block_delta":
-                add_block_delta(blocks[event["index"]], event["delta"], inputs, event["index"])
-            case "message_delta":
-                message.update(event["delta"])
-                usage = {name: value for name, value in event.get("usage", {}).items() if value is not None}
-                message["usage"] |= usage
-                message |= {
-                    name: value for name, value in event.items() if name not in ("type", "delta", "usage")
-                }
-    for index, text in inputs.items():
-        blocks[index]["input"] = msgspec.Raw(text.encode()) if text else {}
-    message["content"] = [blocks[index] for index in sorted(blocks)]
-    return message
-
-
-def add_block_delta(block: dict[str, Any], delta: dict[str, Any], inputs: dict[int, str], index: int) -> None:
-    match delta["type"]:
-        case "text_delta":
-            block["text"] += delta["text"]
-        case "thinking_delta":
-            block["thinking"] += delta["thinking"]
-        case "signature_delta":
-            block["signature"] = delta["signature"]
-        case "citations_delta":
-            block["citations"] = [*(block.get("citations") or ()), delta["citation"]]
-        case "compaction_delta":
-            block |= {name: value for name, value in delta.items() if name != "type"}
-        case "input_json_delta":
-            inputs[index] = inputs.get(index, "") + delta["partial_json"]
-
-
-def message_stream(whole: dict[str, Any]) -> bytes:
-    events: list[dict[str, Any]] = [
-        {
-            "type": "message_start",
-            "message": {**whole, "content": [], "stop_reason": None, "stop_sequence": None},
-        }
-    ]
-    for index, block in enumerate(whole["content"]):
-        start, deltas = block_stream(block)
-        events.append({"type": "content_block_start", "index": index, "content_block": start})
-        events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
-        events.append({"type": "content_block_stop", "index": index})
-    delta = {name: whole.get(name) for name in ("stop_reason", "stop_sequence", "stop_details", "container")}
-    delta = {name: value for name, value in delta.items() if value is not None or name.startswith("stop_r")}
-    events.append({"type": "message_delta", "delta": delta, "usage": whole["usage"]})
-    events.append({"type": "message_stop"})
-    return b"".join(
-        f"event: {event['type']}\ndata: ".encode() + msgspec.json.encode(event) + b"\n\n" for event in events
-    )
-
-
-def block_stream(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    match block["type"]:
-        case "text":
-            text = block["text"]
-            deltas: list[dict[str, Any]] = [
-                {"type": "citations_delta", "citation": citation} for citation in block.get("citations") or ()
-            ]
-            deltas += [{"type": "text_delta", "text": text[at : at + 5]} for at in range(0, len(text), 5)]
-            return {"type": "text", "text": ""}, deltas
-        case "thinking":
-            return {"type": "thinking", "thinking": "", "signature": ""}, [
-                {"type": "thinking_delta", "thinking": block["thinking"]},
-                {"type": "signature_delta", "signature": block.get("signature") or ""},
-            ]
-        case "tool_use":
-            text = msgspec.json.encode(block["input"]).decode()
-            return {**block, "input": {}}, [
-                {"type": "input_json_delta", "partial_json": part} for part in ("", text[:7], text[7:])
-            ]
-        case _:
-            return block, []

@@ -1,0 +1,14 @@
+"""Mistral: an accent of OpenAI's language."""
+
+from tests.laws.speaker import Speaker
+from tests.laws.speakers import openai_chat
+
+SPEAKERS = (
+    Speaker(
+        provider="mistral",
+        folder="mistral",
+        api="chat.completions",
+        whole_of=openai_chat.whole_of,
+        stream_of=openai_chat.stream_of,
+    ),
+)
