@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from tests.e2e.service import ADMIN_KEY, Service
 
-MODELS = ("anthropic/claude-sonnet-4-5", "sandbox/echo")
-TOOL_MODELS = (MODELS[0], "sandbox/tools")
+MODELS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "mistral/mistral-small-latest", "sandbox/echo")
+TOOL_MODELS = (*MODELS[:-1], "sandbox/tools")
 
 
 @tool

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.service import Service, lab_running, running
 
-PROVIDERS = ("anthropic",)
+PROVIDERS = ("openai", "anthropic", "mistral")
 
 
 @pytest.fixture(scope="session")
