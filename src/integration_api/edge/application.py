@@ -1,6 +1,6 @@
 """What the edge asks of the house behind it: the whole contract between protocols and doors."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal, Protocol, TypeAlias
@@ -121,12 +121,14 @@ class Method:
     """One gRPC method, in bytes: the doors own the messages.
 
     `unary` gets one message and returns one. `stream` gets the caller's messages
-    as they come (one of them for a server stream) and yields the answers.
+    as they come (one of them for a server stream) and yields the answers; when the
+    caller leaves, it is closed (`aclose`). A message given is the handler's own, which
+    wipes it when it held a secret: the edge keeps no copy of it.
     """
 
     kind: Literal["unary", "stream"]
-    unary: Callable[[Call, bytes], Awaitable[bytes]] | None = None
-    stream: Callable[[Call, AsyncIterator[bytes]], AsyncIterator[bytes]] | None = None
+    unary: Callable[[Call, bytearray], Awaitable[bytes]] | None = None
+    stream: Callable[[Call, AsyncIterator[bytearray]], AsyncGenerator[bytes, None]] | None = None
 
 
 class Application(Protocol):

@@ -2,6 +2,7 @@
 
 import asyncio
 import binascii
+import contextlib
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 
@@ -9,6 +10,7 @@ from integration_api.edge.application import Application, Call, Method, Request,
 from integration_api.edge.grpc_status import percent_encoded, read_timeout
 from integration_api.edge.limits import Limits
 from integration_api.edge.refusals import JSON_HEADERS, error_body
+from integration_api.edge.wipe import wipe_buffer, wipe_bytes
 
 CONTENT_TYPE = b"application/grpc-web"
 TEXT = b"application/grpc-web-text"
@@ -27,7 +29,7 @@ async def answer(application: Application, limits: Limits, request: Request) -> 
         method = application.rpc(request.path)
         if method is None:
             raise RpcError(Status.UNIMPLEMENTED, "there is no such method")
-        messages = _messages(_decoded(bytes(request.body)) if text else bytes(request.body), limits)
+        messages = _messages(_decoded(request.body) if text else request.body, limits)
         call = Call(
             request.path,
             request.headers,
@@ -40,7 +42,7 @@ async def answer(application: Application, limits: Limits, request: Request) -> 
     return Response(200, answered, _body(method, call, messages, text=text))
 
 
-async def _body(method: Method, call: Call, messages: list[bytes], *, text: bool) -> AsyncIterator[bytes]:
+async def _body(method: Method, call: Call, messages: list[bytearray], *, text: bool) -> AsyncIterator[bytes]:
     error: RpcError | None = None
     try:
         async with asyncio.timeout(call.timeout):
@@ -49,8 +51,9 @@ async def _body(method: Method, call: Call, messages: list[bytes], *, text: bool
                     raise RpcError(Status.INVALID_ARGUMENT, "the call needs one message")
                 yield _shown(_frame(0, await method.unary(call, messages[0])), text=text)
             elif method.stream is not None:
-                async for message in method.stream(call, _given(messages)):
-                    yield _shown(_frame(0, message), text=text)
+                async with contextlib.aclosing(method.stream(call, _given(messages))) as answers:
+                    async for message in answers:
+                        yield _shown(_frame(0, message), text=text)
     except RpcError as refused:
         error = refused
     except TimeoutError:
@@ -60,34 +63,43 @@ async def _body(method: Method, call: Call, messages: list[bytes], *, text: bool
     yield _shown(_trailers(error, call.trailing_metadata), text=text)
 
 
-async def _given(messages: list[bytes]) -> AsyncIterator[bytes]:
+async def _given(messages: list[bytearray]) -> AsyncIterator[bytearray]:
     for message in messages:
         yield message
 
 
-def _messages(body: bytes, limits: Limits) -> list[bytes]:
+def _messages(body: bytearray, limits: Limits) -> list[bytearray]:
+    """Cut the body into its messages and wipe it: a message may hold a secret, and is its handler's."""
     found = []
     at = 0
-    while at < len(body):
-        size = int.from_bytes(body[at + 1 : at + 5], "big")
-        if len(body) - at < 5 or len(body) - at - 5 < size:
-            raise RpcError(Status.INVALID_ARGUMENT, "the request's frames are cut short")
-        if size > limits.message_bytes:
-            raise RpcError(
-                Status.RESOURCE_EXHAUSTED, f"a message is larger than {limits.message_bytes} bytes"
-            )
-        if body[at]:
-            raise RpcError(Status.UNIMPLEMENTED, "send messages without compression")
-        found.append(body[at + 5 : at + 5 + size])
-        at += 5 + size
+    try:
+        while at < len(body):
+            size = int.from_bytes(body[at + 1 : at + 5], "big")
+            if len(body) - at < 5 or len(body) - at - 5 < size:
+                raise RpcError(Status.INVALID_ARGUMENT, "the request's frames are cut short")
+            if size > limits.message_bytes:
+                raise RpcError(
+                    Status.RESOURCE_EXHAUSTED, f"a message is larger than {limits.message_bytes} bytes"
+                )
+            if body[at]:
+                raise RpcError(Status.UNIMPLEMENTED, "send messages without compression")
+            found.append(body[at + 5 : at + 5 + size])
+            at += 5 + size
+    finally:
+        wipe_buffer(body)
     return found
 
 
-def _decoded(body: bytes) -> bytes:
+def _decoded(body: bytearray) -> bytearray:
     try:
-        return b64decode(body, validate=True)
+        decoded = b64decode(body, validate=True)
     except binascii.Error:
         raise RpcError(Status.INVALID_ARGUMENT, "the body is not base64") from None
+    finally:
+        wipe_buffer(body)
+    owned = bytearray(decoded)
+    wipe_bytes(decoded)
+    return owned
 
 
 def _frame(kind: int, payload: bytes) -> bytes:
