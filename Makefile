@@ -70,10 +70,12 @@ check-locks:
 
 .PHONY: check-generated
 check-generated: .venv-dev/.built
+	@.venv-dev/bin/python -m scripts.protos --check
 	@.venv-dev/bin/python -m scripts.generate --check
 
 .PHONY: generate
-generate: .venv-dev/.built ## Write the files that are made from code (docs, gRPC descriptors)
+generate: .venv-dev/.built ## Write the files that are made from others: gRPC messages, and docs from code
+	@.venv-dev/bin/python -m scripts.protos
 	@.venv-dev/bin/python -m scripts.generate
 
 .PHONY: lock

@@ -1,0 +1,1 @@
+"""The messages of our gRPC services, made from proto/ by `make generate`."""
