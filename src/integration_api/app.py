@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from integration_api import __version__
+from integration_api.cache.credentials import PURPOSE as ENTRIES
 from integration_api.cache.credentials import CredentialCache
 from integration_api.cache.feed import ChangeFeed
 from integration_api.cache.interface import Cache
@@ -147,10 +148,22 @@ class House:
             )
         else:
             cache = LocalCache(LOCAL_CACHE_BYTES)
-        rows = CredentialCache(store, cache)
+        rows = CredentialCache(
+            store,
+            cache,
+            vault.confirm,
+            await vault.derive(ENTRIES),
+            alarm=lambda tenant, which: log.error(
+                "cache_entry_forged",
+                organization_id=tenant.organization_id,
+                project_id=tenant.project_id,
+                credential_id=which if isinstance(which, int) else None,
+                provider=which if isinstance(which, str) else None,
+            ),
+        )
         keys = ApiKeyCache(store.api_key_by_digest)
         transport = Transport(guard(settings), transport_limits(settings), ssl_context=upstream_tls(settings))
-        feed = ChangeFeed(store, [rows, keys])
+        feed = ChangeFeed(store, [rows, keys, vault.keyring])
         spool = Spool(
             settings.data_path / "spool",
             max_bytes=settings.audit.spool_bytes,

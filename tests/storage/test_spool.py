@@ -1,6 +1,7 @@
 """The spool: what append returned for is there, whatever happens next."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ def spool(path: Path, max_bytes: int = 1 << 20) -> Spool:
 
 
 def stored(path: Path) -> list[bytes]:
-    return [payload for segment in sorted(path.glob("*.spool")) for payload in read_segment(segment)]
+    return [payload for segment in sorted(path.glob("*.spool")) for payload in read_segment(segment).records]
 
 
 def test_records_come_back_in_order(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_records_come_back_in_order(tmp_path: Path) -> None:
         kept.append(b"%d" % number)
     kept.rotate()
     (segment,) = kept.sealed()
-    assert list(read_segment(segment)) == [b"%d" % number for number in range(100)]
+    assert read_segment(segment).records == [b"%d" % number for number in range(100)]
     kept.forget(segment)
     assert kept.waiting == 0
     assert kept.sealed() == []
@@ -43,19 +44,109 @@ def test_a_torn_record_hides_nothing_before_it(tmp_path: Path) -> None:
     whole = segment.read_bytes()
     for cut in range(1, len(whole) + 1):
         segment.write_bytes(whole + whole[:-cut])
-        assert list(read_segment(segment)) == [b"whole"]
+        assert read_segment(segment).records == [b"whole"]
 
 
-def test_a_flipped_bit_ends_the_reading(tmp_path: Path) -> None:
+def test_a_flipped_bit_costs_its_own_record_and_is_noticed(tmp_path: Path) -> None:
     kept = spool(tmp_path)
-    kept.append(b"first")
-    kept.append(b"second")
+    for payload in (b"first", b"second", b"third"):
+        kept.append(payload)
     kept.close()
     (segment,) = tmp_path.glob("*.spool")
-    data = bytearray(segment.read_bytes())
-    data[FRAME.size + len(b"first") + FRAME.size] ^= 1
-    segment.write_bytes(data)
-    assert list(read_segment(segment)) == [b"first"]
+    whole = segment.read_bytes()
+    second = range(FRAME.size + 5, FRAME.size + 5 + FRAME.size + 6)
+    for place in range(len(whole)):
+        data = bytearray(whole)
+        data[place] ^= 1 << place % 8
+        segment.write_bytes(data)
+        records, damaged = read_segment(segment)
+        lost = 0 if place < second.start else 1 if place in second else 2
+        assert records == [p for at, p in enumerate((b"first", b"second", b"third")) if at != lost]
+        # A last record that claims to be longer than the file looks like one that was torn.
+        assert damaged or lost == 2
+
+
+def test_a_damaged_segment_is_set_aside_and_not_deleted(tmp_path: Path) -> None:
+    kept = spool(tmp_path)
+    kept.append(b"x")
+    kept.rotate()
+    (segment,) = kept.sealed()
+    held = segment.read_bytes()
+    kept.set_aside(segment)
+    assert kept.sealed() == []
+    assert segment.with_suffix(".damaged").read_bytes() == held
+    kept.adopt()
+    assert kept.sealed() == []
+    kept.close()
+
+
+def test_an_empty_segment_taken_by_another_process_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = spool(tmp_path)
+    flock, raced = fcntl.flock, []
+
+    def slow(fd: int, how: int) -> None:
+        if not raced:
+            raced.append(True)
+            other.adopt()  # Between another process's open and its lock.
+            for path in other.sealed():
+                other.forget(path)
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", slow)
+    mine = spool(tmp_path)
+    mine.append(b"kept")
+    assert b"kept" in stored(tmp_path)
+    mine.close()
+    other.close()
+
+
+async def test_a_segment_stored_before_its_sync_breaks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, synced = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    real = asyncio.to_thread
+
+    async def late(function: object, *arguments: object) -> object:
+        held.set()
+        await synced.wait()
+        return await real(function, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(asyncio, "to_thread", late)
+    kept = spool(tmp_path)
+    task = loop.create_task(kept.keep_synced())
+    kept.append(b"x")
+    async with asyncio.timeout(5):
+        await held.wait()
+    kept.rotate()
+    kept.forget(kept.sealed()[0])
+    synced.set()
+    for _ in range(50):
+        await asyncio.sleep(0.001)
+    kept.append(b"y")
+    task.cancel()
+    kept.close()
+
+
+def test_a_directory_that_takes_no_more_files_goes_on_with_the_one_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = spool(tmp_path)
+    kept.append(b"one")
+    with monkeypatch.context() as full:
+        full.setattr(kept, "_create", _no_space)
+        kept.rotate()
+        kept.append(b"two")
+        assert kept.sealed() == []
+    kept.rotate()
+    assert read_segment(kept.sealed()[0]).records == [b"one", b"two"]
+    kept.close()
+
+
+def _no_space() -> tuple[Path, int]:
+    raise OSError(28, "No space left on device")
 
 
 def test_a_full_spool_refuses_before_the_work_is_done(tmp_path: Path) -> None:
@@ -118,7 +209,7 @@ while True:
     child.wait()
     child.stdout.close()
     mine.adopt()
-    records = [int(payload) for segment in mine.sealed() for payload in read_segment(segment)]
+    records = [int(payload) for segment in mine.sealed() for payload in read_segment(segment).records]
     assert records[: len(told)] == told
     for segment in mine.sealed():
         mine.forget(segment)

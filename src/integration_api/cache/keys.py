@@ -22,6 +22,7 @@ class ApiKeyCache:
         self._load = load
         self._clock = clock
         self._held: OrderedDict[bytes, tuple[ApiKey, float]] = OrderedDict()
+        self._changes = 0
 
     def peek(self, digest: bytes) -> ApiKey | None:
         """Return a key that is in memory and fresh, without asking anybody."""
@@ -33,6 +34,7 @@ class ApiKeyCache:
         now = self._clock()
         if held is not None and held[1] > now:
             return held[0]
+        changes = self._changes
         try:
             key = await self._load(digest)
         except Failure as failure:
@@ -42,6 +44,8 @@ class ApiKeyCache:
         if key is None or key.revoked_at is not None:
             self._held.pop(digest, None)
             return key
+        if changes != self._changes:
+            return key  # Read before a change that is already known: good for this once.
         self._held[digest] = (key, now + FRESH_SECONDS)
         while len(self._held) > ENTRIES:
             self._held.popitem(last=False)
@@ -53,5 +57,6 @@ class ApiKeyCache:
     async def changed(self, change: Change) -> None:
         if change.topic != "api_key":
             return
+        self._changes += 1
         for digest in [digest for digest, (key, _) in self._held.items() if str(key.id) == change.subject]:
             del self._held[digest]

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from integration_api.core.errors import Failure
+from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import AuditRecord
 from integration_api.settings import Audit
 from integration_api.storage.spool import Spool, read_segment
@@ -58,8 +59,8 @@ class AuditTrail:
         try:
             async with asyncio.timeout(seconds):
                 await self._ship()
-        except TimeoutError:
-            self._log.warning("audit_left_on_disk", bytes=self._spool.waiting)
+        except Exception as error:  # noqa: BLE001 - what is not stored now is stored by the next process
+            self._log.warning("audit_left_on_disk", error=error, bytes=self._spool.waiting)
         self._spool.close()
 
     async def _ship_for_ever(self) -> None:
@@ -70,27 +71,63 @@ class AuditTrail:
             if loop.time() >= adopt_at:
                 self._spool.adopt()
                 adopt_at = loop.time() + ADOPT_SECONDS
-            stored = await self._ship()
+            try:
+                stored = await self._ship()
+            except Exception as error:  # noqa: BLE001 - nothing may end the one task that stores records
+                self._log.error("audit_shipping_failed", error=error, bytes=self._spool.waiting)
+                stored = False
             SPOOL.set(self._spool.waiting)
             pause = self._settings.ship_seconds if stored else min(BACKOFF_SECONDS, pause * 2)
             await asyncio.sleep(pause)
 
     async def _ship(self) -> bool:
-        """Store every segment that is ready; return whether the database took them."""
+        """Store every segment that is ready, in order; return whether the database took them."""
         self._spool.rotate()
         for path in self._spool.sealed():
-            records = [self._decoder.decode(payload) for payload in read_segment(path)]
-            for start in range(0, len(records), self._settings.batch):
-                try:
-                    await self._store.add_audits(records[start : start + self._settings.batch])
-                except (Failure, OSError) as error:
-                    self._say_away(error)
-                    return False
-            self._spool.forget(path)
+            try:
+                whole = await self._store_segment(path)
+            except (Failure, OSError) as error:
+                self._say_away(error)
+                return False
+            if whole:
+                self._spool.forget(path)
+            else:
+                self._spool.set_aside(path)
+                self._log.error("audit_segment_damaged", path=path.with_suffix(".damaged").name)
         if self._away:
             self._away = False
             self._log.info("audit_store_back")
         return True
+
+    async def _store_segment(self, path: Path) -> bool:
+        """Store what can be read of a segment; return whether that is everything."""
+        payloads, damaged = await asyncio.to_thread(read_segment, path)
+        records: list[AuditRecord] = []
+        for payload in payloads:
+            try:
+                records.append(self._decoder.decode(payload))
+            except msgspec.DecodeError:
+                damaged = True
+        for start in range(0, len(records), self._settings.batch):
+            batch = records[start : start + self._settings.batch]
+            try:
+                await self._store.add_audits(batch)
+            except Failure as failure:
+                if failure.kind is Kind.OVERLOADED:
+                    raise
+                damaged = True
+                await self._store_singly(batch)
+        return not damaged
+
+    async def _store_singly(self, batch: Sequence[AuditRecord]) -> None:
+        """Store what the database takes of a batch that it refused: one record must not hold up the others."""
+        for record in batch:
+            try:
+                await self._store.add_audits([record])
+            except Failure as failure:
+                if failure.kind is Kind.OVERLOADED:
+                    raise
+                self._log.error("audit_record_refused", request_id=record.request_id, error=failure)
 
     def _say_away(self, error: Exception) -> None:
         if not self._away:

@@ -25,8 +25,6 @@ from integration_api.vault.vault import LiveSecrets
 NAME_LENGTH = 200
 FIELD_BYTES = 16 << 10
 """A service-account key with its certificate fits; a file does not belong here."""
-MASK_FROM = 20
-"""Of shorter secrets the last four characters would give too much away."""
 REFUSED = frozenset(
     {Kind.CREDENTIAL_REJECTED, Kind.PERMISSION, Kind.INVALID_REQUEST, Kind.QUOTA, Kind.NOT_FOUND}
 )
@@ -35,6 +33,7 @@ REFUSED = frozenset(
 class Sealer(Protocol):
     async def seal(self, record: CredentialRecord, fields: Mapping[str, Secret]) -> bytes: ...
     async def secrets(self, sealed: SealedCredential) -> Secrets: ...
+    async def confirm(self, sealed: SealedCredential) -> None: ...
 
 
 class CredentialService:
@@ -88,7 +87,7 @@ class CredentialService:
             default=default,
             status="valid" if verify else "unverified",
             fields=plain,
-            masked={field: _mask(value) for field, value in secret.items()},
+            masked={field: value.mask() for field, value in secret.items()},
             version=1,
             created_at=now,
             updated_at=now,
@@ -107,6 +106,7 @@ class CredentialService:
         """Ask the provider about a stored credential and note the outcome."""
         sealed = await self._get(origin.principal.tenant, id)
         record = sealed.record
+        await self._vault.confirm(sealed)
         secrets = await self._vault.secrets(sealed)
         await self._ask(
             origin,
@@ -150,7 +150,7 @@ class CredentialService:
             new = msgspec.structs.replace(
                 new,
                 fields=plain,
-                masked={field: _mask(value) for field, value in secret.items()},
+                masked={field: value.mask() for field, value in secret.items()},
                 version=old.version + 1,
                 status="valid" if verify else "unverified",
                 verified_at=clock.now() if verify else None,
@@ -300,14 +300,6 @@ def _sort(provider: Provider, value: Mapping[str, Secret]) -> tuple[dict[str, st
             with held.view() as view:
                 plain[name] = bytes(view).decode()
     return plain, secret
-
-
-def _mask(secret: Secret) -> str:
-    if len(secret) < MASK_FROM:
-        return "…"
-    with secret.view() as view:
-        tail = bytes(view[-4:])
-    return "…" + tail.decode("ascii", "replace")
 
 
 def _invalid(provider: Provider, refusal: ProviderError) -> Failure:

@@ -3,7 +3,8 @@
 A segment is a file of frames `length u32 | crc32 u32 | payload`. Appending is one
 write(2), so a record outlives kill -9 at once; fdatasync follows within
 `sync_seconds` for the sake of a power cut. The owner holds a lock on its segment;
-a segment without an owner belongs to whoever locks it next.
+a segment without an owner belongs to whoever locks it next. A segment in which the
+disk has lost something is never deleted, but set aside as `.damaged`.
 """
 
 import asyncio
@@ -11,16 +12,24 @@ import fcntl
 import os
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from struct import Struct as Layout
+from typing import NamedTuple
 
 from integration_api.core.errors import Failure, Kind
 
 FRAME = Layout(">II")
 SEGMENT_BYTES = 4 << 20
 """A segment is handed over at this size, whatever the shipper's pace: it is read into memory whole."""
+
+
+class Segment(NamedTuple):
+    records: list[bytes]
+    damaged: bool
+    """Whether there is something that was kept and can not be read; a torn end was never acknowledged."""
 
 
 class Spool:
@@ -36,7 +45,10 @@ class Spool:
         self._sync_seconds = sync_seconds
         self._numbers = count()
         self._broken = False
-        self._dirty = False
+        self._dirty: set[int] = set()
+        """Segments with bytes that no fdatasync has covered yet."""
+        self._named = False
+        """Whether the directory, too, has to be synced: a new segment's name stands in it."""
         self._sealed: list[tuple[Path, int, int]] = []
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._waiting = 0
@@ -75,16 +87,20 @@ class Spool:
                 retry_after=5.0,
             )
         self._size += len(frame)
-        self._dirty = True
+        self._dirty.add(self._fd)
         if self._size >= SEGMENT_BYTES:
             self.rotate()
 
     def rotate(self) -> None:
-        """Seal the current segment, if it holds anything, and begin another."""
+        """Seal the current segment, if it holds anything, and begin another, once one can be made."""
         if self._size:
+            try:
+                path, fd = self._create()
+            except OSError:  # No space, no descriptors: what is open goes on being written to.
+                return
             self._sealed.append((self._path, self._fd, self._size))
             self._waiting += self._size
-            self._path, self._fd = self._create()
+            self._path, self._fd = path, fd
             self._size = 0
 
     def adopt(self) -> None:
@@ -102,9 +118,17 @@ class Spool:
 
     def forget(self, path: Path) -> None:
         """Delete a segment whose every record is stored."""
+        self._let_go(path, lambda: path.unlink(missing_ok=True))
+
+    def set_aside(self, path: Path) -> None:
+        """Keep a damaged segment for a human to look at, out of the way."""
+        self._let_go(path, lambda: path.rename(path.with_suffix(".damaged")))
+
+    def _let_go(self, path: Path, remove: Callable[[], object]) -> None:
         for entry in self._sealed:
             if entry[0] == path:
-                path.unlink(missing_ok=True)
+                remove()
+                self._dirty.discard(entry[1])
                 os.close(entry[1])
                 self._waiting -= entry[2]
                 self._sealed.remove(entry)
@@ -118,14 +142,25 @@ class Spool:
         while True:
             await asyncio.sleep(self._sync_seconds)
             if self._dirty:
-                self._dirty = False
                 try:
-                    await asyncio.to_thread(os.fdatasync, self._fd)
+                    # Duplicates: a segment may be stored and closed before the thread comes to it.
+                    waiting = _duplicates(self._dirty)
+                    if self._named:
+                        waiting.append(os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC))
+                except OSError:
+                    continue  # No descriptor to spare: the next round tries again.
+                self._dirty.clear()
+                self._named = False
+                try:
+                    await asyncio.to_thread(_sync, waiting)
                 except OSError:
                     self._broken = True
 
     def close(self) -> None:
         """Let go of everything; what is not stored stays on disk for the next process."""
+        for fd in self._dirty:
+            with suppress(OSError):
+                os.fdatasync(fd)
         if not self._size:
             self._path.unlink(missing_ok=True)
         for fd in (self._fd, *(fd for _, fd, _ in self._sealed)):
@@ -133,11 +168,14 @@ class Spool:
         self._sealed.clear()
 
     def _create(self) -> tuple[Path, int]:
-        name = f"{time.time_ns():020d}-{os.getpid()}-{next(self._numbers)}.spool"
-        path = self._directory / name
-        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return path, fd
+        while True:
+            name = f"{time.time_ns():020d}-{os.getpid()}-{next(self._numbers)}.spool"
+            path = self._directory / name
+            fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            if _owned(fd, path):
+                self._named = True
+                return path, fd
+            os.close(fd)  # Another process took the empty file for one whose owner had died.
 
     def _undo(self) -> None:
         """Cut off a half-written frame, so that what follows stays readable."""
@@ -152,24 +190,75 @@ def _lock(path: Path) -> int | None:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if path.stat().st_ino == os.fstat(fd).st_ino:
-            return fd
-    except (BlockingIOError, FileNotFoundError):
-        pass
+    if _owned(fd, path):
+        return fd
     os.close(fd)
     return None
 
 
-def read_segment(path: Path) -> Iterator[bytes]:
-    """Yield the records of a segment; a torn one at its end was never acknowledged and is left out."""
+def _owned(fd: int, path: Path) -> bool:
+    """Take the lock; return whether it was free and the file still is where it was found."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return path.stat().st_ino == os.fstat(fd).st_ino
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def _duplicates(descriptors: Iterable[int]) -> list[int]:
+    made: list[int] = []
+    try:
+        for fd in descriptors:
+            made.append(os.dup(fd))
+    except OSError:
+        for fd in made:
+            os.close(fd)
+        raise
+    return made
+
+
+def _sync(descriptors: list[int]) -> None:
+    try:
+        for fd in descriptors:
+            os.fdatasync(fd)
+    finally:
+        for fd in descriptors:
+            os.close(fd)
+
+
+def read_segment(path: Path) -> Segment:
+    """Read a segment. A record whose checksum is wrong is left out, those after it are found again."""
     data = path.read_bytes()
-    at = 0
+    records: list[bytes] = []
+    at, damaged = 0, False
     while at + FRAME.size <= len(data):
-        length, checksum = FRAME.unpack_from(data, at)
-        payload = data[at + FRAME.size : at + FRAME.size + length]
-        if len(payload) != length or zlib.crc32(payload) != checksum:
-            return
-        yield payload
-        at += FRAME.size + length
+        payload = _frame(data, at)
+        if payload is not None:
+            records.append(payload)
+            at += FRAME.size + len(payload)
+            continue
+        after = _next_frame(data, at + 1)
+        if after is None:
+            length, _ = FRAME.unpack_from(data, at)
+            # A torn end is shorter than it says; anything else was whole once.
+            damaged = damaged or at + FRAME.size + length <= len(data)
+            break
+        at, damaged = after, True
+    return Segment(records, damaged)
+
+
+def _frame(data: bytes, at: int) -> bytes | None:
+    """Return the record that begins at `at`, if one does."""
+    length, checksum = FRAME.unpack_from(data, at)
+    end = at + FRAME.size + length
+    if not length or end > len(data):
+        return None
+    payload = data[at + FRAME.size : end]
+    return payload if zlib.crc32(payload) == checksum else None
+
+
+def _next_frame(data: bytes, at: int) -> int | None:
+    for place in range(at, len(data) - FRAME.size):
+        if _frame(data, place) is not None:
+            return place
+    return None

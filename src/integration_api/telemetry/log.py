@@ -5,6 +5,7 @@ line is an event name and allowed fields, control and bidirectional characters
 escaped by JSON.
 """
 
+import contextlib
 import logging
 import sys
 import time
@@ -54,8 +55,9 @@ class Log:
         for name, value in fields.items():
             if name in FIELDS and value not in (None, ""):
                 line[name] = type(value).__name__ if isinstance(value, BaseException) else value
-        self._out.write(_plain(self._encode(line)) + "\n")
-        self._out.flush()
+        with contextlib.suppress(OSError, ValueError):  # A log that can not be written must not fail a call.
+            self._out.write(_plain(self._encode(line)) + "\n")
+            self._out.flush()
 
 
 def _plain(encoded: bytes) -> str:

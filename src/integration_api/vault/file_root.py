@@ -3,13 +3,17 @@
 {"format": 1, "current": "<id>", "keys": [{"id": "<id>", "key": "<base64 of 32 bytes>"}, …]}
 """
 
+import fcntl
 import os
 import stat
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
+from integration_api.core.secret import wipe
 from integration_api.vault.aes_gcm import KEY
 from integration_api.vault.errors import KeyUnavailable, RootKeyError
 from integration_api.vault.roots import Root, fingerprint, new_key
@@ -30,12 +34,13 @@ class KeyFile(msgspec.Struct):
 
 
 class FileRoot:
-    """Re-reads its file when it meets a key it does not know, as after a rotation by another process."""
+    """Follows its file: a rotation by another process is seen before the next key is wrapped or opened."""
 
     def __init__(self, path: Path, roots: dict[str, Root], current: str) -> None:
         self._path = path
         self._roots = roots
         self._current = current
+        self._state = (0, 0)
 
     @classmethod
     def open(cls, path: str, *, rows_exist: bool) -> "FileRoot":
@@ -60,6 +65,9 @@ class FileRoot:
 
     @property
     def current_id(self) -> str:
+        if _state(self._path) != self._state:
+            with suppress(RootKeyError, KeyUnavailable):  # What is in memory goes on being good.
+                self._reload()
         return self._current
 
     async def wrap(self, key: bytearray, aad: bytes) -> bytes:
@@ -74,21 +82,52 @@ class FileRoot:
         return root.unwrap(wrapped, aad)
 
     async def rotate(self) -> None:
-        """Add a new key to the file and make it current; the file is replaced whole or not at all."""
-        held = _parse(self._path)
-        key = new_key()
-        id = fingerprint(key)
-        held.keys.append(Entry(id, b64encode(key).decode()))
-        held.current = id
-        _write(self._path, held, fresh=False)
-        self._roots[id] = Root(key)
-        self._current = id
+        """Add a new key to the file and make it current; the file is replaced whole or not at all.
+
+        Two rotations at once both keep their key: what one wraps, the other can open.
+        """
+        try:
+            with _alone(self._path):
+                held = _parse(self._path)
+                key = new_key()
+                id = fingerprint(key)
+                held.keys.append(Entry(id, b64encode(key).decode()))
+                held.current = id
+                wipe(key)
+                _write(self._path, held, fresh=False)
+        except OSError as error:
+            raise RootKeyError(
+                f"the root key file {self._path} can not be replaced: {error.strerror}"
+            ) from None
+        self._reload()
 
     def _reload(self) -> None:
+        state = _state(self._path)
         try:
             self._roots, self._current = _read(self._path)
         except FileNotFoundError:
             raise KeyUnavailable from None
+        self._state = state
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the key file's folder against another rotation; the file itself is replaced under the lock."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return what tells one version of the file from the next."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_ino, found.st_mtime_ns)
 
 
 def _read(path: Path) -> tuple[dict[str, Root], str]:
@@ -130,14 +169,20 @@ def _parse(path: Path) -> KeyFile:
 def _write(path: Path, held: KeyFile, *, fresh: bool) -> None:
     """Write the file durably, mode 0600; a fresh one must not exist yet."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    target = path if fresh else path.with_name(path.name + ".new")
-    target_fd = os.open(target, os.O_CREAT | os.O_WRONLY | (os.O_EXCL if fresh else os.O_TRUNC), 0o600)
-    with os.fdopen(target_fd, "wb") as file:
+    whole = path.with_name(f"{path.name}.{os.getpid()}.new")  # Nobody ever sees half a key file.
+    with suppress(FileNotFoundError):
+        whole.unlink()
+    with os.fdopen(os.open(whole, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
         file.write(msgspec.json.encode(held) + b"\n")
         file.flush()
         os.fsync(file.fileno())
-    if not fresh:
-        target.replace(path)
+    if fresh:
+        try:
+            path.hardlink_to(whole)
+        finally:
+            whole.unlink()
+    else:
+        whole.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from integration_api.core.records import CredentialRecord, KeyState, SealedCredential, VaultKey
+from integration_api.core.records import Change, CredentialRecord, KeyState, SealedCredential, VaultKey
 from integration_api.core.secret import wipe
 from integration_api.vault.aes_gcm import KEY
 from integration_api.vault.binding import root_aad
@@ -20,7 +20,7 @@ CREDENTIALS = "credentials"
 READY = 10_000
 """Unwrapped keys kept in memory; an organization more costs one unwrap."""
 CURRENT_SECONDS = 60.0
-"""How long a key is taken to be current: after a rotation elsewhere, seals follow within this time."""
+"""How long a key is taken to be current when nobody says otherwise: the feed tells of rotations sooner."""
 RESERVED = 10_000
 """Wraps are counted in blocks before they are made: a crash counts too many, never too few."""
 MOST_WRAPS = 1 << 30
@@ -80,12 +80,14 @@ class Keyring:
         held = self._current.get(organization_id)
         if held is None or time.monotonic() - held.since > CURRENT_SECONDS:
             held = self._current[organization_id] = _Current(await self._find(organization_id))
-        if not held.left:
+        while not held.left:
             kek = held.kek
             total = await self._store.reserve_wraps(organization_id, kek.id, kek.version, RESERVED)
-            if total > MOST_WRAPS:
-                held.kek = await self.renew(organization_id, kek.id, kek.version)
-            held.left = RESERVED
+            if total <= MOST_WRAPS:
+                held.left += RESERVED
+            else:
+                newer = await self.renew(organization_id, kek.id, kek.version)
+                held = self._current[organization_id] = _Current(newer)
         held.left -= 1
         return held.kek
 
@@ -95,6 +97,21 @@ class Keyring:
         await self._store.add_vault_key(row)
         self._current.pop(organization_id, None)
         return await self._newest(organization_id)
+
+    # --- the feed's side ---------------------------------------------------------------------
+
+    def begin(self, seq: int) -> None:
+        """Start at a position of the feed; nothing is held yet."""
+
+    async def changed(self, change: Change) -> None:
+        """Ask the store anew for a key that was wrapped anew, replaced or retired."""
+        if change.topic != "vault_key":
+            return
+        self._current.pop(change.tenant.organization_id, None)
+        for key in [key for key in self._ready if key[0].hex() == change.subject]:
+            del self._ready[key]
+
+    # --- finding and making ------------------------------------------------------------------
 
     async def _find(self, organization_id: int) -> Kek:
         rows = await self._store.vault_keys(organization_id, CREDENTIALS)

@@ -71,7 +71,7 @@ async def rotate_keks(keyring: Keyring, store: KeyStore, tell: Tell) -> None:
             for sealed in batch:
                 record = sealed.record
                 old = await keyring.kek(record.tenant.organization_id, *key_of(sealed.sealed))
-                new = await keyring.kek(record.tenant.organization_id, row.id, version)
+                new = await keyring.current(record.tenant.organization_id)
                 moved = rewrap(sealed.sealed, binding(record), old, new)
                 await store.replace_sealed(record, record.version, sealed.sealed, moved)
                 done += 1
