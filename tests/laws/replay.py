@@ -24,7 +24,9 @@ def credential(case: Case) -> Credential:
 
 
 def question(case: Case) -> LlmRequest:
-    return LlmRequest(model=case.model, messages=(Message(Role.USER, (Text("hello"),)),))
+    return LlmRequest(
+        model=case.model, messages=(Message(Role.USER, (Text("hello"),)),), extras=case.speaker.extras
+    )
 
 
 def answered(exchange: Generator[HttpRequest, HttpResponse, Answer], reply: HttpResponse) -> Answer:
@@ -50,6 +52,8 @@ def events(case: Case, size: int | None = None, body: bytes | None = None) -> li
     """Every event of a stream whose bytes came `size` at a time."""
     body = case.body if body is None else body
     stream = PROVIDERS[case.provider].llm.stream(question(case), credential(case))
+    if stream.opened is not None:
+        stream.opened(case.headers)
     found: list[LlmEvent] = []
     for chunk in chunks(body, size):
         for frame in stream.framing.feed(chunk):
@@ -81,7 +85,11 @@ def folded(found: list[LlmEvent]) -> LlmResponse:
 
 
 def embeddings(case: Case, inputs: int) -> EmbeddingResponse:
-    ask = EmbeddingRequest(model=case.model, inputs=tuple(f"text {n}" for n in range(inputs)))
+    ask = EmbeddingRequest(
+        model=case.model,
+        inputs=tuple(f"text {n}" for n in range(inputs)),
+        extras=case.speaker.extras,
+    )
     return answered(PROVIDERS[case.provider].embedding(ask, credential(case)), reply(case))
 
 

@@ -90,6 +90,10 @@ class Speaker:
         (asked_of(told) or {}).get("model", "any-model")
     )
     """The model that a recording asked."""
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the provider's own that a request in this language needs."""
+    header_tokens: str | None = None
+    """The header that tells how many tokens were embedded, where the body does not."""
     embedded: Callable[[Any], Embedded] = openai_embedded
     ranked: Callable[[Any], list[tuple[int, float]]] = lambda told: [
         (item["index"], item["relevance_score"]) for item in told["results"]

@@ -44,7 +44,13 @@ class Basic(Struct, frozen=True):
 
 
 class SigV4(Struct, frozen=True):
-    """Sign by AWS Signature Version 4, over the bytes that are sent."""
+    """Sign by AWS Signature Version 4, over the bytes that are sent.
+
+    The URL arrives percent-encoded as it is to stand on the wire (`/model/x%3A0/converse`) and is not
+    normalised. As every AWS service but S3 wants it, the canonical URI is that path with each segment
+    percent-encoded once more (`/model/x%253A0/converse`). Signed are host, content-type and `x-amz-*`,
+    never `connection`; the payload's hash is that of the body.
+    """
 
     service: str
     region: str
@@ -137,6 +143,8 @@ class Stream(Struct, Generic[Event], frozen=True):
     """None when there is nothing to ask anybody: then `reader.close` tells it all."""
     framing: Framing
     reader: Reader[Event]
+    opened: Callable[[Mapping[str, str]], None] | None = None
+    """Shown the reply's headers (names in lower case) before any of its body, where the answer needs them."""
 
 
 Fault: TypeAlias = Callable[[HttpResponse], ProviderError]

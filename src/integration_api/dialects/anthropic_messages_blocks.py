@@ -34,7 +34,7 @@ from integration_api.core.llm import (
     Url,
 )
 from integration_api.dialects.anthropic_messages_answer import CALLER, FAMILY, SIGNATURE
-from integration_api.dialects.anthropic_messages_notes import Notes
+from integration_api.dialects.notes import Notes
 
 Block = dict[str, Any]
 
@@ -385,7 +385,12 @@ def _kind(part: object) -> str:
 
 
 def rag_block(document: Mapping[str, Any]) -> Block:
-    """Render one document of a request's `documents`, whatever its fields are called."""
+    """Render one document of a request's `documents`."""
+    return search_result(rag_result(document))
+
+
+def rag_result(document: Mapping[str, Any]) -> SearchResult:
+    """Read one document of a request's `documents`, whatever its fields are called."""
     data = document.get("data", document)
     if isinstance(data, str):
         data = {"text": data}
@@ -393,11 +398,9 @@ def rag_block(document: Mapping[str, Any]) -> Block:
         (data[name] for name in ("text", "snippet", "content") if isinstance(data.get(name), str)), None
     )
     source = document.get("id") or data.get("url") or data.get("source") or data.get("title") or "document"
-    return search_result(
-        SearchResult(
-            str(source),
-            str(data.get("title") or source),
-            (text if text is not None else encode_text(data),),
-            citations_enabled=True,
-        )
+    return SearchResult(
+        str(source),
+        str(data.get("title") or source),
+        (text if text is not None else encode_text(data),),
+        citations_enabled=True,
     )

@@ -9,12 +9,12 @@ from integration_api.core.json import encode_text
 from integration_api.core.llm import CacheHint, LlmRequest, Origin
 from integration_api.dialects.anthropic_messages_answer import FAMILY, Reading
 from integration_api.dialects.anthropic_messages_blocks import Block, Blocks, cache_control, rag_block
-from integration_api.dialects.anthropic_messages_notes import Notes
 from integration_api.dialects.anthropic_messages_rules import Rules, rules_for
 from integration_api.dialects.anthropic_messages_schema import is_recursive, strict_schema
 from integration_api.dialects.anthropic_messages_thinking import Thinking, thinking
 from integration_api.dialects.anthropic_messages_tools import sent_names, toolbox
 from integration_api.dialects.anthropic_messages_turns import Turn, plain, turns
+from integration_api.dialects.notes import Notes
 
 SAMPLING_VERSION = "2023-06-01"
 """The last API version that takes temperature, top_p and top_k."""
@@ -115,7 +115,7 @@ def prepare(
         betas=tuple(dict.fromkeys(beta.strip() for beta in betas if beta.strip())),
         reading=Reading(
             origin=Origin(provider, FAMILY, ask.model, credential_id if rules.account_bound else 0),
-            notices=notes.all(),
+            notices=notes.all,
             names={sent: name for name, sent in names.items()},
             custom=frozenset(tool.name for tool in ask.tools if tool.kind == "custom"),
         ),

@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from integration_api.core.llm import ReasoningRequest
 from integration_api.dialects.anthropic_messages_blocks import Block
-from integration_api.dialects.anthropic_messages_notes import Notes
 from integration_api.dialects.anthropic_messages_rules import (
     EFFORT_BUDGETS,
     EFFORT_ORDER,
@@ -17,6 +16,7 @@ from integration_api.dialects.anthropic_messages_rules import (
     effort_of_budget,
     nearest_effort,
 )
+from integration_api.dialects.notes import Notes
 
 _DISPLAYS = {"none": "omitted", "summary": "summarized", "full": "summarized"}
 

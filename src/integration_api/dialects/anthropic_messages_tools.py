@@ -9,9 +9,9 @@ from msgspec import Struct
 from integration_api.core.json import encode_text
 from integration_api.core.llm import LlmRequest, Tool, ToolCall
 from integration_api.dialects.anthropic_messages_blocks import Block, cache_control
-from integration_api.dialects.anthropic_messages_notes import Notes
 from integration_api.dialects.anthropic_messages_rules import Rules
 from integration_api.dialects.anthropic_messages_schema import is_recursive, strict_schema, tool_schema
+from integration_api.dialects.notes import Notes
 
 MAX_NAME = 64
 MAX_STRICT = 20

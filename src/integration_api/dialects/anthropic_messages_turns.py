@@ -8,8 +8,8 @@ from typing import Any
 
 from integration_api.core.llm import LlmRequest, Message, Part, Role, Text, ToolResult
 from integration_api.dialects.anthropic_messages_blocks import Block, Blocks
-from integration_api.dialects.anthropic_messages_notes import Notes
 from integration_api.dialects.anthropic_messages_rules import Rules
+from integration_api.dialects.notes import Notes
 
 Turn = dict[str, Any]
 

@@ -40,7 +40,7 @@ class Message(Struct):
     id: str
     model: str
     content: list[Raw]
-    usage: Json
+    usage: Json = {}
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None

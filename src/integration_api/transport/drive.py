@@ -121,6 +121,8 @@ class Transport:
         began = False
         try:
             connection = await self._stream(stream.request, fault, secrets, trace, account)
+            if stream.opened is not None:
+                stream.opened(connection.headers)
             framing_feed, reader_feed = stream.framing.feed, reader.feed
             patience: float | None = self._stream_first_byte
             try:
