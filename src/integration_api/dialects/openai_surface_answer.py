@@ -18,12 +18,15 @@ FINISH: Mapping[FinishReason, str] = {
 }
 """Clients check these words; what they cannot say is in `native_finish_reason`."""
 
+WORDS = frozenset({"stop", "length", "tool_calls", "content_filter"})
+
 SERVICE_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 
 
 def finish_fields(finish: Finish) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "finish_reason": FINISH[finish.reason],
+        # OpenAI says "stop" when a call was forced: where the provider used a word of this language, it stands.
+        "finish_reason": finish.native if finish.native in WORDS else FINISH[finish.reason],
         "native_finish_reason": finish.native or finish.reason.value,
     }
     details = {
