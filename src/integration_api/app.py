@@ -14,7 +14,6 @@ from integration_api.cache.feed import ChangeFeed
 from integration_api.cache.interface import Cache
 from integration_api.cache.keys import ApiKeyCache
 from integration_api.cache.local import LocalCache
-from integration_api.cache.redis import RedisCache
 from integration_api.core.errors import Failure
 from integration_api.core.tenant import Tenant
 from integration_api.edge.application import Method, Request, Response, Upgrade
@@ -80,6 +79,14 @@ async def open_store(settings: Settings) -> Repository:
     return store
 
 
+def redis_cache(settings: Settings) -> Cache:
+    # A start without Redis does not wait for its client library to be read.
+    from integration_api.cache.redis import RedisCache  # noqa: PLC0415
+
+    redis = settings.redis
+    return RedisCache(redis.host, redis.port, redis.db, user=redis.auth.user, password=redis.auth.password)
+
+
 def guard(settings: Settings) -> EgressGuard:
     try:
         return EgressGuard(settings.egress.allowed, allow_http=settings.egress.allow_http)
@@ -142,10 +149,7 @@ class House:
         ids = Snowflake(await store.acquire_worker())
         cache: Cache
         if settings.redis.host:
-            redis = settings.redis
-            cache = RedisCache(
-                redis.host, redis.port, redis.db, user=redis.auth.user, password=redis.auth.password
-            )
+            cache = redis_cache(settings)
         else:
             cache = LocalCache(LOCAL_CACHE_BYTES)
         rows = CredentialCache(

@@ -1,28 +1,58 @@
 """The command line: serve, and everything an operator does around it."""
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from integration_api import __version__
 from integration_api.settings import Settings, SettingsError, load
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
 Result = TypeVar("Result")
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+
+@cache
+def out() -> "Console":
+    """Return where answers go: colours on a terminal, plain text in a pipe."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@cache
+def err() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def table(*columns: str) -> "Table":
+    from rich.table import Table
+
+    return Table(*columns, box=None, pad_edge=False, header_style="bold")
+
+
+def plain(text: str) -> str:
+    """Return text that somebody else wrote as it is: brackets are no markup."""
+    from rich.markup import escape
+
+    return escape(text)
 
 
 class OneLine(click.ClickException):
     """A refusal in one line, in red on a terminal."""
 
     def show(self, file: Any = None) -> None:
-        err.print(f"[red]error:[/red] {self.message}", soft_wrap=True)
+        err().print(f"[red]error:[/red] {plain(self.message)}", soft_wrap=True)
 
 
 def settings() -> Settings:
@@ -61,6 +91,7 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
     for name, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
         if value is not None:
             os.environ[name] = str(value)
+    gc.disable()  # Nothing that imports make is garbage; `serve` turns it on again.
     chosen = settings()
     if chosen.workers > 1:
         _share_metrics(chosen)
@@ -93,7 +124,7 @@ def migrate() -> None:
         await store.close()
 
     run(work())
-    out.print("[green]the database is up to date[/green]")
+    out().print("[green]the database is up to date[/green]")
 
 
 @main.command()
@@ -101,15 +132,13 @@ def providers() -> None:
     """List the providers and what each can do."""
     from integration_api.providers import PROVIDERS
 
-    table = Table(
-        "provider", "title", "can", "credential fields", box=None, pad_edge=False, header_style="bold"
-    )
+    rows = table("provider", "title", "can", "credential fields")
     for provider in PROVIDERS.values():
         fields = (
             ", ".join(field.name + ("" if field.required else "?") for field in provider.fields) or "none"
         )
-        table.add_row(provider.name, provider.title, ", ".join(provider.capabilities), fields)
-    out.print(table)
+        rows.add_row(provider.name, provider.title, ", ".join(provider.capabilities), fields)
+    out().print(rows)
 
 
 @main.group()
@@ -126,7 +155,7 @@ def keys_create(name: str, scopes: tuple[str, ...]) -> None:
     from integration_api.admin import create_key
 
     record, key = run(create_key(settings(), name, scopes))
-    err.print(f"key {record.id} with scope {', '.join(sorted(record.scopes))}; it is shown this once:")
+    err().print(f"key {record.id} with scope {', '.join(sorted(record.scopes))}; it is shown this once:")
     click.echo(key)
 
 
@@ -135,11 +164,13 @@ def keys_list() -> None:
     """List keys, newest first; the keys themselves are not known."""
     from integration_api.admin import list_keys
 
-    table = Table("id", "name", "key", "scopes", "state", box=None, pad_edge=False, header_style="bold")
+    rows = table("id", "name", "key", "scopes", "state")
     for record in run(list_keys(settings())):
         state = "[red]revoked[/red]" if record.revoked_at else "[green]live[/green]"
-        table.add_row(str(record.id), record.name, record.hint, ", ".join(sorted(record.scopes)), state)
-    out.print(table)
+        rows.add_row(
+            str(record.id), plain(record.name), plain(record.hint), ", ".join(sorted(record.scopes)), state
+        )
+    out().print(rows)
 
 
 @keys.command("revoke")
@@ -149,7 +180,7 @@ def keys_revoke(id: int) -> None:
     from integration_api.admin import revoke_key
 
     run(revoke_key(settings(), id))
-    out.print(f"key {id} is revoked")
+    out().print(f"key {id} is revoked")
 
 
 @main.group()
@@ -180,7 +211,7 @@ def credentials_add(provider: str, name: str, fields: tuple[str, ...], no_verify
         else:
             asked[field] = bytearray(sys.stdin.buffer.readline().rstrip(b"\r\n"))
     record = run(add_credential(settings(), provider, name, plain, asked, verify=not no_verify))
-    out.print(f"credential {record.id} for {record.provider} is stored ({record.status})")
+    out().print(f"credential {record.id} for {record.provider} is stored ({record.status})")
 
 
 @credentials.command("list")
@@ -188,14 +219,14 @@ def credentials_list() -> None:
     """List credentials, without their secrets."""
     from integration_api.admin import list_credentials
 
-    table = Table(
-        "id", "provider", "name", "status", "fields", "version", box=None, pad_edge=False, header_style="bold"
-    )
+    rows = table("id", "provider", "name", "status", "fields", "version")
     for record in run(list_credentials(settings())):
         shown = ", ".join(f"{name}={value}" for name, value in {**record.fields, **record.masked}.items())
         name = record.name + (" (default)" if record.default else "")
-        table.add_row(str(record.id), record.provider, name, record.status, shown, str(record.version))
-    out.print(table)
+        rows.add_row(
+            str(record.id), record.provider, plain(name), record.status, plain(shown), str(record.version)
+        )
+    out().print(rows)
 
 
 @credentials.command("verify")
@@ -205,7 +236,7 @@ def credentials_verify(id: int) -> None:
     from integration_api.admin import verify_credential
 
     record = run(verify_credential(settings(), id))
-    out.print(f"[green]{record.provider} accepts credential {id}[/green]")
+    out().print(f"[green]{record.provider} accepts credential {id}[/green]")
 
 
 @credentials.command("delete")
@@ -216,7 +247,7 @@ def credentials_delete(id: int) -> None:
     from integration_api.admin import delete_credential
 
     run(delete_credential(settings(), id))
-    out.print(f"credential {id} is deleted")
+    out().print(f"credential {id} is deleted")
 
 
 @main.command("rotate-keys")
@@ -237,7 +268,7 @@ def rotate_keys(root: bool) -> None:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=err,
+        console=err(),
     ) as progress:
         task = progress.add_task("re-wrapping", total=None)
         run(
@@ -247,7 +278,7 @@ def rotate_keys(root: bool) -> None:
                 tell=lambda done, total: progress.update(task, completed=done, total=total),
             )
         )
-    out.print("[green]every key is rotated; what was sealed before is re-wrapped[/green]")
+    out().print("[green]every key is rotated; what was sealed before is re-wrapped[/green]")
 
 
 @main.command()
@@ -258,9 +289,9 @@ def doctor() -> None:
     findings = run(examine(settings()))
     for finding in findings:
         mark = "[green]ok  [/green]" if finding.well else "[red]FAIL[/red]"
-        out.print(f"{mark} [bold]{finding.subject}[/bold] {finding.text}", soft_wrap=True)
+        out().print(f"{mark} [bold]{finding.subject}[/bold] {plain(finding.text)}", soft_wrap=True)
         if finding.advice:
-            out.print(f"     → {finding.advice}", soft_wrap=True)
+            out().print(f"     → {plain(finding.advice)}", soft_wrap=True)
     if not all(finding.well for finding in findings):
         sys.exit(1)
 

@@ -3,8 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from integration_api.app import guard, storage_config
-from integration_api.cache.redis import RedisCache
+from integration_api.app import guard, redis_cache, storage_config
 from integration_api.core.errors import Failure
 from integration_api.settings import Settings, SettingsError
 from integration_api.storage.open import open_repository
@@ -87,7 +86,7 @@ async def _cache(settings: Settings) -> Finding:
     if not settings.redis.host:
         return Finding("cache", well=True, text="in process; set REDIS__HOST to share it between replicas")
     redis = settings.redis
-    cache = RedisCache(redis.host, redis.port, redis.db, user=redis.auth.user, password=redis.auth.password)
+    cache = redis_cache(settings)
     try:
         if await cache.ping():
             return Finding("cache", well=True, text=f"Redis at {redis.host}:{redis.port} answers")

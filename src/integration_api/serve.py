@@ -4,27 +4,36 @@ import asyncio
 import gc
 import signal
 import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import uvloop
-from rich.console import Console
 
 from integration_api import __version__
 from integration_api.app import House, edge, first_start, listen
+from integration_api.core.tenant import Tenant
 from integration_api.settings import Settings
 from integration_api.supervisor import Supervisor
 from integration_api.telemetry.log import Log, capture_libraries
 from integration_api.vault.hygiene import harden
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-def serve(settings: Settings, out: Console) -> int:
+Out = Callable[[], "Console"]
+"""Where to greet; made only when there is something to say."""
+
+
+def serve(settings: Settings, out: Out) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code. Raises `SettingsError` or `Failure`."""
     harden()
     log = Log(settings.log_level)
     capture_libraries(log)
     sock = listen(settings)
-    uvloop.run(_prepare(settings, log, out, sock.getsockname()[1]))
+    port = sock.getsockname()[1]
     if settings.workers == 1:
-        return _work(settings, log, sock, 0)
+        return _work(settings, log, sock, 0, out)
+    uvloop.run(_prepare(settings, log, out, port))
     return Supervisor(
         settings.workers,
         lambda number: _work(settings, log, sock, number),
@@ -33,15 +42,17 @@ def serve(settings: Settings, out: Console) -> int:
     ).run()
 
 
-def _work(settings: Settings, log: Log, sock: socket.socket, number: int) -> int:
-    gc.collect()
-    gc.freeze()  # What the imports made lives for ever: the collector need not look at it again.
-    return uvloop.run(_serve(settings, log, sock, number))
+def _work(settings: Settings, log: Log, sock: socket.socket, number: int, out: Out | None = None) -> int:
+    gc.freeze()  # What the imports made lives for ever: the collector need not look at it.
+    gc.enable()
+    return uvloop.run(_serve(settings, log, sock, number, out))
 
 
-async def _serve(settings: Settings, log: Log, sock: socket.socket, number: int) -> int:
+async def _serve(settings: Settings, log: Log, sock: socket.socket, number: int, out: Out | None) -> int:
     house = await House.open(settings, log)
     async with house.at_work():
+        if out is not None:
+            _greet(settings, out, sock.getsockname()[1], await first_start(house))
         server = edge(house)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -57,36 +68,41 @@ async def _serve(settings: Settings, log: Log, sock: socket.socket, number: int)
     return 0
 
 
-async def _prepare(settings: Settings, log: Log, out: Console, port: int) -> None:
-    """Everything that must happen once: tables, keys, the first project."""
+async def _prepare(settings: Settings, log: Log, out: Out, port: int) -> None:
+    """Do once what must not be done by every worker: tables, keys, the first project."""
     house = await House.open(settings, log)
     try:
-        made = await first_start(house)
+        _greet(settings, out, port, await first_start(house))
     finally:
         await house.close()
+
+
+def _greet(settings: Settings, out: Out, port: int, made: tuple[Tenant, str] | None) -> None:
+    """Say on the first start where everything is, and how to try it."""
     if made is None:
         return
+    console = out()
     _, key = made
     where = f"http://localhost:{port}"
     store = settings.postgres.host or str(settings.data_path.resolve())
-    out.print(f"[bold]integration-api {__version__}[/bold]", soft_wrap=True)
-    out.print(f"  data      {store}", soft_wrap=True)
-    out.print(
+    console.print(f"[bold]integration-api {__version__}[/bold]", soft_wrap=True)
+    console.print(f"  data      {store}", soft_wrap=True)
+    console.print(
         f"  root key  {settings.root_key}  [yellow]back it up: without it nothing stored opens[/yellow]",
         soft_wrap=True,
     )
     if settings.bootstrap_api_key:
-        out.print("  admin key the one in BOOTSTRAP_API_KEY")
+        console.print("  admin key the one in BOOTSTRAP_API_KEY")
         key = "$BOOTSTRAP_API_KEY"
     else:
-        out.print(f"  admin key [green]{key}[/green]  [yellow]shown this once[/yellow]", soft_wrap=True)
-    out.print("\nStream a chat from the built-in sandbox:\n")
-    out.print(
+        console.print(f"  admin key [green]{key}[/green]  [yellow]shown this once[/yellow]", soft_wrap=True)
+    console.print("\nStream a chat from the built-in sandbox:\n")
+    console.print(
         f"curl -N {where}/v1/chat/completions -H 'Authorization: Bearer {key}' "
         "-H 'Content-Type: application/json' "
         """-d '{"model": "sandbox/echo", "stream": true, "messages": [{"role": "user", "content": "Hello!"}]}'""",
         soft_wrap=True,
         markup=False,
     )
-    out.print("")
-    out.file.flush()
+    console.print("")
+    console.file.flush()

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import yaml
-from dotenv import dotenv_values
 from msgspec import Struct
 
 
@@ -203,6 +201,9 @@ def _check(settings: Settings) -> None:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - most starts have no file to read
+    from dotenv import dotenv_values  # noqa: PLC0415
+
     try:
         if path.suffix in {".yml", ".yaml"}:
             tree = yaml.safe_load(path.read_text()) or {}

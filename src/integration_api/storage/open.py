@@ -6,7 +6,6 @@ from typing import Literal
 from msgspec import Struct
 
 from integration_api.storage.operation import Database
-from integration_api.storage.postgres import PostgresDatabase
 from integration_api.storage.relational import RelationalRepository
 from integration_api.storage.repository import Repository
 from integration_api.storage.sqlite import SqliteDatabase
@@ -34,6 +33,9 @@ async def open_repository(config: StorageConfig) -> Repository:
     """Open the store; nothing is connected to, created or migrated before the first call."""
     database: Database
     if config.host:
+        # A start on SQLite does not wait for PostgreSQL's driver to be read.
+        from integration_api.storage.postgres import PostgresDatabase  # noqa: PLC0415
+
         database = PostgresDatabase(
             host=config.host,
             port=config.port,
