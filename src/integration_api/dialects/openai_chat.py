@@ -14,11 +14,22 @@ from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse
 from integration_api.core.provider import Llm
 from integration_api.dialects.openai_chat_dialect import ANYTHING, Dialect, Rules
 from integration_api.dialects.openai_chat_payload import FIELDS, Rendered, render
-from integration_api.dialects.openai_chat_reader import FINISH_REASONS, Reader
+from integration_api.dialects.openai_chat_reader import FINISH_REASONS, OPEN_FINISH_REASONS, Reader
 from integration_api.dialects.openai_chat_relay import relay
 from integration_api.dialects.sse import SseFraming
 
-__all__ = ["ANYTHING", "FIELDS", "FINISH_REASONS", "Dialect", "Reader", "Rules", "llm", "post", "reader"]
+__all__ = [
+    "ANYTHING",
+    "FIELDS",
+    "FINISH_REASONS",
+    "OPEN_FINISH_REASONS",
+    "Dialect",
+    "Reader",
+    "Rules",
+    "llm",
+    "post",
+    "reader",
+]
 
 
 def llm(dialect: Dialect, *, relayed: bool = False) -> Llm:
@@ -48,7 +59,7 @@ def post(dialect: Dialect, ask: LlmRequest, rendered: Rendered, credential: Cred
         url=dialect.url(ask.model, credential),
         headers=headers,
         body=rendered.body,
-        auth=dialect.auth,
+        auth=dialect.auth(credential),
     )
 
 
@@ -60,5 +71,6 @@ def reader(dialect: Dialect, ask: LlmRequest, rendered: Rendered) -> Reader:
         warnings=rendered.notices,
         names=rendered.names,
         finish_reasons=dialect.finish_reasons,
+        think_tags=dialect.think_tags,
         audio_mime=f"audio/{audio.get('format', 'wav')}" if audio else None,
     )

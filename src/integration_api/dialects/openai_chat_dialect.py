@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import Auth, Bearer
-from integration_api.core.llm import FinishReason, Media
+from integration_api.core.llm import FinishReason, Media, ReasoningRequest
 from integration_api.dialects.notes import Notes
 from integration_api.dialects.openai_chat_ids import IdForm
 from integration_api.dialects.openai_chat_media import openai_media
@@ -28,6 +28,8 @@ class Rules:
     """Fields it rejects while it reasons."""
     efforts: tuple[str, ...] | None = None
     """The efforts it knows. None: nobody knows, so ask for what was asked; (): it does not reason."""
+    effort_words: Mapping[str, str] = field(default_factory=dict)
+    """Its own words for efforts, where they are not ours."""
     default_effort: str = "medium"
     """How hard it thinks unasked; `none` is not at all."""
     breakpoints: bool = False
@@ -37,6 +39,15 @@ class Rules:
 ANYTHING = Rules()
 
 BEARER = Bearer()
+
+
+def bearer(credential: Credential) -> Auth | None:
+    return BEARER
+
+
+def bearer_if_held(credential: Credential) -> Auth | None:
+    """Sign where there is something to sign with, for servers that may stand open."""
+    return BEARER if BEARER.field in credential.held else None
 
 
 def no_headers(credential: Credential) -> tuple[tuple[str, str], ...]:
@@ -54,7 +65,7 @@ class Dialect:
     provider: str
     url: Callable[[str, Credential], str]
     """Model and credential to the address of the chat endpoint."""
-    auth: Auth = BEARER
+    auth: Callable[[Credential], Auth | None] = bearer
     headers: Callable[[Credential], tuple[tuple[str, str], ...]] = no_headers
     forwarded: frozenset[str] = frozenset()
     """Names of the caller's headers that mean something to this provider."""
@@ -79,8 +90,10 @@ class Dialect:
     arrange: Callable[[list[Turn], Notes], list[Turn]] = as_they_are
     """Puts finished turns into an order the provider takes."""
     message_names: bool = True
-    reasoning_history: Literal["", "reasoning_content", "thinking"] = ""
-    """How earlier reasoning is given back: not at all, as a field, or as content parts."""
+    reasoning: Callable[[ReasoningRequest], Mapping[str, Any]] | None = None
+    """How hard to think, in fields of its own; None: it knows `reasoning_effort`."""
+    reasoning_history: Literal["", "reasoning_content", "reasoning_details", "thinking"] = ""
+    """How earlier reasoning is given back: not at all, as a field, as a list of its stretches, or as content parts."""
     tool_ids: IdForm | None = None
     tool_result_names: bool = False
     custom_tools: bool = True
@@ -92,6 +105,11 @@ class Dialect:
     allowed_tools: bool = True
     """Whether a choice among some of the tools can be said; else the others are left out."""
 
+    json_schemas: bool = True
+    """Whether an answer can be bound to a schema; else the schema is told as an instruction."""
+
     shows_reasoning: bool = True
     """Whether its answers say what the model thought."""
+    think_tags: bool = False
+    """Whether some of its models think aloud: text that opens with `<think>` is reasoning up to `</think>`."""
     finish_reasons: Mapping[str, FinishReason] = field(default_factory=lambda: FINISH_REASONS)

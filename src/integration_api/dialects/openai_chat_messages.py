@@ -181,7 +181,7 @@ class MessageWriter:
     def _assistant(self, message: Message, parts: Sequence[Part]) -> Turn:
         written: list[Mapping[str, Any]] = []
         calls: list[dict[str, Any]] = []
-        thoughts: list[str] = []
+        thoughts: list[Reasoning] = []
         audio_id = None
         for part in parts:
             match part:
@@ -207,8 +207,10 @@ class MessageWriter:
         if content is None and not calls and audio_id is None:
             content = ""
         turn = self._turn(message, content)
-        if thoughts:
-            turn["reasoning_content"] = "".join(thoughts)
+        if thoughts and self._dialect.reasoning_history == "reasoning_details":
+            turn["reasoning_details"] = [detail(part, place) for place, part in enumerate(thoughts)]
+        elif thoughts:
+            turn["reasoning_content"] = "".join(part.text for part in thoughts)
         if calls:
             turn["tool_calls"] = calls
         if audio_id is not None:
@@ -227,10 +229,15 @@ class MessageWriter:
             written["extra_content"] = {"google": {"thought_signature": signature.data}}
         return written
 
-    def _reasoning(self, part: Reasoning, written: list[Mapping[str, Any]], thoughts: list[str]) -> None:
+    def _reasoning(
+        self, part: Reasoning, written: list[Mapping[str, Any]], thoughts: list[Reasoning]
+    ) -> None:
         foreign = self._foreign(part.encrypted) or self._foreign(part.signature)
         if part.text and self._dialect.reasoning_history == "reasoning_content":
-            thoughts.append(part.text)
+            thoughts.append(part)
+        elif self._dialect.reasoning_history == "reasoning_details":
+            if not foreign:
+                thoughts.append(part)
         elif part.text and self._dialect.reasoning_history == "thinking":
             thinking: dict[str, Any] = {
                 "type": "thinking",
@@ -269,6 +276,26 @@ class MessageWriter:
                 self._notes.note(
                     "degraded", "messages", f"{self._dialect.provider} does not take generated media back"
                 )
+
+
+def detail(part: Reasoning, place: int) -> dict[str, Any]:
+    """Write one stretch of reasoning as it came, for servers that want it back like that."""
+    sealed = part.encrypted or part.signature
+    written: dict[str, Any]
+    if part.encrypted is not None:
+        written = {"type": "reasoning.encrypted", "data": part.encrypted.data}
+    elif part.kind == "summary":
+        written = {"type": "reasoning.summary", "summary": part.text}
+    else:
+        written = {"type": "reasoning.text", "text": part.text}
+        if part.signature is not None:
+            written["signature"] = part.signature.data
+    if part.id is not None:
+        written["id"] = part.id
+    if sealed is not None:
+        written["format"] = sealed.format
+    written["index"] = place
+    return written
 
 
 def simplest(written: list[Mapping[str, Any]]) -> str | list[Mapping[str, Any]] | None:

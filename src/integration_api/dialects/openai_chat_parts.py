@@ -45,6 +45,13 @@ from integration_api.dialects.openai_chat_wire import (
 
 GOOGLE_FORMAT = "google-gemini-v1"
 
+OPEN = "<think>"
+CLOSE = "</think>"
+"""What models put around their thoughts where no server takes them out of the text."""
+
+Aloud: TypeAlias = Literal["perhaps", "yes", "over", "no"]
+"""Whether text so far is thought aloud: undecided, in the middle of it, right behind it, or not at all."""
+
 Flow: TypeAlias = Literal["", "text", "reasoning", "refusal"]
 
 
@@ -73,7 +80,7 @@ class CandidateParts:
     """
 
     __slots__ = (
-        "_audio", "_audio_rest", "_by_index", "_calls", "_detail", "_names", "_next", "_origin",
+        "_aloud", "_audio", "_audio_rest", "_by_index", "_calls", "_detail", "_held", "_names", "_next", "_origin",
         "answer_id", "audio_mime", "filter_results", "finished", "flow", "index", "part",
     )  # fmt: skip
 
@@ -94,6 +101,18 @@ class CandidateParts:
         self._by_index: dict[int, Call] = {}
         self._audio = -1
         self._audio_rest = b""
+        self._aloud: Aloud = "no"
+        self._held = ""
+        """Text of which the next may make a tag."""
+
+    @property
+    def thinks_aloud(self) -> bool:
+        """Whether a text that opens with a thought in tags is still possible."""
+        return self._aloud != "no"
+
+    @thinks_aloud.setter
+    def thinks_aloud(self, possible: bool) -> None:
+        self._aloud = "perhaps" if possible else "no"
 
     def delta(self, out: list[LlmEvent], delta: Delta, *, whole: bool = False) -> None:
         """Say what `delta` adds. A whole message lists each of its tool calls once."""
@@ -113,7 +132,7 @@ class CandidateParts:
             out.append(ReasoningDelta(self.index, self.part, reasoning))
         if content := delta.content:
             if isinstance(content, str):
-                self._text(out, content)
+                self._say(out, content)
             else:
                 self._pieces(out, content)
         if delta.refusal:
@@ -138,6 +157,7 @@ class CandidateParts:
         """End every open part, then the candidate; a second finish says nothing new."""
         if self.finished:
             return
+        self._settle(out)
         self.end_flow(out)
         self._end_audio(out)
         for call in self._calls:
@@ -176,6 +196,50 @@ class CandidateParts:
     def _text(self, out: list[LlmEvent], text: str) -> None:
         self._flow(out, "text", Text(""))
         out.append(TextDelta(self.index, self.part, text))
+
+    def _say(self, out: list[LlmEvent], text: str) -> None:
+        if self._aloud == "no":
+            self._text(out, text)
+            return
+        text = self._held + text
+        self._held = ""
+        if self._aloud == "perhaps":
+            opening = text.lstrip()
+            if len(opening) < len(OPEN) and OPEN.startswith(opening):
+                self._held = text
+                return
+            if not opening.startswith(OPEN):
+                self._aloud = "no"
+                self._text(out, text)
+                return
+            self._aloud = "yes"
+            text = opening[len(OPEN) :]
+        if self._aloud == "yes":
+            thought, closed, text = text.partition(CLOSE)
+            if not closed:
+                kept = _tag_begun(thought)
+                self._held = thought[len(thought) - kept :]
+                thought = thought[: len(thought) - kept]
+            if thought:
+                self._flow(out, "reasoning", Reasoning())
+                out.append(ReasoningDelta(self.index, self.part, thought))
+            if not closed:
+                return
+            self._aloud = "over"
+        if text := text.lstrip():  # The space between thought and answer is markup too.
+            self._aloud = "no"
+            self._text(out, text)
+
+    def _settle(self, out: list[LlmEvent]) -> None:
+        """Say what was held back: no tag has come of it."""
+        if held := self._held:
+            self._held = ""
+            if self._aloud == "yes":
+                self._flow(out, "reasoning", Reasoning())
+                out.append(ReasoningDelta(self.index, self.part, held))
+            else:
+                self._text(out, held)
+        self._aloud = "no"
 
     def _pieces(self, out: list[LlmEvent], pieces: Iterable[dict[str, Any]]) -> None:
         """Content as a list: Mistral's thinking, text and references, or OpenAI's own typed parts."""
@@ -286,12 +350,13 @@ class CandidateParts:
     # --- tool calls --------------------------------------------------------------------------
 
     def _tool_calls(self, out: list[LlmEvent], wires: list[WireToolCall], *, whole: bool) -> None:
+        self._settle(out)
         self.end_flow(out)
         for wire in wires:
             call = self._new_call(wire) if whole else self._call_of(wire)
             name, arguments = _said_of_call(wire)
             call.custom = call.custom or wire.custom is not None
-            call.id = call.id or wire.id or ""
+            call.id = call.id or ("" if counted(wire.id) else wire.id or "")
             call.name = call.name or name
             if wire.extra_content:
                 self._sign(out, call, wire.extra_content)
@@ -352,6 +417,16 @@ class CandidateParts:
                 call.signature = Opaque(data, GOOGLE_FORMAT, self._origin)
                 if call.part >= 0:
                     out.append(SignatureDelta(self.index, call.part, call.signature))
+
+
+def counted(id: str | None) -> bool:
+    """Whether an id only counts the calls of one answer, as old servers do: it names nothing in the next."""
+    return id is not None and len(id) <= 2 and id.isdigit()
+
+
+def _tag_begun(text: str) -> int:
+    """Return how many characters at the end of `text` may be the beginning of `</think>`."""
+    return next((size for size in range(len(CLOSE) - 1, 0, -1) if text.endswith(CLOSE[:size])), 0)
 
 
 def _said_of_call(wire: WireToolCall) -> tuple[str, str]:

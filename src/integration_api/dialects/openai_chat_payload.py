@@ -99,7 +99,13 @@ class Fields:
         self._refused = rules.refused
 
     def others(self, ask: LlmRequest) -> None:
-        effort = reasoning_effort(ask.reasoning, self._rules, self._notes)
+        effort = None
+        if self._dialect.reasoning is not None:
+            for name, value in self._dialect.reasoning(ask.reasoning).items():
+                self.put(name, value)
+        else:
+            effort = reasoning_effort(ask.reasoning, self._rules, self._notes)
+            effort = effort and self._rules.effort_words.get(effort, effort)
         if self._rules.efforts and (effort or self._rules.default_effort) != "none":
             self._refused = {**self._rules.refused, **self._rules.refused_reasoning}
         if ask.reasoning.include in {"summary", "full"} and not self._dialect.shows_reasoning:
@@ -127,7 +133,7 @@ class Fields:
             ("n", sampling.n),
             ("logprobs", sampling.logprobs),
             ("top_logprobs", sampling.top_logprobs),
-            ("response_format", response_format(output) if output.kind != "text" else None),
+            ("response_format", self._response_format(output) if output.kind != "text" else None),
             ("modalities", output.modalities or None),
             ("audio", output.audio),
             ("verbosity", output.verbosity),
@@ -250,6 +256,21 @@ class Fields:
             return asked
         self._notes.cannot("stop", f"only the first {most} stop sequences were sent", "clamped")
         return asked[:most]
+
+    def _response_format(self, asked: Output) -> dict[str, Any]:
+        if asked.kind != "json_schema" or self._dialect.json_schemas:
+            return response_format(asked)
+        self._notes.cannot(
+            "response_format",
+            f"{self._dialect.provider} takes no schema; it was told the model as an instruction",
+            "degraded",
+        )
+        schema = msgspec.json.encode(asked.schema or {}).decode()
+        self._body["messages"].insert(
+            0,
+            {"role": self._rules.system, "content": f"Answer in JSON that conforms to this schema: {schema}"},
+        )
+        return {"type": "json_object"}
 
     def _service_tier(self, asked: str | None) -> str | None:
         known = self._dialect.service_tiers

@@ -30,7 +30,7 @@ from integration_api.core.llm import (
     UsageUpdate,
 )
 from integration_api.core.llm_fold import LlmFold
-from integration_api.dialects.openai_chat_parts import CandidateParts
+from integration_api.dialects.openai_chat_parts import OPEN, CandidateParts, counted
 from integration_api.dialects.openai_chat_wire import (
     Choice,
     Completion,
@@ -48,6 +48,14 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
     "error": FinishReason.ERROR,
 }
 
+OPEN_FINISH_REASONS: Mapping[str, FinishReason] = {
+    **FINISH_REASONS,
+    "eos": FinishReason.STOP,
+    "eos_token": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+}
+"""With the words of servers of open models."""
+
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -61,7 +69,7 @@ class Reader:
 
     __slots__ = (
         "_audio_mime", "_candidates", "_ended", "_finish_reasons", "_names", "_origin", "_prompt_feedback",
-        "_provider", "_started", "_warnings", "_writing",
+        "_provider", "_started", "_think_tags", "_warnings", "_writing",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +80,7 @@ class Reader:
         names: Mapping[str, str] | None = None,
         finish_reasons: Mapping[str, FinishReason] = FINISH_REASONS,
         audio_mime: str | None = None,
+        think_tags: bool = False,
     ) -> None:
         self._provider = provider
         self._origin = Origin(provider)
@@ -79,6 +88,7 @@ class Reader:
         self._names = names or {}
         self._finish_reasons = finish_reasons
         self._audio_mime = audio_mime
+        self._think_tags = think_tags
         self._candidates: dict[int, CandidateParts] = {}
         self._writing: CandidateParts | None = None
         """The candidate whose text flows: nearly every chunk adds to it and does nothing else."""
@@ -140,7 +150,7 @@ class Reader:
         candidates = []
         for choice in completion.choices or ():
             candidate = plain_candidate(choice, self._finish_reasons, self._names)
-            if candidate is None:
+            if candidate is None or (self._think_tags and thinks_aloud(choice)):
                 return None
             candidates.append(candidate)
         if not candidates or completion.error or completion.moderation or completion.prompt_filter_results:
@@ -210,8 +220,8 @@ class Reader:
     def _choice(self, out: list[LlmEvent], choice: Choice) -> None:
         candidate = self._candidates.get(choice.index)
         if candidate is None:
-            answer_id = self._started.id if self._started else ""
-            candidate = CandidateParts(choice.index, self._origin, self._names, answer_id)
+            candidate = CandidateParts(choice.index, self._origin, self._names, self._answer_id())
+            candidate.thinks_aloud = self._think_tags
             candidate.audio_mime = self._audio_mime
             self._candidates[choice.index] = candidate
         if choice.delta is not None:
@@ -229,6 +239,10 @@ class Reader:
             self._writing = candidate
         elif self._writing is candidate:
             self._writing = None
+
+    def _answer_id(self) -> str:
+        """Something that tells this answer from others; some servers give it no id."""
+        return (self._started.id or str(self._started.created)) if self._started else ""
 
     def _usage(self, chunk: Completion) -> UsageUpdate:
         usage = chunk.usage or {}
@@ -297,6 +311,11 @@ def read_counts(usage: dict[str, object], provider: str) -> Usage:
         ) from None
 
 
+def thinks_aloud(choice: Choice) -> bool:
+    content = choice.message.content if choice.message else None
+    return isinstance(content, str) and content.lstrip()[: len(OPEN)] == OPEN
+
+
 def plain_candidate(
     choice: Choice, finish_reasons: Mapping[str, FinishReason], names: Mapping[str, str]
 ) -> Candidate | None:
@@ -321,7 +340,7 @@ def plain_candidate(
     parts: list[Part] = [Text(message.content)] if message.content else []
     for call in message.tool_calls or ():
         function = call.function
-        if not call.id or function is None or not function.name or call.extra_content:
+        if not call.id or counted(call.id) or function is None or not function.name or call.extra_content:
             return None
         if type(function.arguments) is not str:
             return None

@@ -78,7 +78,7 @@ def relay(dialect: Dialect) -> Relay:
             url=dialect.url(model, credential),
             headers=(("content-type", "application/json"), *dialect.headers(credential)),
             body=msgspec.json.encode(body),
-            auth=dialect.auth,
+            auth=dialect.auth(credential),
         )
 
     def read(reply: HttpResponse) -> Tally:

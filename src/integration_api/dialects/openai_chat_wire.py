@@ -127,6 +127,8 @@ class WireUsage(Struct, gc=False):
     """Mistral has both spellings."""
     completion_tokens_details: OutputDetails | None = None
     num_cached_tokens: int | None = None
+    prompt_cache_hit_tokens: int | None = None
+    """DeepSeek's word."""
     prompt_audio_seconds: float | None = None
     service_tier: str | None = None
 
@@ -143,17 +145,28 @@ def read_usage(reported: dict[str, Any]) -> Usage:
     given = wire.prompt_tokens_details or wire.prompt_token_details or InputDetails()
     made = wire.completion_tokens_details or OutputDetails()
     total = wire.prompt_tokens
-    cached = given.cached_tokens if given.cached_tokens is not None else wire.num_cached_tokens
+    cached = next(
+        (
+            count
+            for count in (given.cached_tokens, wire.num_cached_tokens, wire.prompt_cache_hit_tokens)
+            if count is not None
+        ),
+        None,
+    )
     written = given.cache_write_tokens
     uncached = None
     if total is not None and (cached is not None or written is not None):
         uncached = max(0, total - (cached or 0) - (written or 0))
+    output = wire.completion_tokens
+    if made.reasoning_tokens and wire.total_tokens == (total or 0) + (output or 0) + made.reasoning_tokens:
+        # xAI counts what was thought beside what was said; its own total tells.
+        output = (output or 0) + made.reasoning_tokens
     return Usage(
         input_total=total,
         input_uncached=uncached,
         cache_read=cached,
         cache_write=written,
-        output_total=wire.completion_tokens,
+        output_total=output,
         reasoning=made.reasoning_tokens,
         input_audio=given.audio_tokens,
         output_audio=made.audio_tokens,

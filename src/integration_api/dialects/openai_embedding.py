@@ -16,19 +16,14 @@ from msgspec import Struct
 from integration_api.core.credential import Credential
 from integration_api.core.embedding import EmbeddingInput, EmbeddingRequest, EmbeddingResponse
 from integration_api.core.errors import Kind, ProviderError
-from integration_api.core.exchange import Auth, Bearer, Exchange, HttpRequest, HttpResponse, decode
+from integration_api.core.exchange import Auth, Exchange, HttpRequest, HttpResponse, decode
 from integration_api.core.llm import Text, Usage
 from integration_api.dialects.notes import Notes, unsupported
+from integration_api.dialects.openai_chat_dialect import bearer, no_headers
 from integration_api.dialects.openai_chat_payload import merge
-
-BEARER = Bearer()
 
 PACKED = {"int8": "b", "uint8": "B", "binary": "b", "ubinary": "B"}
 """How the numbers of a narrower type are packed: binary is eight dimensions a byte."""
-
-
-def no_headers(credential: Credential) -> tuple[tuple[str, str], ...]:
-    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +32,10 @@ class EmbeddingDialect:
 
     provider: str
     url: Callable[[str, Credential], str]
-    auth: Auth = BEARER
+    auth: Callable[[Credential], Auth | None] = bearer
     headers: Callable[[Credential], tuple[tuple[str, str], ...]] = no_headers
-    encoding: str = "base64"
-    """What is asked for: base64 is a quarter of the work of reading numbers."""
+    encoding: str | None = "base64"
+    """What is asked for: base64 is a quarter of the work of reading numbers. None: it does not know the field."""
     fields: frozenset[str] = frozenset({"dimensions", "user"})
     """Fields it knows beyond model, input and encoding, by its own names."""
     spelling: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +86,7 @@ def embed(
                 url=dialect.url(ask.model, credential),
                 headers=(("content-type", "application/json"), *dialect.headers(credential)),
                 body=msgspec.json.encode(body),
-                auth=dialect.auth,
+                auth=dialect.auth(credential),
             )
         except ProviderError as refusal:
             if refusal.refusal.code not in dialect.too_much or len(batch) == 1:
@@ -110,7 +105,7 @@ def embed(
 
 
 def _options(dialect: EmbeddingDialect, ask: EmbeddingRequest, notes: Notes) -> dict[str, Any]:
-    options: dict[str, Any] = {"encoding_format": dialect.encoding}
+    options: dict[str, Any] = {} if dialect.encoding is None else {"encoding_format": dialect.encoding}
     for name, value in (
         ("dimensions", ask.dimensions),
         ("dtype", None if ask.dtype == "float" else ask.dtype),

@@ -64,6 +64,9 @@ TOO_LONG = re.compile(
 )
 """Imitators answer 400 with no code of its own and say it in words."""
 
+BAD_KEY = re.compile(r"(?:incorrect|invalid) api key", re.IGNORECASE)
+"""xAI answers a wrong key with 400."""
+
 TOO_LARGE = "Request too large for"
 """OpenAI's 429 for one request beyond a minute's whole allowance: waiting does not help."""
 
@@ -80,6 +83,8 @@ def fault(
     """Build the error for a refusal; its message is made of parsed fields, never of the raw body."""
     headers = reply.headers
     said = _read(reply.body)
+    if not said.message and headers.get("content-type", "").startswith("text/plain"):
+        said.message = reply.body.decode(errors="replace")
     request_id = next((headers[name] for name in request_id_headers if name in headers), None)
     return _error(
         said,
@@ -258,6 +263,8 @@ def _kind(said: _Said, status: int | None) -> Kind:
         found = STREAM_KINDS.get(said.type or "", Kind.UPSTREAM)
     else:
         found = kind_of_status(status)
+    if found is Kind.INVALID_REQUEST and BAD_KEY.search(said.message):
+        return Kind.CREDENTIAL_REJECTED
     if found in (Kind.INVALID_REQUEST, Kind.TOO_LARGE) and TOO_LONG.search(said.message):
         return Kind.CONTEXT_LENGTH
     return found

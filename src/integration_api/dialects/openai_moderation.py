@@ -12,15 +12,13 @@ from msgspec import Struct
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
-from integration_api.core.exchange import Auth, Bearer, Exchange, HttpRequest, decode
+from integration_api.core.exchange import Auth, Exchange, HttpRequest, decode
 from integration_api.core.llm import Bytes, Media, Text, Url, Usage
 from integration_api.core.moderation import Judgement, ModerationRequest, ModerationResponse
 from integration_api.dialects.notes import unsupported
+from integration_api.dialects.openai_chat_dialect import bearer, no_headers
 from integration_api.dialects.openai_chat_media import data_url
 from integration_api.dialects.openai_chat_payload import merge
-from integration_api.dialects.openai_embedding import no_headers
-
-BEARER = Bearer()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +27,7 @@ class ModerationDialect:
 
     provider: str
     url: Callable[[Credential], str]
-    auth: Auth = BEARER
+    auth: Callable[[Credential], Auth | None] = bearer
     headers: Callable[[Credential], tuple[tuple[str, str], ...]] = no_headers
     pictures: bool = True
 
@@ -73,7 +71,7 @@ def moderate(
             url=dialect.url(credential),
             headers=(("content-type", "application/json"), *dialect.headers(credential)),
             body=msgspec.json.encode(body),
-            auth=dialect.auth,
+            auth=dialect.auth(credential),
         )
         answer = decode(reply, DECODER)
         if len(answer.results) != expected:

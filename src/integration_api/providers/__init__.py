@@ -2,9 +2,15 @@
 
 from integration_api.core.provider import Provider
 from integration_api.providers.anthropic import ANTHROPIC
+from integration_api.providers.deepseek import DEEPSEEK
+from integration_api.providers.groq import GROQ
 from integration_api.providers.mistral import MISTRAL
 from integration_api.providers.openai import OPENAI
+from integration_api.providers.openai_compatible import OPENAI_COMPATIBLE
+from integration_api.providers.openrouter import OPENROUTER
 from integration_api.providers.sandbox import SANDBOX
+from integration_api.providers.together import TOGETHER
+from integration_api.providers.xai import XAI
 
 PROVIDERS: dict[str, Provider] = {
     provider.name: provider
@@ -12,6 +18,12 @@ PROVIDERS: dict[str, Provider] = {
         OPENAI,
         ANTHROPIC,
         MISTRAL,
+        GROQ,
+        XAI,
+        DEEPSEEK,
+        OPENROUTER,
+        TOGETHER,
+        OPENAI_COMPATIBLE,
         SANDBOX,
     )
 }
