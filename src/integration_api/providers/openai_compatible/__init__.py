@@ -38,6 +38,7 @@ DIALECT = openai_chat.Dialect(
     provider=PLACE.name,
     url=PLACE.chat,
     auth=PLACE.auth,
+    fields=openai_chat.FIELDS | {"max_tokens", "min_p", "repetition_penalty", "top_k"},
     # What most servers know; OpenAI's newer word for it is newer than they are.
     spelling={"max_completion_tokens": "max_tokens"},
     allowed_tools=False,

@@ -40,6 +40,7 @@ DIALECT = openai_chat.Dialect(
     provider=PLACE.name,
     url=PLACE.chat,
     headers=headers,
+    fields=openai_chat.FIELDS | {"min_p", "reasoning", "repetition_penalty", "top_k"},
     reasoning=reasoning,
     reasoning_history="reasoning_details",
     custom_tools=False,
