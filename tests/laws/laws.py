@@ -269,7 +269,7 @@ def refusal(case: Case) -> None:
 
 def embeddings(case: Case) -> None:
     told = case.speaker.embedded(replay.json(case))
-    answer = replay.embeddings(case, len(told.vectors))
+    answer = replay.embeddings(case, len(told.vectors), told.dtype)
     if told.model is not None:
         assert answer.model == told.model
     tokens = told.tokens
@@ -278,12 +278,17 @@ def embeddings(case: Case) -> None:
     assert answer.usage.input_total == tokens
     assert len(answer.vectors) == len(told.vectors)
     for vector, given in zip(answer.vectors, told.vectors, strict=True):
-        found = struct.unpack(f"<{len(vector) // 4}f", vector)
+        found = unpacked(vector, told.dtype)
         assert len(found) == len(given)
         assert all(
             math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
             for one, other in zip(found, given, strict=True)
         )
+
+
+def unpacked(vector: bytes, dtype: str) -> tuple[float, ...]:
+    form = {"float": "f", "int8": "b", "binary": "b", "uint8": "B", "ubinary": "B"}[dtype]
+    return struct.unpack(f"<{len(vector) // struct.calcsize(form)}{form}", vector)
 
 
 def rerank(case: Case) -> None:

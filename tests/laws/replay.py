@@ -84,10 +84,11 @@ def folded(found: list[LlmEvent]) -> LlmResponse:
     return fold.close()
 
 
-def embeddings(case: Case, inputs: int) -> EmbeddingResponse:
+def embeddings(case: Case, inputs: int, dtype: str = "float") -> EmbeddingResponse:
     ask = EmbeddingRequest(
         model=case.model,
         inputs=tuple(f"text {n}" for n in range(inputs)),
+        dtype=dtype,
         extras=case.speaker.extras,
     )
     return answered(PROVIDERS[case.provider].embedding(ask, credential(case)), reply(case))

@@ -20,6 +20,7 @@ class Embedded:
     vectors: Sequence[Sequence[float]]
     model: str | None = None
     tokens: int | None = None
+    dtype: str = "float"
 
 
 def data_lines(body: bytes) -> list[Any]:

@@ -3,10 +3,7 @@
 https://platform.openai.com/docs/api-reference/embeddings
 """
 
-import binascii
-import sys
-from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,15 +12,14 @@ from msgspec import Struct
 
 from integration_api.core.credential import Credential
 from integration_api.core.embedding import EmbeddingInput, EmbeddingRequest, EmbeddingResponse
-from integration_api.core.errors import Kind, ProviderError
-from integration_api.core.exchange import Auth, Exchange, HttpRequest, HttpResponse, decode
-from integration_api.core.llm import Text, Usage
+from integration_api.core.exchange import Auth, Exchange, HttpRequest, decode
+from integration_api.core.llm import Usage
+from integration_api.dialects.batches import in_batches, summed
+from integration_api.dialects.embedding_inputs import text_of
 from integration_api.dialects.notes import Notes, unsupported
 from integration_api.dialects.openai_chat_dialect import bearer, no_headers
 from integration_api.dialects.openai_chat_payload import merge
-
-PACKED = {"int8": "b", "uint8": "B", "binary": "b", "ubinary": "B"}
-"""How the numbers of a narrower type are packed: binary is eight dimensions a byte."""
+from integration_api.dialects.vectors import in_order, shortened, vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +38,8 @@ class EmbeddingDialect:
     tokens: bool = True
     """Whether inputs may be token ids."""
     most_inputs: int = 2048
+    shortens: Callable[[str], bool] = lambda model: False
+    """Whether vectors of a model stay good when they are cut (Matryoshka), where it cannot be asked to."""
     too_much: frozenset[str] = frozenset()
     """Its codes for a batch that is too large as a whole: half of it may pass."""
 
@@ -73,34 +71,37 @@ def embed(
     """
     notes = Notes(strict=ask.strict)
     options = _options(dialect, ask, notes)
-    vectors: list[bytes] = []
-    model, counted = ask.model, None
-    waiting = list(_batches(_inputs(dialect, ask), dialect.most_inputs))
-    while waiting:
-        batch = waiting.pop(0)
+
+    def one(batch: Sequence[str | list[int]]) -> Exchange[tuple[Embeddings, list[bytes]]]:
         body: dict[str, Any] = {"model": ask.model, "input": batch, **options}
         merge(body, ask.extras)
-        try:
-            reply = yield HttpRequest(
-                method="POST",
-                url=dialect.url(ask.model, credential),
-                headers=(("content-type", "application/json"), *dialect.headers(credential)),
-                body=msgspec.json.encode(body),
-                auth=dialect.auth(credential),
-            )
-        except ProviderError as refusal:
-            if refusal.refusal.code not in dialect.too_much or len(batch) == 1:
-                raise
-            half = len(batch) // 2
-            waiting[:0] = [batch[:half], batch[half:]]
-            continue
+        reply = yield HttpRequest(
+            method="POST",
+            url=dialect.url(ask.model, credential),
+            headers=(("content-type", "application/json"), *dialect.headers(credential)),
+            body=msgspec.json.encode(body),
+            auth=dialect.auth(credential),
+        )
         answer = decode(reply, DECODER)
-        vectors += _vectors(dialect, answer, len(batch), ask.dtype, reply)
-        model = answer.model or model
-        if answer.usage is not None and answer.usage.prompt_tokens is not None:
-            counted = (counted or 0) + answer.usage.prompt_tokens
+        return answer, _vectors(answer, len(batch), ask.dtype)
+
+    parts = yield from in_batches(
+        _inputs(dialect, ask),
+        one,
+        most=dialect.most_inputs,
+        too_much=lambda refusal: refusal.refusal.code in dialect.too_much,
+    )
+    cut = ask.dimensions if ask.dimensions is not None and dialect.shortens(ask.model) else None
     return EmbeddingResponse(
-        model=model, vectors=tuple(vectors), usage=Usage(input_total=counted), warnings=notes.all
+        model=next((answer.model for answer, _ in parts if answer.model), ask.model),
+        vectors=tuple(
+            vector if cut is None else shortened(vector, cut) for _, vectors in parts for vector in vectors
+        ),
+        usage=summed(
+            Usage(input_total=None if answer.usage is None else answer.usage.prompt_tokens)
+            for answer, _ in parts
+        ),
+        warnings=notes.all,
     )
 
 
@@ -121,7 +122,11 @@ def _options(dialect: EmbeddingDialect, ask: EmbeddingRequest, notes: Notes) -> 
         if spelled in dialect.fields:
             options[spelled] = value
         elif name == "dtype":
-            raise unsupported("dtype", f"{dialect.provider} gives float vectors only")
+            raise unsupported("output_dtype", f"{dialect.provider} gives float vectors only")
+        elif name == "dimensions" and dialect.shortens(ask.model) and ask.dtype == "float":
+            notes.cannot(name, "the vectors were cut to size here and made of length 1 again", "degraded")
+        elif name == "dimensions":
+            raise unsupported(name, f"{dialect.provider} does not let vectors of {ask.model} be sized")
         else:
             notes.cannot(name, f"{dialect.provider} does not know {name}")
     return options
@@ -137,67 +142,14 @@ def _inputs(dialect: EmbeddingDialect, ask: EmbeddingRequest) -> list[str | list
 def _input(dialect: EmbeddingDialect, one: EmbeddingInput) -> str | list[int]:
     if isinstance(one, str):
         return one
-    texts: list[str] = []
-    tokens: list[int] = []
-    for part in one:
-        if isinstance(part, int):
-            tokens.append(part)
-        elif isinstance(part, Text):
-            texts.append(part.text)
-        else:
-            raise unsupported("input", f"{dialect.provider} embeds text only")
-    if not tokens:
-        return "\n".join(texts)
-    if not dialect.tokens:
-        message = (
-            f"{dialect.provider} does not take token ids; send text"
-            " (LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))"
-        )
-        raise unsupported("input", message)
-    return tokens
+    if dialect.tokens and (tokens := [part for part in one if isinstance(part, int)]):
+        return tokens
+    return text_of(one, dialect.provider)
 
 
-def _batches(inputs: Sequence[str | list[int]], most: int) -> Iterator[Sequence[str | list[int]]]:
-    for start in range(0, len(inputs), most):
-        yield inputs[start : start + most]
-
-
-def _vectors(
-    dialect: EmbeddingDialect, answer: Embeddings, asked: int, dtype: str, reply: HttpResponse
-) -> list[bytes]:
-    found: dict[int, bytes] = {}
-    for place, item in enumerate(answer.data):
-        found[place if item.index is None else item.index] = vector(item.embedding, dtype)
-    try:
-        if len(found) == asked:
-            return [found[place] for place in range(asked)]
-    except KeyError:
-        pass
-    raise ProviderError(
-        Kind.BAD_RESPONSE,
-        f"the provider gave {len(answer.data)} vectors for {asked} inputs",
-        provider=dialect.provider,
-        code="bad_upstream_response",
-    )
-
-
-def vector(embedding: str | list[float], dtype: str) -> bytes:
-    """Return a vector as packed bytes: little-endian float32, or as `dtype` says.
-
-    Raises `ProviderError` (BAD_RESPONSE) for one that is not what was asked for.
-    """
-    try:
-        if isinstance(embedding, str):
-            return binascii.a2b_base64(embedding, strict_mode=True)
-        if dtype != "float":
-            return array(PACKED[dtype], [int(number) for number in embedding]).tobytes()
-        numbers = array("f", embedding)
-    except (ValueError, OverflowError) as error:
-        raise ProviderError(
-            Kind.BAD_RESPONSE,
-            f"the provider's vector could not be read: {type(error).__name__}",
-            code="bad_upstream_response",
-        ) from None
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tobytes()
+def _vectors(answer: Embeddings, asked: int, dtype: str) -> list[bytes]:
+    found = {
+        place if item.index is None else item.index: vector(item.embedding, dtype)
+        for place, item in enumerate(answer.data)
+    }
+    return in_order(found, len(answer.data), asked)

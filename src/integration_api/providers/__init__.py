@@ -2,6 +2,7 @@
 
 from integration_api.core.provider import Provider
 from integration_api.providers.anthropic import ANTHROPIC
+from integration_api.providers.cohere import COHERE
 from integration_api.providers.deepseek import DEEPSEEK
 from integration_api.providers.groq import GROQ
 from integration_api.providers.mistral import MISTRAL
@@ -17,6 +18,7 @@ PROVIDERS: dict[str, Provider] = {
     for provider in (
         OPENAI,
         ANTHROPIC,
+        COHERE,
         MISTRAL,
         GROQ,
         XAI,
