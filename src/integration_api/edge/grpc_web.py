@@ -1,4 +1,4 @@
-"""gRPC for browsers, over HTTP/1.1. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md"""
+"""gRPC for browsers, in plain HTTP requests. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md"""
 
 import asyncio
 import binascii
@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 
 from integration_api.edge.application import Application, Call, Method, Request, Response, RpcError, Status
-from integration_api.edge.grpc_status import percent_encoded, read_timeout
+from integration_api.edge.grpc_status import read_metadata, read_timeout, status_fields
 from integration_api.edge.limits import Limits
 from integration_api.edge.refusals import JSON_HEADERS, error_body
 from integration_api.edge.wipe import wipe_buffer, wipe_bytes
@@ -15,6 +15,11 @@ from integration_api.edge.wipe import wipe_buffer, wipe_bytes
 CONTENT_TYPE = b"application/grpc-web"
 TEXT = b"application/grpc-web-text"
 TRAILERS = 0x80
+
+
+def speaks(request: Request) -> bool:
+    """Whether a request is a gRPC-Web call."""
+    return request.headers.get(b"content-type", b"").startswith(CONTENT_TYPE)
 
 
 async def answer(application: Application, limits: Limits, request: Request) -> Response:
@@ -32,7 +37,7 @@ async def answer(application: Application, limits: Limits, request: Request) -> 
         messages = _messages(_decoded(request.body) if text else request.body, limits)
         call = Call(
             request.path,
-            request.headers,
+            read_metadata(request.headers),
             request.received_at,
             request.client,
             read_timeout(request.headers.get(b"grpc-timeout")),
@@ -107,13 +112,7 @@ def _frame(kind: int, payload: bytes) -> bytes:
 
 
 def _trailers(error: RpcError | None, metadata: list[tuple[bytes, bytes]]) -> bytes:
-    status = Status.OK if error is None else error.status
-    lines = [b"grpc-status: %d\r\n" % status]
-    if error is not None:
-        lines.append(b"grpc-message: %b\r\n" % percent_encoded(error.message))
-        if error.details:
-            lines.append(b"grpc-status-details-bin: %b\r\n" % b64encode(error.details).rstrip(b"="))
-    lines += [b"%b: %b\r\n" % item for item in metadata]
+    lines = [b"%b: %b\r\n" % field for field in status_fields(error, metadata)]
     return _frame(TRAILERS, b"".join(lines))
 
 

@@ -23,8 +23,7 @@ async def answer(connection: "Http1", turn: "Turn") -> None:
     live = connection.live
     connection.answering = False
     try:
-        content_type = request.headers.get(b"content-type")
-        if content_type is not None and content_type.startswith(grpc_web.CONTENT_TYPE):
+        if grpc_web.speaks(request):
             response: Response | Upgrade = await grpc_web.answer(live.application, live.limits, request)
         else:
             response = await live.application.http(request)

@@ -63,7 +63,7 @@ class Limits:
     settings_budget: int = 100
     """Real peers send one or two in a connection's life."""
     reset_budget: int = 100
-    """Streams reset by the peer, or by us for its errors: rapid reset and its made-you-reset cousin."""
+    """Streams reset by us for the peer's errors, or by the peer within a second and unanswered: rapid reset."""
     empty_data_budget: int = 100
     """DATA frames that carry nothing and end nothing."""
     priority_budget: int = 1_000

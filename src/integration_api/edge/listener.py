@@ -1,19 +1,14 @@
 """Looks at a connection's first bytes, or at ALPN under TLS, and hands it to the protocol it speaks."""
 
 import asyncio
-from collections.abc import Callable
 from time import perf_counter
 from typing import cast
 
 from integration_api.edge.http1 import Http1
+from integration_api.edge.http2 import Http2
+from integration_api.edge.http2_frames import PREFACE
 from integration_api.edge.live import Live
 from integration_api.edge.refusals import FULL_ANSWER
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-"""RFC 9113, section 3.4. No HTTP/1.1 request begins with `PRI `."""
-
-Speak = Callable[[Live, asyncio.Transport, bytes, int], None]
-"""Takes over a connection: bytes of earlier reads, and how many now lie in the receive buffer."""
 
 
 class Listener(asyncio.BufferedProtocol):
@@ -22,9 +17,8 @@ class Listener(asyncio.BufferedProtocol):
     Lives until the first bytes tell; a preface may come byte by byte, within the header deadline.
     """
 
-    def __init__(self, live: Live, http2: Speak | None) -> None:
+    def __init__(self, live: Live) -> None:
         self._live = live
-        self._http2 = http2
         self._begun = perf_counter()
         self._seen = b""
         self._handed = False
@@ -37,10 +31,7 @@ class Listener(asyncio.BufferedProtocol):
             return
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
-            if tls.selected_alpn_protocol() == "h2" and self._http2 is not None:
-                self._hand(self._http2)
-            else:
-                self._hand(_http1)
+            self._hand(Http2 if tls.selected_alpn_protocol() == "h2" else Http1)
             return
         self._live.add(self)
 
@@ -50,20 +41,25 @@ class Listener(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         begun = self._seen + bytes(self._live.view[: min(nbytes, len(PREFACE) - len(self._seen))])
         if not PREFACE.startswith(begun):
-            self._hand(_http1, nbytes)
+            self._hand(Http1, nbytes)
         elif len(begun) < len(PREFACE):
             self._seen = begun
-        elif self._http2 is None:
-            self._transport.abort()
         else:
-            self._hand(self._http2, nbytes)
+            self._hand(Http2, nbytes)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._live.discard(self)
 
-    def _hand(self, speak: Speak, nbytes: int = 0) -> None:
+    def _hand(self, speaker: type[Http1 | Http2], nbytes: int = 0) -> None:
+        """Give the connection up, with the bytes of earlier reads and the `nbytes` in the receive buffer."""
         self._live.discard(self)
-        speak(self._live, self._transport, self._seen, nbytes)
+        protocol = speaker(self._live)
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        if self._seen:
+            protocol.feed(memoryview(self._seen))
+        if nbytes:
+            protocol.buffer_updated(nbytes)
 
     # --- the worker speaks -------------------------------------------------------------------
 
@@ -80,13 +76,3 @@ class Listener(asyncio.BufferedProtocol):
 
     def abandon(self) -> None:
         self._transport.abort()
-
-
-def _http1(live: Live, transport: asyncio.Transport, seen: bytes, nbytes: int) -> None:
-    protocol = Http1(live)
-    transport.set_protocol(protocol)
-    protocol.connection_made(transport)
-    if seen:
-        protocol.feed(memoryview(seen))
-    if nbytes:
-        protocol.buffer_updated(nbytes)

@@ -36,7 +36,7 @@ class Edge:
         loop = asyncio.get_running_loop()
         live = self._live = Live(self._application, self._limits, loop, tls=self._ssl is not None)
         self._server = await loop.create_server(
-            lambda: Listener(live, None),
+            lambda: Listener(live),
             sock=sock,
             ssl=self._ssl,
             backlog=1024,

@@ -1,0 +1,255 @@
+"""One plain HTTP request over HTTP/2: from its head to the last byte of its answer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from integration_api.edge import grpc_web
+from integration_api.edge.application import Request, Response, Upgrade
+from integration_api.edge.http1_request import check_content, decode_path, too_large
+from integration_api.edge.http1_response import has_body
+from integration_api.edge.http2_fields import write_field, write_fields, write_status
+from integration_api.edge.http2_frames import ErrorCode
+from integration_api.edge.http2_request import Head
+from integration_api.edge.http2_stream import Stream, Taker
+from integration_api.edge.refusals import INTERNAL, JSON_HEADERS, Refused, error_body
+from integration_api.edge.wipe import Gather
+
+if TYPE_CHECKING:
+    from integration_api.edge.http2 import Http2
+
+KEEPALIVE = 15.0
+"""Seconds of silence in a streamed answer after which `Response.keepalive` is sent."""
+
+CONTINUE = write_status(100)
+UPGRADE = error_body(426, "This address speaks WebSocket, which this service offers over HTTP/1.1.")
+LEAVING = error_body(503, "The service is restarting. Try again.")
+
+
+def answer(connection: "Http2", stream: Stream, head: Head | None) -> Taker:
+    """Take a request, or refuse it at once."""
+    limits = connection.live.limits
+    try:
+        if head is None:
+            raise Refused(431, f"The request head is larger than {limits.header_bytes} bytes.")
+        return Exchange(connection, stream, head)
+    except Refused as refused:
+        refuse(stream, refused)
+        return DEAF
+
+
+def refuse(stream: Stream, refused: Refused) -> None:
+    """Answer in the application's stead, in the shape that HTTP/1.1 callers get, too."""
+    send_whole(stream, refused.status, JSON_HEADERS, error_body(refused.status, refused.message))
+
+
+def send_whole(
+    stream: Stream, status: int, headers: list[tuple[bytes, bytes]], body: bytes, *, silent: bool = False
+) -> None:
+    """Send a whole answer; `silent` keeps its body back, as HEAD asks. Raises ValueError for a bad header."""
+    block = write_status(status) + write_fields(headers)
+    if has_body(status):
+        block += write_field(b"content-length", b"%d" % len(body))
+    stream.send_head(block)
+    if not silent:
+        stream.send(body)
+    stream.finish()
+
+
+class Deaf:
+    """Takes what still comes for an answer that is on its way."""
+
+    def take(self, payload: memoryview) -> None:
+        """Its window is not refilled: the stream ends as soon as the answer is out."""
+
+    def end(self) -> None: ...
+
+    def lost(self) -> None: ...
+
+    def tick(self, now: float) -> None: ...
+
+    def abandon(self) -> None: ...
+
+
+DEAF = Deaf()
+
+
+class Exchange:
+    """Gathers the body where it can be wiped, asks the application, and sends what it says."""
+
+    __slots__ = (
+        "_body",
+        "_connection",
+        "_headers",
+        "_length",
+        "_method",
+        "_path",
+        "_query",
+        "_quiet",
+        "_seen",
+        "_sent_at",
+        "_since",
+        "_stream",
+        "_task",
+    )
+
+    def __init__(self, connection: "Http2", stream: Stream, head: Head) -> None:
+        limits = connection.live.limits
+        self._connection = connection
+        self._stream = stream
+        self._headers = head.headers
+        self._length = head.length or 0
+        self._method = head.method.decode("latin-1")
+        self._body = Gather()
+        self._task: asyncio.Task[None] | None = None
+        self._seen = 0
+        self._since = stream.at
+        self._quiet = b""
+        self._sent_at = 0.0
+        self._path, self._query = _read_target(head, limits.target_bytes)
+        if self._length > limits.body_bytes:
+            raise Refused(413, too_large(limits))
+        if self._length:
+            check_content(head.headers)
+        if head.headers.get(b"expect", b"").lower() == b"100-continue":
+            stream.say(CONTINUE)
+
+    # The request comes in.
+
+    def take(self, payload: memoryview) -> None:
+        limits, stream = self._connection.live.limits, self._stream
+        size = len(payload)
+        if self._body.size + size > limits.body_bytes:
+            self._refuse(Refused(413, too_large(limits)))
+            return
+        stream.hold(size)
+        self._body.add(payload, self._length)
+        stream.credit(size)
+
+    def end(self) -> None:
+        if self._body.size and not self._length:
+            try:
+                check_content(self._headers)
+            except Refused as refused:
+                self._refuse(refused)
+                return
+        request = Request(
+            self._method,
+            self._path,
+            self._query,
+            self._headers,
+            self._body.take(),
+            self._stream.at,
+            self._connection.client,
+        )
+        self._task = self._connection.start(self._answer(request))
+
+    def lost(self) -> None:
+        self._body.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def tick(self, now: float) -> None:
+        if self._task is not None:
+            if self._quiet and now - self._sent_at > KEEPALIVE and not self._stream.queued:
+                self._sent_at = now
+                self._stream.send(self._quiet)
+            return
+        limits = self._connection.live.limits
+        if self._body.size != self._seen:
+            self._seen, self._since = self._body.size, now
+        age = now - self._stream.at
+        if (
+            age > limits.body_timeout
+            or now - self._since > limits.body_idle
+            or (age > limits.body_idle and self._seen < limits.body_min_rate * age)
+        ):
+            self._refuse(Refused(408, "The request body came too slowly."))
+
+    def abandon(self) -> None:
+        stream = self._stream
+        self.lost()
+        if stream.answered:
+            stream.reset(ErrorCode.CANCEL)
+        else:
+            send_whole(stream, 503, JSON_HEADERS, LEAVING)
+            stream.taker = DEAF
+
+    def _refuse(self, refused: Refused) -> None:
+        self._body.clear()
+        refuse(self._stream, refused)
+        self._stream.taker = DEAF
+
+    # The answer goes out.
+
+    async def _answer(self, request: Request) -> None:
+        stream, live = self._stream, self._connection.live
+        try:
+            if grpc_web.speaks(request):
+                response: Response | Upgrade = await grpc_web.answer(live.application, live.limits, request)
+            else:
+                response = await live.application.http(request)
+            if isinstance(response, Upgrade):
+                response = Response(426, JSON_HEADERS, UPGRADE)
+            silent = request.method == "HEAD" or not has_body(response.status)
+            if isinstance(response.body, (bytes, bytearray)):
+                send_whole(stream, response.status, response.headers, bytes(response.body), silent=silent)
+            else:
+                await self._send_stream(response, response.body, silent=silent)
+        except asyncio.CancelledError:
+            if stream.closed or stream.finishing:
+                raise
+            self._apologise()
+        except Exception:  # noqa: BLE001 - the caller learns that it failed, and nothing of what failed
+            self._apologise()
+
+    async def _send_stream(self, response: Response, chunks: AsyncIterator[bytes], *, silent: bool) -> None:
+        stream, loop = self._stream, self._connection.live.loop
+        try:
+            stream.send_head(write_status(response.status) + write_fields(response.headers))
+            if not silent:
+                self._sent_at = perf_counter()
+                self._quiet = response.keepalive
+                async for chunk in chunks:
+                    stream.send(chunk)
+                    if stream.full:
+                        await room(stream, loop)
+                    if self._quiet:
+                        self._sent_at = perf_counter()
+            stream.finish()
+        finally:
+            self._quiet = b""
+            close = getattr(chunks, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _apologise(self) -> None:
+        """Say 500, or break off an answer that has begun."""
+        if self._stream.answered:
+            self._stream.reset(ErrorCode.INTERNAL_ERROR)
+        else:
+            send_whole(self._stream, 500, JSON_HEADERS, INTERNAL)
+
+
+async def room(stream: Stream, loop: asyncio.AbstractEventLoop) -> None:
+    """Wait until the peer has taken most of what was sent."""
+    while stream.full:
+        waiter: asyncio.Future[None] = loop.create_future()
+        stream.on_room = lambda waiter=waiter: waiter.done() or waiter.set_result(None)
+        await waiter
+
+
+def _read_target(head: Head, most: int) -> tuple[str, str]:
+    """Return path and query. Raises `Refused`."""
+    target = head.target
+    if head.method == b"CONNECT":
+        raise Refused(501, "This is not a proxy.")
+    if len(target) > most:
+        raise Refused(414, f"The request target is longer than {most} bytes.")
+    if target == b"*" and head.method == b"OPTIONS":
+        return "/*", ""
+    if target[:1] != b"/" or b"#" in target:
+        raise Refused(400, "The request target must be a path.")
+    path, _, query = target.partition(b"?")
+    return decode_path(path), query.decode("latin-1")

@@ -1,0 +1,207 @@
+"""A small house behind the edge: handlers whose behaviour a test can foresee, and a record of what they saw."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+from integration_api.edge.application import Call, Method, Request, Response, RpcError, Status, Upgrade
+from integration_api.edge.limits import Limits
+from integration_api.edge.server import Edge
+
+QUICK = Limits(tick=0.02, linger=0.2)
+"""Limits with which a timeout is a matter of milliseconds, once a test says which."""
+
+
+@dataclass
+class House:
+    """The application: what is asked for is in the path."""
+
+    requests: list[Request] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    """A handler that never ends has begun."""
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    """A streamed body was closed before its end."""
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """What `/gate` waits for."""
+    sent: int = 0
+    """Bytes that endless answers have handed over."""
+    taken: int = 0
+    """Messages that slow readers have taken."""
+
+    # Plain HTTP.
+
+    async def http(self, request: Request) -> Response | Upgrade:
+        self.requests.append(replace(request, body=bytearray(request.body)))
+        match request.path:
+            case "/hang":
+                await self._hang()
+            case "/gate":
+                self.begun.set()
+                await self.gate.wait()
+                return Response(200, [], b"through the gate")
+            case "/raise":
+                raise RuntimeError("a bug")
+            case "/bad-header":
+                return Response(200, [(b"x-bad", b"one\r\nx-evil: two")], b"")
+            case "/sse":
+                return Response(200, [(b"content-type", b"text/event-stream")], self._events())
+            case "/quiet":
+                return Response(200, [], self._silence(), keepalive=b": still here\n\n")
+            case "/endless":
+                return Response(200, [], self._endless())
+            case "/break":
+                return Response(200, [], self._breaking())
+            case "/large":
+                return Response(200, [], b"x" * int(request.query))
+            case "/nothing":
+                return Response(204, [])
+            case "/socket":
+                return Upgrade(self._talk)
+        told = b"%b %b %d" % (request.method.encode(), request.path.encode(), len(request.body))
+        return Response(200, [(b"content-type", b"text/plain")], told)
+
+    async def _hang(self) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        for number in range(3):
+            yield b"data: %d\n\n" % number
+            await asyncio.sleep(0)
+
+    async def _silence(self) -> AsyncIterator[bytes]:
+        yield b"data: begun\n\n"
+        self.begun.set()
+        await self.gate.wait()
+        yield b"data: ended\n\n"
+
+    async def _endless(self) -> AsyncIterator[bytes]:
+        self.begun.set()
+        try:
+            while True:
+                yield bytes(16_384)
+                self.sent += 16_384
+        finally:
+            self.closed.set()
+
+    async def _breaking(self) -> AsyncIterator[bytes]:
+        yield b"a beginning"
+        raise RuntimeError("a bug")
+
+    async def _talk(self, peer: "object") -> None:
+        while (message := await peer.receive()) is not None:  # type: ignore[attr-defined]
+            await peer.send(message)  # type: ignore[attr-defined]
+
+    # gRPC.
+
+    def rpc(self, path: str) -> Method | None:
+        name = path.removeprefix("/test.House/")
+        if unary := {
+            "Echo": self._echo,
+            "Refuse": self._refuse,
+            "Raise": self._raise,
+            "Hang": self._hang_rpc,
+            "BadMetadata": self._bad_metadata,
+        }.get(name):
+            return Method("unary", unary=unary)
+        if stream := {
+            "Count": self._count,
+            "Bidi": self._bidi,
+            "Endless": self._endless_rpc,
+            "Slow": self._slow,
+            "Midway": self._midway,
+            "Nothing": self._nothing,
+        }.get(name):
+            return Method("stream", stream=stream)
+        return None
+
+    def rpc_web_headers(self, request: Request) -> list[tuple[bytes, bytes]] | None:
+        return None if request.headers.get(b"origin") == b"https://evil.example" else []
+
+    async def _echo(self, call: Call, message: bytes) -> bytes:
+        self.calls.append(call)
+        call.initial_metadata.append((b"x-first", b"1"))
+        call.initial_metadata.append((b"first-bin", b"\x00\x01"))
+        call.trailing_metadata.append((b"x-last", b"2"))
+        call.trailing_metadata.append((b"last-bin", b"\xff\x00"))
+        return message
+
+    async def _refuse(self, call: Call, message: bytes) -> bytes:
+        call.trailing_metadata.append((b"x-reason", b"none"))
+        raise RpcError(Status.FAILED_PRECONDITION, "not today: ünmöglich 100%\n", b"\x08\x09details")
+
+    async def _raise(self, call: Call, message: bytes) -> bytes:
+        raise RuntimeError("a secret in a bug")
+
+    async def _hang_rpc(self, call: Call, message: bytes) -> bytes:
+        await self._hang()
+        return b""
+
+    async def _bad_metadata(self, call: Call, message: bytes) -> bytes:
+        call.trailing_metadata.append((b"x-bad", b"one\r\ntwo"))
+        return message
+
+    async def _count(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for message in messages:
+            for number in range(int(message)):
+                yield b"%d" % number
+
+    async def _bidi(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for message in messages:
+            yield message[::-1]
+
+    async def _endless_rpc(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in self._endless():
+            yield chunk
+
+    async def _slow(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Take one message, and the others when the gate opens."""
+        async for _ in messages:
+            self.taken += 1
+            self.begun.set()
+            await self.gate.wait()
+        yield b"%d" % self.taken
+
+    async def _midway(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        yield b"one"
+        raise RpcError(Status.ABORTED, "midway")
+
+    async def _nothing(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        for message in ():
+            yield message
+
+
+@dataclass
+class Open:
+    """A running edge and the house behind it."""
+
+    house: House
+    edge: Edge
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+@contextlib.asynccontextmanager
+async def opened(limits: Limits = QUICK, tls: ssl.SSLContext | None = None) -> AsyncIterator[Open]:
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    sock.listen()
+    sock.setblocking(False)
+    house = House()
+    edge = Edge(house, limits, tls)
+    await edge.serve(sock)
+    try:
+        yield Open(house, edge, sock.getsockname()[1])
+    finally:
+        await edge.drain(0)
