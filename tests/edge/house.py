@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
 
 from integration_api.edge.application import Call, Method, Request, Response, RpcError, Status, Upgrade
@@ -126,7 +126,7 @@ class House:
     def rpc_web_headers(self, request: Request) -> list[tuple[bytes, bytes]] | None:
         return None if request.headers.get(b"origin") == b"https://evil.example" else []
 
-    async def _echo(self, call: Call, message: bytes) -> bytes:
+    async def _echo(self, call: Call, message: bytearray) -> bytes:
         self.calls.append(call)
         call.initial_metadata.append((b"x-first", b"1"))
         call.initial_metadata.append((b"first-bin", b"\x00\x01"))
@@ -134,35 +134,37 @@ class House:
         call.trailing_metadata.append((b"last-bin", b"\xff\x00"))
         return message
 
-    async def _refuse(self, call: Call, message: bytes) -> bytes:
+    async def _refuse(self, call: Call, message: bytearray) -> bytes:
         call.trailing_metadata.append((b"x-reason", b"none"))
         raise RpcError(Status.FAILED_PRECONDITION, "not today: ünmöglich 100%\n", b"\x08\x09details")
 
-    async def _raise(self, call: Call, message: bytes) -> bytes:
+    async def _raise(self, call: Call, message: bytearray) -> bytes:
         raise RuntimeError("a secret in a bug")
 
-    async def _hang_rpc(self, call: Call, message: bytes) -> bytes:
+    async def _hang_rpc(self, call: Call, message: bytearray) -> bytes:
         await self._hang()
         return b""
 
-    async def _bad_metadata(self, call: Call, message: bytes) -> bytes:
+    async def _bad_metadata(self, call: Call, message: bytearray) -> bytes:
         call.trailing_metadata.append((b"x-bad", b"one\r\ntwo"))
         return message
 
-    async def _count(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _count(self, call: Call, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
         async for message in messages:
             for number in range(int(message)):
                 yield b"%d" % number
 
-    async def _bidi(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _bidi(self, call: Call, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
         async for message in messages:
             yield message[::-1]
 
-    async def _endless_rpc(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _endless_rpc(
+        self, call: Call, messages: AsyncIterator[bytearray]
+    ) -> AsyncGenerator[bytes, None]:
         async for chunk in self._endless():
             yield chunk
 
-    async def _slow(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _slow(self, call: Call, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
         """Take one message, and the others when the gate opens."""
         async for _ in messages:
             self.taken += 1
@@ -170,11 +172,11 @@ class House:
             await self.gate.wait()
         yield b"%d" % self.taken
 
-    async def _midway(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _midway(self, call: Call, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
         yield b"one"
         raise RpcError(Status.ABORTED, "midway")
 
-    async def _nothing(self, call: Call, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _nothing(self, call: Call, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
         for message in ():
             yield message
 

@@ -5,7 +5,7 @@ https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from integration_api.edge import grpc_web
@@ -17,6 +17,7 @@ from integration_api.edge.http2_fields import write_field, write_fields, write_s
 from integration_api.edge.http2_frames import ErrorCode
 from integration_api.edge.http2_request import Head
 from integration_api.edge.http2_stream import Stream, Taker
+from integration_api.edge.wipe import wipe_buffer
 
 if TYPE_CHECKING:
     from integration_api.edge.http2 import Http2
@@ -105,6 +106,7 @@ class Rpc:
         stream.taker = DEAF
 
     def _stop(self) -> None:
+        """Stop the handler, and wipe what it will not get."""
         self._messages.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -163,11 +165,11 @@ class UnaryRpc(Rpc):
         stream: Stream,
         call: Call,
         messages: MessageReader,
-        method: Callable[[Call, bytes], Awaitable[bytes]],
+        method: Callable[[Call, bytearray], Awaitable[bytes]],
     ) -> None:
         super().__init__(connection, stream, call, messages)
         self._method = method
-        self._message: bytes | None = None
+        self._message: bytearray | None = None
         self._size = self._seen = 0
         self._since = stream.at
 
@@ -206,7 +208,13 @@ class UnaryRpc(Rpc):
         ):
             self._break_off(RpcError(Status.CANCELLED, "the request came too slowly"))
 
-    async def _run(self, message: bytes) -> None:
+    def _stop(self) -> None:
+        super()._stop()
+        if self._message is not None:
+            wipe_buffer(self._message)
+            self._message = None
+
+    async def _run(self, message: bytearray) -> None:
         try:
             answered = await self._method(self._call, message)
             if not self._over:
@@ -232,10 +240,10 @@ class StreamRpc(Rpc):
         stream: Stream,
         call: Call,
         messages: MessageReader,
-        method: Callable[[Call, AsyncIterator[bytes]], AsyncIterator[bytes]],
+        method: Callable[[Call, AsyncIterator[bytearray]], AsyncGenerator[bytes, None]],
     ) -> None:
         super().__init__(connection, stream, call, messages)
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[bytearray] = deque()
         self._waiting = 0
         """What the queued messages count."""
         self._complete = False
@@ -267,10 +275,10 @@ class StreamRpc(Rpc):
         self._complete = True
         self._wake()
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytearray]:
         return self
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> bytearray:
         while not self._queue:
             if self._complete or self._over:
                 raise StopAsyncIteration
@@ -283,6 +291,12 @@ class StreamRpc(Rpc):
         self._credit()
         return message
 
+    def _stop(self) -> None:
+        super()._stop()
+        for message in self._queue:
+            wipe_buffer(message)
+        self._queue.clear()
+
     def _credit(self) -> None:
         """Let the caller send on while few messages wait; one that is large and not complete has to come."""
         if self._waiting <= self._connection.live.limits.stream_backlog:
@@ -294,9 +308,11 @@ class StreamRpc(Rpc):
 
     # The handler's.
 
-    async def _run(self, method: Callable[[Call, AsyncIterator[bytes]], AsyncIterator[bytes]]) -> None:
+    async def _run(
+        self, method: Callable[[Call, AsyncIterator[bytearray]], AsyncGenerator[bytes, None]]
+    ) -> None:
         stream, loop = self._stream, self._connection.live.loop
-        answers: AsyncIterator[bytes] | None = None
+        answers: AsyncGenerator[bytes, None] | None = None
         try:
             answers = method(self._call, self)
             async for message in answers:
@@ -315,6 +331,5 @@ class StreamRpc(Rpc):
         except Exception as fault:  # noqa: BLE001 - the caller learns that it failed, and nothing of what failed
             self._fail(fault)
         finally:
-            close = getattr(answers, "aclose", None)
-            if close is not None:
-                await close()
+            if answers is not None:
+                await answers.aclose()

@@ -7,7 +7,7 @@ import zlib
 from struct import Struct
 
 from integration_api.edge.application import RpcError, Status
-from integration_api.edge.wipe import Gather
+from integration_api.edge.wipe import Gather, wipe_buffer, wipe_bytes
 
 ENCODINGS = (b"identity", b"gzip")
 """What a caller may compress with: every gRPC library knows gzip, and some are configured to use it."""
@@ -43,8 +43,8 @@ class MessageReader:
         """Bytes of the message that has not ended."""
         return self._body.size
 
-    def feed(self, payload: memoryview) -> list[bytes]:
-        """Return the messages that are complete now. Raises `RpcError`."""
+    def feed(self, payload: memoryview) -> list[bytearray]:
+        """Return the messages that are complete now, their receiver's to wipe. Raises `RpcError`."""
         found = []
         at, end = 0, len(payload)
         while at < end:
@@ -63,14 +63,11 @@ class MessageReader:
             missing = self._size - self._body.size
             take = min(missing, end - at)
             if take == self._size:
-                found.append(self._finish(payload[at : at + take]))
+                found.append(self._finish(bytearray(payload[at : at + take])))
             elif take:
                 self._body.add(payload[at : at + take], self._size)
                 if take == missing:
-                    with memoryview(self._body.buffer) as gathered, gathered[: self._size] as whole:
-                        message = self._finish(whole)
-                    self._body.clear()
-                    found.append(message)
+                    found.append(self._finish(self._body.take()))
             at += take
         return found
 
@@ -87,11 +84,16 @@ class MessageReader:
         self._compressed = bool(compressed)
         self._size = size
 
-    def _finish(self, whole: memoryview) -> bytes:
+    def _finish(self, whole: bytearray) -> bytearray:
         self._size = -1
-        return self._inflated(whole) if self._compressed else bytes(whole)
+        if not self._compressed:
+            return whole
+        try:
+            return self._inflated(whole)
+        finally:
+            wipe_buffer(whole)
 
-    def _inflated(self, packed: memoryview) -> bytes:
+    def _inflated(self, packed: bytearray) -> bytearray:
         inflater = zlib.decompressobj(_GZIP)
         try:
             message = inflater.decompress(packed, self._most + 1)
@@ -101,7 +103,9 @@ class MessageReader:
             raise self._too_large()
         if not inflater.eof or inflater.unused_data:
             raise RpcError(Status.INTERNAL, "a message is not valid gzip")
-        return message
+        owned = bytearray(message)
+        wipe_bytes(message)
+        return owned
 
     def _too_large(self) -> RpcError:
         return RpcError(Status.RESOURCE_EXHAUSTED, f"a message is larger than {self._most} bytes")
