@@ -1,6 +1,7 @@
 """Every way a call can fail, said once; doors turn a `Kind` into a status of their protocol.
 
 Failure                the caller, this service, or its stores
+  CallerLeft           nobody waits for the answer any more
   ProviderError        a provider refused or broke
     StreamCut          a provider's stream ended before its end was told
 """
@@ -89,6 +90,17 @@ class Failure(Exception):
         self.param = param
         self.retry_after = retry_after
         self.retryable = kind in RETRYABLE if retryable is None else retryable
+
+
+class CallerLeft(Failure):
+    """Thrown into an exchange that nobody waits for any more: its caller has left, or its time is up.
+
+    An exchange that has started something which goes on without it catches this and yields
+    one last request, the one that stops it. All others just end.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Kind.CANCELLED, "the caller left", code="client_closed_request")
 
 
 class ProviderError(Failure):

@@ -6,7 +6,7 @@ and time. A stream is one request, a framing that cuts the body into frames, and
 a reader that turns frames into events.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -93,7 +93,13 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
     delay: float = 0.0
     """Seconds to wait before sending; how an exchange polls."""
     idempotent: bool = True
-    """Whether sending it twice does no harm. Inference costs money but changes nothing."""
+    """Whether sending it twice does no harm. Inference costs money but changes nothing.
+
+    One that must not be sent twice is not given up halfway either: when the caller leaves, its
+    answer is still waited for, so that the exchange can stop what it has started.
+    """
+    streamed: bool = False
+    """Within a stream's `course`: the one whose answer goes through framing and reader as it arrives."""
 
 
 class HttpResponse(Struct, frozen=True):
@@ -110,7 +116,10 @@ Event_co = TypeVar("Event_co", covariant=True)
 Decoded = TypeVar("Decoded")
 
 Exchange: TypeAlias = Generator[HttpRequest, HttpResponse, Answer]
-"""A refusal (status 400 and above) is thrown in as the `ProviderError` its provider makes of it."""
+"""A refusal (status 400 and above) is thrown in as the `ProviderError` its provider makes of it.
+
+When nobody waits for the answer any more, `CallerLeft` is: see there.
+"""
 
 
 class Frame(Struct, frozen=True, gc=False):
@@ -145,6 +154,11 @@ class Stream(Struct, Generic[Event], frozen=True):
     reader: Reader[Event]
     opened: Callable[[Mapping[str, str]], None] | None = None
     """Shown the reply's headers (names in lower case) before any of its body, where the answer needs them."""
+    course: Exchange[Sequence[Event]] | None = None
+    """For a stream with something to ask before and after it: all of its requests in their order, of
+    which one is `streamed`. That one's exchange goes on, with an empty body, once `reader.close` has
+    said its last; failures in mid-stream are thrown in like refusals. The answer is the last events.
+    `request` is None then."""
 
 
 Fault: TypeAlias = Callable[[HttpResponse], ProviderError]

@@ -3,20 +3,22 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncGenerator, Hashable, Iterable
+from collections.abc import AsyncGenerator, Hashable, Iterable, Sequence
+from contextlib import aclosing
 from itertools import islice
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from integration_api.core.credential import Secrets
-from integration_api.core.errors import Failure, Kind, Phase, ProviderError, Refusal
+from integration_api.core.errors import CallerLeft, Failure, Kind, Phase, ProviderError, Refusal
 from integration_api.core.exchange import Auth, Exchange, Fault, HttpRequest, HttpResponse, Stream
 from integration_api.core.relay import RelayedStream
 from integration_api.core.secret import wipe
 from integration_api.transport.connection import Connection
 from integration_api.transport.egress import EgressGuard
+from integration_api.transport.farewell import Farewells
 from integration_api.transport.http import Client, tls_context
 from integration_api.transport.limits import TransportLimits
 from integration_api.transport.retry import Retries, retry_after
@@ -37,7 +39,8 @@ class Transport:
     between two, and an account of None keeps no connection.
 
     A refusal (status 300 and above: redirects are not followed) becomes the `ProviderError` that
-    `fault` makes of it, scrubbed of the secret that was sent. A cancelled call hangs up at once.
+    `fault` makes of it, scrubbed of the secret that was sent. A cancelled call hangs up at once;
+    what it had started at the provider is stopped behind its back (`CallerLeft`).
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Transport:
         self._limits = limits
         self._client = Client(guard, limits, tls_context(ssl_context))
         self._retries = Retries(limits.retries)
+        self._farewells = Farewells()
 
     async def run(
         self,
@@ -61,23 +65,28 @@ class Transport:
         """
         until = self._until()
         auth: Auth | None = None
+        asking: asyncio.Task[HttpResponse | ProviderError] | None = None
         try:
             request = next(exchange)
             while True:
                 auth = request.auth
-                reply = await self._reply(request, fault, secrets, trace, account, until)
-                if isinstance(reply, ProviderError):
-                    request = exchange.throw(reply)
+                asked = self._reply(request, fault, secrets, trace, account, until)
+                if request.idempotent:
+                    reply = await asked
                 else:
-                    request = exchange.send(reply)
+                    asking = asyncio.create_task(asked)
+                    reply = await asyncio.shield(asking)
+                    asking = None
+                request = _after(exchange, reply)
         except StopIteration as done:
             answer: Answer = done.value
             return answer
-        except ProviderError as error:
-            _clean(error, secrets, auth)
+        except (Failure, asyncio.CancelledError) as error:
+            self._leave(exchange, asking, fault, secrets, account)
+            if isinstance(error, ProviderError):
+                _clean(error, secrets, auth)
             raise
         finally:
-            exchange.close()
             trace.finished_at = perf_counter()
 
     async def send(
@@ -111,6 +120,11 @@ class Transport:
         hang up. Raises `Failure`; `after_output` says whether anything was yielded before.
         """
         reader = stream.reader
+        if stream.course is not None:
+            async with aclosing(self._course(stream.course, stream, fault, secrets, trace, account)) as told:
+                async for batch in told:
+                    yield batch
+            return
         if stream.request is None:
             said = iter(reader.close())
             batch = list(islice(said, 1))
@@ -157,6 +171,101 @@ class Transport:
         finally:
             trace.finished_at = perf_counter()
 
+    async def _course(
+        self,
+        course: Exchange[Sequence[Event]],
+        stream: Stream[Event],
+        fault: Fault,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+    ) -> AsyncGenerator[list[Event], None]:
+        """Follow a stream that has something to ask before and after it."""
+        until = self._until()
+        began = False
+        auth: Auth | None = None
+        asking: asyncio.Task[HttpResponse | ProviderError] | None = None
+        reply: HttpResponse | ProviderError
+        try:
+            request = next(course)
+            while True:
+                auth = request.auth
+                if request.streamed:
+                    told = self.stream(
+                        Stream(request, stream.framing, stream.reader, stream.opened),
+                        fault,
+                        secrets,
+                        trace,
+                        account,
+                    )
+                    try:
+                        async with aclosing(told):
+                            async for events in told:
+                                began = True
+                                yield events
+                        reply = HttpResponse(trace.status, trace.headers, b"")
+                    except ProviderError as error:
+                        reply = error
+                elif request.idempotent:
+                    reply = await self._reply(request, fault, secrets, trace, account, until)
+                else:
+                    asking = asyncio.create_task(self._reply(request, fault, secrets, trace, account, until))
+                    reply = await asyncio.shield(asking)
+                    asking = None
+                request = _after(course, reply)
+        except StopIteration as done:
+            last = list(done.value)
+        except (Failure, asyncio.CancelledError, GeneratorExit) as error:
+            self._leave(course, asking, fault, secrets, account)
+            if isinstance(error, ProviderError):
+                error.after_output = began
+                _clean(error, secrets, auth)
+            raise
+        finally:
+            trace.finished_at = perf_counter()
+        if last:
+            yield last
+
+    def _leave(
+        self,
+        exchange: Exchange[Any],
+        asking: "asyncio.Task[HttpResponse | ProviderError] | None",
+        fault: Fault,
+        secrets: Secrets | None,
+        account: Hashable | None,
+    ) -> None:
+        """Let an exchange that nobody waits for stop what it has started, behind the caller's back.
+
+        `asking` is a request under way that could not be given up.
+        """
+        if asking is not None and not asking.done():
+            self._farewells.say(self._late_farewell(exchange, asking, fault, secrets, account))
+        elif (request := _last_word(exchange)) is not None:
+            self._farewells.say(self._farewell(request, fault, secrets, account))
+
+    async def _late_farewell(
+        self,
+        exchange: Exchange[Any],
+        asking: "asyncio.Task[HttpResponse | ProviderError]",
+        fault: Fault,
+        secrets: Secrets | None,
+        account: Hashable | None,
+    ) -> None:
+        try:
+            _after(exchange, await asking)
+        except StopIteration:
+            return  # It has ended by itself.
+        finally:
+            request = _last_word(exchange)
+        if request is not None:
+            await self._farewell(request, fault, secrets, account)
+
+    async def _farewell(
+        self, request: HttpRequest, fault: Fault, secrets: Secrets | None, account: Hashable | None
+    ) -> None:
+        trace = Trace(started_at=perf_counter())
+        await self._reply(request, fault, secrets, trace, account, self._until())
+
     async def relay(
         self,
         request: HttpRequest,
@@ -199,7 +308,8 @@ class Transport:
         self._client.pool.drop(account)
 
     async def close(self) -> None:
-        """Hang up on everybody."""
+        """Say what is left to say, then hang up on everybody."""
+        await self._farewells.close()
         await self._client.pool.close()
 
     # --- one request -------------------------------------------------------------------------
@@ -309,6 +419,23 @@ class Transport:
             error.retry_after = wish
         _clean(error, secrets, auth)
         return error
+
+
+def _after(exchange: Exchange[Any], reply: HttpResponse | ProviderError) -> HttpRequest:
+    """Hand an exchange its reply, or its refusal; return what it asks next. Raises what it raises."""
+    if isinstance(reply, ProviderError):
+        return exchange.throw(reply)
+    return exchange.send(reply)
+
+
+def _last_word(exchange: Exchange[Any]) -> HttpRequest | None:
+    """Tell an exchange that nobody waits for it; return the request that stops what it has started."""
+    try:
+        return exchange.throw(CallerLeft())
+    except (Failure, StopIteration):
+        return None
+    finally:
+        exchange.close()
 
 
 def _clean(error: ProviderError, secrets: Secrets | None, auth: Auth | None) -> None:
