@@ -6,8 +6,8 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.tenant import Principal, Scope, Tenant
 from integration_api.edge.application import Request, Response
 from integration_api.rest.cors import Cors
-from integration_api.rest.door import key_of, request_id_of
 from integration_api.rest.routing import Ask, MethodNotAllowed, Route, Routes
+from integration_api.services.caller import key_of, request_id_of
 
 
 async def handler(_: Ask) -> Response:
@@ -96,12 +96,12 @@ def keyed(**headers: bytes) -> Request:
     ],
 )
 def test_where_a_key_may_stand(request_: Request, key: bytes) -> None:
-    assert key_of(request_) == key
+    assert key_of(request_.headers) == key
 
 
 def test_two_keys_are_one_too_many() -> None:
     with pytest.raises(Failure):
-        key_of(keyed(x_api_key=b"iak_1", authorization=b"Bearer iak_2"))
+        key_of(keyed(x_api_key=b"iak_1", authorization=b"Bearer iak_2").headers)
 
 
 @pytest.mark.parametrize("given", [b"abc-123", b"x" * 128])

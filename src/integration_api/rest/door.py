@@ -13,10 +13,10 @@ from integration_api.edge.application import Request, Response, Upgrade
 from integration_api.rest.cors import Cors
 from integration_api.rest.routing import Ask, MethodNotAllowed, Route, Routes
 from integration_api.services import clock
+from integration_api.services.caller import forbidden, key_of, request_id_of
 from integration_api.telemetry.log import Log
 from integration_api.telemetry.metrics import HTTP
 
-REQUEST_ID_LENGTH = 128
 Authenticate = Callable[[bytes], Awaitable[Principal]]
 
 
@@ -68,7 +68,7 @@ class RestDoor:
         return response
 
     async def _admit(self, request: Request, scope: Scope) -> Principal:
-        principal = await self._authenticate(key_of(request))
+        principal = await self._authenticate(key_of(request.headers))
         if not principal.may(scope):
             raise forbidden(scope)
         return principal
@@ -83,40 +83,6 @@ class RestDoor:
         if isinstance(error, ProviderError) and error.provider:
             headers.append((b"x-integration-provider", error.provider.encode()))
         return Response(status, headers, body)
-
-
-def key_of(request: Request) -> bytes:
-    """Return the caller's key from `Authorization: Bearer`, `x-api-key` or `api-key`; empty if none.
-
-    Two different keys are refused rather than one of them chosen.
-    """
-    headers = request.headers
-    authorization = headers.get(b"authorization", b"")
-    scheme, _, token = authorization.partition(b" ")
-    found = {token.strip()} if scheme.lower() == b"bearer" else set()
-    found |= {headers[name] for name in (b"x-api-key", b"api-key") if name in headers}
-    if len(found) > 1:
-        raise Failure(
-            Kind.AUTHENTICATION,
-            "the request carries two different API keys; send one",
-            code="invalid_api_key",
-        )
-    return found.pop() if found else b""
-
-
-def request_id_of(given: bytes | None) -> str:
-    """Return the caller's request id where it is one (visible ASCII, at most 128), or a new one."""
-    if given and len(given) <= REQUEST_ID_LENGTH and given.isascii():
-        text = given.decode()
-        if text.isprintable() and " " not in text:
-            return text
-    return clock.unique()
-
-
-def forbidden(scope: Scope) -> Failure:
-    return Failure(
-        Kind.PERMISSION, f"this key lacks the scope {scope.value}", code="missing_scope", retryable=False
-    )
 
 
 @lru_cache(maxsize=1024)

@@ -3,10 +3,11 @@
 from integration_api.core.tenant import Scope
 from integration_api.dialects import openai_surface_embedding as surface
 from integration_api.edge.application import Response
-from integration_api.rest.answers import JSON, call_headers
+from integration_api.rest.answers import JSON
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.targeting import strict, target_of
 from integration_api.services.embedding import embed
+from integration_api.services.particulars import call_headers
 from integration_api.services.unary import Unary
 
 

@@ -12,12 +12,13 @@ from integration_api.dialects.openai_surface_errors import error_event
 from integration_api.dialects.openai_surface_response import DONE, ChatStream, render_chat
 from integration_api.dialects.openai_surface_wire import ChatBody
 from integration_api.edge.application import Response
-from integration_api.rest.answers import JSON, SSE_HEADERS, call_headers
+from integration_api.rest.answers import JSON, SSE_HEADERS
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.targeting import passed_on, strict, target_of
 from integration_api.services import clock
 from integration_api.services.call import Call
 from integration_api.services.llm import LlmService
+from integration_api.services.particulars import call_headers
 from integration_api.services.target import Target
 
 PING = b": ping\n\n"

@@ -6,9 +6,10 @@ https://docs.cohere.com/reference/rerank
 from integration_api.core.tenant import Scope
 from integration_api.dialects import rerank_surface as surface
 from integration_api.edge.application import Response
-from integration_api.rest.answers import JSON, call_headers
+from integration_api.rest.answers import JSON
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.targeting import target_of
+from integration_api.services.particulars import call_headers
 from integration_api.services.reranking import rerank
 from integration_api.services.unary import Unary
 

@@ -78,7 +78,7 @@ class Call:
     """Ends exactly once: `done`, `failed` or `cancelled`. Each keeps the audit record first."""
 
     __slots__ = (
-        "_calls", "_ended", "_origin", "account", "credential", "first_token_at", "model", "operation",
+        "_calls", "_ended", "_origin", "account", "credential", "first_token_at", "id", "model", "operation",
         "secrets", "streamed", "target", "trace",
     )  # fmt: skip
 
@@ -94,6 +94,8 @@ class Call:
         self._calls = calls
         self._origin = origin
         self._ended = False
+        self.id = calls.ids.next()
+        """Of its audit record."""
         self.target = target
         self.operation = operation
         self.streamed = streamed
@@ -166,7 +168,7 @@ class Call:
         self._calls.audit.keep(
             AuditRecord(
                 event_id=clock.unique(),
-                id=self._calls.ids.next(),
+                id=self.id,
                 created_at=clock.now(),
                 organization_id=origin.principal.tenant.organization_id,
                 project_id=origin.principal.tenant.project_id,
@@ -233,6 +235,7 @@ class Calls:
                 live = target.live
                 call.credential = Credential(target.provider.name, live.fields, held=live.held)
                 call.secrets = live.secrets
+                call.account = live.account
                 return call
             sealed = await self._find(origin.principal.tenant, target)
             if sealed is None:
@@ -247,6 +250,11 @@ class Calls:
             call.failed(error)
             raise
         return call
+
+    async def check(self, origin: Origin, target: Target) -> None:
+        """See whether a call to `target` would find its credential. Raises `Failure` as `open` does."""
+        if target.live is None:
+            await self._find(origin.principal.tenant, target)
 
     async def _find(self, tenant: Tenant, target: Target) -> SealedCredential | None:
         provider = target.provider

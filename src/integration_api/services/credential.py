@@ -6,7 +6,6 @@ from typing import Protocol
 
 import msgspec
 
-from integration_api.core.credential import BASE_URL as _BASE_URL
 from integration_api.core.credential import Credential, Secrets
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.llm import Usage
@@ -17,14 +16,13 @@ from integration_api.core.tenant import Tenant
 from integration_api.providers import find
 from integration_api.services import clock
 from integration_api.services.call import Call, Calls, Ending, Ids, Origin
+from integration_api.services.fields import part_fields
 from integration_api.services.target import LiveCredential, Target
 from integration_api.services.unary import Unary
 from integration_api.storage.repository import Repository
 from integration_api.vault.vault import LiveSecrets
 
 NAME_LENGTH = 200
-FIELD_BYTES = 16 << 10
-"""A service-account key with its certificate fits; a file does not belong here."""
 REFUSED = frozenset(
     {Kind.CREDENTIAL_REJECTED, Kind.PERMISSION, Kind.INVALID_REQUEST, Kind.QUOTA, Kind.NOT_FOUND}
 )
@@ -72,7 +70,7 @@ class CredentialService:
         The first credential of a provider becomes the project's default for it.
         """
         provider = _provider(provider_name)
-        plain, secret = _sort(provider, value)
+        plain, secret = part_fields(provider, value)
         if verify:
             await self._check(origin, provider, plain, secret)
         now = clock.now()
@@ -100,7 +98,7 @@ class CredentialService:
     async def verify_offered(self, origin: Origin, provider_name: str, value: Mapping[str, Secret]) -> None:
         """Ask the provider about a credential without storing it. Raises `Failure(CREDENTIAL_INVALID)`."""
         provider = _provider(provider_name)
-        await self._check(origin, provider, *_sort(provider, value))
+        await self._check(origin, provider, *part_fields(provider, value))
 
     async def verify_stored(self, origin: Origin, id: int) -> CredentialRecord:
         """Ask the provider about a stored credential and note the outcome."""
@@ -144,7 +142,7 @@ class CredentialService:
         )
         sealed = None
         if value is not None:
-            plain, secret = _sort(provider, value)
+            plain, secret = part_fields(provider, value)
             if verify:
                 await self._check(origin, provider, plain, secret)
             new = msgspec.structs.replace(
@@ -261,45 +259,6 @@ def _name(name: str) -> str:
             param="name",
         )
     return name
-
-
-def _sort(provider: Provider, value: Mapping[str, Secret]) -> tuple[dict[str, str], dict[str, Secret]]:
-    """Part plain fields from secret ones. Raises `Failure` naming a field that is missing or unknown."""
-    known = {field.name: field for field in provider.fields}
-    known.setdefault("base_url", _BASE_URL)
-    for name in value:
-        if name not in known:
-            raise Failure(
-                Kind.INVALID_REQUEST,
-                f"{provider.name} has no credential field {name[:64]!r}; its fields are {', '.join(known)}",
-                code="unknown_field",
-                param=f"value.{name[:64]}",
-            )
-    plain: dict[str, str] = {}
-    secret: dict[str, Secret] = {}
-    for name, field in known.items():
-        held = value.get(name)
-        if held is None or not len(held):
-            if field.required:
-                raise Failure(
-                    Kind.INVALID_REQUEST,
-                    f"{provider.name} needs the credential field {name}",
-                    code="missing_required_parameter",
-                    param=f"value.{name}",
-                )
-        elif len(held) > FIELD_BYTES:
-            raise Failure(
-                Kind.INVALID_REQUEST,
-                f"{name} is longer than {FIELD_BYTES} bytes",
-                code="invalid_value",
-                param=f"value.{name}",
-            )
-        elif field.secret:
-            secret[name] = held
-        else:
-            with held.view() as view:
-                plain[name] = bytes(view).decode()
-    return plain, secret
 
 
 def _invalid(provider: Provider, refusal: ProviderError) -> Failure:

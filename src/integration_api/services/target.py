@@ -1,12 +1,21 @@
 """Which provider, model and credential a call is for."""
 
-from collections.abc import Mapping
+import hmac
+import os
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.provider import Provider
+from integration_api.core.secret import Secret
+from integration_api.core.tenant import Tenant
 from integration_api.providers import find
+from integration_api.services.fields import part_fields
+from integration_api.vault.vault import LiveSecrets
+
+_ACCOUNTS = os.urandom(32)
+"""Live credentials are told apart by a digest under this process's own key: it is no use elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,23 @@ class LiveCredential:
     secrets: Secrets
     held: frozenset[str] = frozenset()
     """Names of its secret fields."""
+    account: Hashable | None = None
+    """Equal for equal credentials of one tenant, so that their calls may share connections."""
+
+
+def live(tenant: Tenant, provider: Provider, value: Mapping[str, Secret]) -> LiveCredential:
+    """Take a credential that came with a call. The secrets stay the caller's to wipe.
+
+    Raises `Failure` naming a field that is missing; what the provider does not know is left out.
+    """
+    plain, secret = part_fields(provider, value, lenient=True)
+    digests = []
+    for name in sorted(secret):
+        with secret[name].view() as view:
+            digests.append((name, hmac.digest(_ACCOUNTS, view, "sha256")))
+    return LiveCredential(
+        plain, LiveSecrets(secret), frozenset(secret), (tenant, provider.name, tuple(digests))
+    )
 
 
 @dataclass(frozen=True, slots=True)
