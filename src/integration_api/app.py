@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from integration_api import __version__
@@ -33,12 +33,23 @@ from integration_api.rest.models import ModelDoor
 from integration_api.rest.moderation import ModerationDoor
 from integration_api.rest.reranking import RerankingDoor
 from integration_api.rest.routing import Route, Routes
+from integration_api.rpc.credential import CredentialDoor as RpcCredentialDoor
+from integration_api.rpc.door import RpcDoor
+from integration_api.rpc.embedding import EmbeddingDoor as RpcEmbeddingDoor
+from integration_api.rpc.health import HealthDoor
+from integration_api.rpc.llm import ChatDoor as RpcChatDoor
+from integration_api.rpc.methods import RpcMethod
+from integration_api.rpc.reflection import Descriptors, ReflectionDoor, services_of
+from integration_api.rpc.reranking import RerankingDoor as RpcRerankingDoor
+from integration_api.rpc.stream_chat import Talk
 from integration_api.services.audit import AuditTrail
 from integration_api.services.call import Calls
 from integration_api.services.credential import CredentialService
 from integration_api.services.identity import PEPPER, Identity
 from integration_api.services.llm import LlmService
 from integration_api.services.models import ModelService
+from integration_api.services.turns import KEY as TURNS
+from integration_api.services.turns import Turns
 from integration_api.services.unary import Unary
 from integration_api.settings import Settings, SettingsError
 from integration_api.storage.ids import Snowflake
@@ -138,6 +149,7 @@ class House:
     credentials: CredentialService
     llm: LlmService
     models: ModelService
+    turns: Turns
     accepting: bool = True
 
     @classmethod
@@ -197,6 +209,7 @@ class House:
             credentials=credentials,
             llm=LlmService(calls, transport),
             models=ModelService(calls, unary),
+            turns=Turns(await vault.derive(TURNS), cache),
         )
 
     async def start(self) -> None:
@@ -238,13 +251,13 @@ class Doors:
     def __init__(self, house: House) -> None:
         self._cors = Cors(house.settings.cors.allowed)
         self._http = RestDoor(Routes(routes(house)), house.identity.authenticate, self._cors, house.log)
-        self._rpc: Mapping[str, Method] = {}
+        self._rpc = RpcDoor(methods(house), house.identity.authenticate, house.log)
 
     async def http(self, request: Request) -> Response | Upgrade:
         return await self._http(request)
 
     def rpc(self, path: str) -> Method | None:
-        return self._rpc.get(path)
+        return self._rpc.find(path)
 
     def rpc_web_headers(self, request: Request) -> list[tuple[bytes, bytes]] | None:
         origin = request.headers.get(b"origin")
@@ -255,25 +268,8 @@ class Doors:
 
 def routes(house: House) -> list[Route]:
     """Every REST route of the service."""
-
-    async def accepting() -> bool:
-        return house.accepting
-
-    async def spooling() -> bool:
-        try:
-            house.audit.check()
-        except Failure:
-            return False
-        return True
-
-    checks: dict[str, Callable[[], Awaitable[bool]]] = {
-        "store": lambda: _answers(house.store.ping),
-        "cache": lambda: _answers(house.cache.ping),
-        "audit": spooling,
-        "accepting": accepting,
-    }
     described = [
-        *rest_health.routes(checks),
+        *rest_health.routes(checks(house)),
         *rest_provider.routes(),
         *CredentialDoor(house.credentials).routes(),
         *KeyDoor(house.identity).routes(),
@@ -286,6 +282,45 @@ def routes(house: House) -> list[Route]:
     ]
     described += rest_openapi.routes(described, __version__)
     return described
+
+
+def methods(house: House) -> list[RpcMethod]:
+    """Every gRPC method of the service."""
+    asked = checks(house)
+
+    async def ready() -> bool:
+        return all(await asyncio.gather(*(check() for check in asked.values())))
+
+    offered = [
+        *RpcChatDoor(Talk(house.llm, house.turns, house.calls, house.log)).methods(),
+        *RpcEmbeddingDoor(house.unary).methods(),
+        *RpcRerankingDoor(house.unary).methods(),
+        *RpcCredentialDoor(house.credentials).methods(),
+    ]
+    offered += HealthDoor(ready, lambda: house.accepting, services_of(offered)).methods()
+    offered += ReflectionDoor(Descriptors.load(), services_of(offered)).methods()
+    return offered
+
+
+def checks(house: House) -> dict[str, Callable[[], Awaitable[bool]]]:
+    """What must answer for the service to be ready."""
+
+    async def accepting() -> bool:
+        return house.accepting
+
+    async def spooling() -> bool:
+        try:
+            house.audit.check()
+        except Failure:
+            return False
+        return True
+
+    return {
+        "store": lambda: _answers(house.store.ping),
+        "cache": lambda: _answers(house.cache.ping),
+        "audit": spooling,
+        "accepting": accepting,
+    }
 
 
 async def _answers(ping: Callable[[], Awaitable[object]]) -> bool:

@@ -43,6 +43,8 @@ class Provider:
     """Where its answers carry its own name for the request."""
     parameters: tuple[str, ...] = ()
     """Names of the request parameters it understands beyond the common ones."""
+    connections: tuple[str, ...] = ()
+    """Values of the platform's `connection.transport` that it is configured with; the first is what we use."""
     llm: Llm | None = None
     embedding: Unary[EmbeddingRequest, EmbeddingResponse] | None = None
     reranking: Unary[RerankingRequest, RerankingResponse] | None = None

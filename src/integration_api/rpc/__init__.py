@@ -1,1 +1,1 @@
-"""The gRPC door: its methods join here as they are built."""
+"""The gRPC door: methods that read messages, ask the services, and write messages."""

@@ -22,7 +22,7 @@ class LlmService:
 
     async def complete(self, origin: Origin, target: Target, request: LlmRequest) -> tuple[Call, LlmResponse]:
         """Return the whole answer. Raises `Failure`."""
-        llm = _llm(target)
+        llm = llm_of(target)
         call = await self._calls.open(origin, target, OPERATION)
         with Ending(call):
             answer = await self._transport.run(
@@ -42,7 +42,7 @@ class LlmService:
 
         Raises `Failure` here or from the iterator; closing the iterator early records a caller who left.
         """
-        llm = _llm(target)
+        llm = llm_of(target)
         call = await self._calls.open(origin, target, OPERATION, streamed=True)
         return call, self._events(call, llm, request)
 
@@ -118,7 +118,7 @@ class LlmService:
 _WATCHED = frozenset({UsageUpdate, Finished})
 
 
-def _llm(target: Target) -> Llm:
+def llm_of(target: Target) -> Llm:
     if target.provider.llm is None:
         raise Failure(
             Kind.UNSUPPORTED,
@@ -130,7 +130,7 @@ def _llm(target: Target) -> Llm:
 
 
 def _relay_of(target: Target) -> Relay:
-    relay = _llm(target).relay
+    relay = llm_of(target).relay
     if relay is None:
         raise Failure(Kind.INTERNAL, "nothing to relay to", code="internal")
     return relay

@@ -57,6 +57,12 @@ HTTP = Counter(
     ("route", "status"),
     registry=REGISTRY,
 )
+RPC = Counter(
+    "integration_grpc_responses_total",
+    "gRPC answers by method and status.",
+    ("method", "status"),
+    registry=REGISTRY,
+)
 IN_FLIGHT = Gauge(
     "integration_calls_in_flight",
     "Calls being answered now.",

@@ -11,6 +11,7 @@ ANTHROPIC = Provider(
     verify=verify_credential.verify,
     fault=client.fault,
     request_id_headers=("request-id", "x-request-id"),
+    connections=("messages",),
     parameters=(
         "cache_control",
         "container",

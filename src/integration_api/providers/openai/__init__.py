@@ -17,6 +17,7 @@ OPENAI = Provider(
     fields=(KEY, BASE_URL, client.ORGANIZATION, client.PROJECT),
     verify=verify_credential.verify,
     fault=client.fault,
+    connections=("chat_complete", "chat_response", "websocket"),
     parameters=(
         "audio",
         "logit_bias",

@@ -1,0 +1,157 @@
+"""Conversations and tools of the unified service, as turns and tools of our own, and answers back."""
+
+from collections.abc import Iterable, Sequence
+
+from integration_api.core.errors import Failure, Kind
+from integration_api.core.json import Json
+from integration_api.core.llm import (
+    Message,
+    Part,
+    RefusalText,
+    Role,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
+from integration_api.dialects.unified_values import invalid
+from integration_api.proto import common_pb2 as common
+from integration_api.proto import unified_pb2 as wire
+
+DEEPEST = 32
+"""How deep the parameters of a tool may be nested."""
+
+
+def read_messages(given: Sequence[common.Message]) -> tuple[Message, ...]:
+    """Return the turns; tool messages that follow one another become one.
+
+    Raises `Failure(INVALID_REQUEST)` naming the message at fault.
+    """
+    if not given:
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            "conversations must hold at least one message",
+            code="missing_required_parameter",
+            param="conversations",
+        )
+    turns: list[Message] = []
+    results: list[ToolResult] = []
+    for number, message in enumerate(given):
+        kind = message.WhichOneof("message")
+        if kind == "tool":
+            results += _results(message.tool, f"conversations[{number}].tool")
+            continue
+        if results:
+            turns.append(Message(Role.TOOL, tuple(results)))
+            results = []
+        match kind:
+            case "user":
+                turns.append(Message(Role.USER, (Text(message.user.content),)))
+            case "assistant":
+                turns.append(_answer(message.assistant, f"conversations[{number}].assistant"))
+            case "system":
+                role = Role.DEVELOPER if message.role == Role.DEVELOPER else Role.SYSTEM
+                turns.append(Message(role, (Text(message.system.content),)))
+            case _:
+                raise invalid("expected one of user, assistant, tool, system", f"conversations[{number}]")
+    if results:
+        turns.append(Message(Role.TOOL, tuple(results)))
+    return tuple(turns)
+
+
+def _results(message: common.ToolMessage, param: str) -> Iterable[ToolResult]:
+    for number, tool in enumerate(message.tools):
+        if not tool.id:
+            raise invalid(
+                "a tool's result needs the id of the call it answers", f"{param}.tools[{number}].id"
+            )
+        yield ToolResult(tool.id, (Text(tool.content),) if tool.content else (), tool.name or None)
+
+
+def _answer(message: common.AssistantMessage, param: str) -> Message:
+    parts: list[Part] = [Text(text) for text in message.contents if text]
+    for number, call in enumerate(message.toolCalls):
+        if not call.id:
+            raise invalid("a tool call needs an id", f"{param}.toolCalls[{number}].id")
+        if not call.function.name:
+            raise invalid("a tool call needs its function's name", f"{param}.toolCalls[{number}].function")
+        custom = call.type == "custom"
+        arguments = call.function.arguments
+        parts.append(
+            ToolCall(
+                call.id,
+                call.function.name,
+                arguments if custom else arguments or "{}",
+                "custom" if custom else "function",
+            )
+        )
+    return Message(Role.ASSISTANT, tuple(parts))
+
+
+def read_tools(given: Sequence[wire.ToolDefinition]) -> tuple[Tool, ...]:
+    """Return the tools, in their order. Raises `Failure(INVALID_REQUEST)`."""
+    tools = []
+    for number, tool in enumerate(given):
+        function = tool.functionDefinition
+        param = f"toolDefinitions[{number}].functionDefinition"
+        if not function.name:
+            raise invalid("a tool needs its function's name", param)
+        tools.append(
+            Tool(
+                name=function.name,
+                description=function.description or None,
+                schema=(_schema(function.parameters, param, 1) if function.HasField("parameters") else None),
+            )
+        )
+    return tuple(tools)
+
+
+def _schema(given: wire.FunctionParameter, param: str, depth: int) -> dict[str, Json]:
+    """Return a JSON Schema. Properties come by name: the wire keeps no order of theirs."""
+    if depth > DEEPEST:
+        raise invalid("the parameters are nested too deep", param)
+    schema: dict[str, Json] = {"type": given.type or "object"}
+    if given.properties or schema["type"] == "object":
+        schema["properties"] = {
+            name: _property(given.properties[name], param, depth) for name in sorted(given.properties)
+        }
+    if given.required:
+        schema["required"] = list(given.required)
+    return schema
+
+
+def _property(given: wire.FunctionParameterProperty, param: str, depth: int) -> dict[str, Json]:
+    schema: dict[str, Json] = {"type": given.type} if given.type else {}
+    if given.description:
+        schema["description"] = given.description
+    if given.enum:
+        schema["enum"] = list(given.enum)
+    if given.HasField("items"):
+        items = _schema(given.items, param, depth + 1)
+        if given.type == "object":  # The wire has one place for what an array and an object are made of.
+            schema |= {name: items[name] for name in ("properties", "required") if name in items}
+        else:
+            schema["items"] = items
+    return schema
+
+
+def write_message(parts: Sequence[Part]) -> common.Message:
+    """Return a whole answer: its texts as one, then its calls. Thoughts and media have no place here."""
+    text = "".join(part.text for part in parts if isinstance(part, Text | RefusalText))
+    message = common.Message(role="assistant")
+    message.assistant.SetInParent()
+    if text:
+        message.assistant.contents.append(well_formed(text))
+    for part in parts:
+        if isinstance(part, ToolCall):
+            message.assistant.toolCalls.add(
+                id=part.id,
+                type=part.kind,
+                function=common.FunctionCall(name=part.name, arguments=well_formed(part.arguments)),
+            )
+    return message
+
+
+def well_formed(text: str) -> str:
+    """Return `text` without halves of surrogate pairs, which JSON can say and protobuf can not."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -1,0 +1,44 @@
+"""How a call went, in the metrics and errors that answers of the unified service hold."""
+
+from collections.abc import Sequence
+
+from integration_api.core.errors import Failure, ProviderError
+from integration_api.core.llm import Notice, Usage
+from integration_api.dialects.unified_answer import FAILED, SUCCESS, write_metrics
+from integration_api.proto import common_pb2 as common
+from integration_api.rpc.methods import Ask
+from integration_api.services import clock
+from integration_api.services.call import STATUS_OF_KIND, Call
+from integration_api.services.particulars import call_headers
+
+
+def metrics_of(call: Call, usage: Usage, answer_id: str = "") -> list[common.Metric]:
+    """Return the metrics of a call that succeeded."""
+    started, first = call.trace.started_at, call.first_token_at
+    return write_metrics(
+        seconds=clock.perf() - started,
+        status=SUCCESS,
+        answer_id=answer_id,
+        usage=usage,
+        first_token=first - started if first else None,
+    )
+
+
+def metrics_of_failure(ask: Ask) -> list[common.Metric]:
+    return write_metrics(seconds=clock.perf() - ask.call.received_at, status=FAILED)
+
+
+def code_of(error: Failure) -> int:
+    """Return the HTTP status that says whose fault it is."""
+    return STATUS_OF_KIND[error.kind]
+
+
+def tell(ask: Ask, call: Call, *notices: Sequence[Notice]) -> None:
+    """Say in the answer's metadata who answered, in what time, and what was left out."""
+    ask.call.initial_metadata += call_headers(call, tuple(notice for some in notices for notice in some))
+
+
+def tell_failure(ask: Ask, error: ProviderError) -> None:
+    """Say in the answer's metadata whose failure its error is."""
+    if error.provider:
+        ask.call.initial_metadata.append((b"x-integration-provider", error.provider.encode()))

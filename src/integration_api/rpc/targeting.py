@@ -1,0 +1,95 @@
+"""Which provider, model and credential a call means, and what its audit record keeps of what it says."""
+
+from collections.abc import Mapping
+
+from integration_api.core.errors import Failure, Kind
+from integration_api.core.provider import Provider
+from integration_api.core.secret import Secret
+from integration_api.dialects.notes import Notes
+from integration_api.dialects.unified_values import invalid
+from integration_api.proto import unified_pb2 as wire
+from integration_api.providers import find
+from integration_api.rpc.methods import Ask
+from integration_api.services.target import Target, live, resolve
+
+TRANSPORT = "connection.transport"
+LARGEST_ID = (1 << 63) - 1
+MOST_METADATA = 64
+"""Entries of a call's own that its audit record keeps, and how long a value may be."""
+LONGEST_METADATA = 1_000
+CONTEXT = (
+    (b"x-client-source", "source", ("web-plugin", "debugger", "sdk", "phone-call", "whatsapp")),
+    (b"x-rapida-environment", "env", ("development", "production")),
+    (b"x-rapida-region", "region", ("all", "ap", "us", "eu")),
+)
+"""Metadata of the platform that says where a call comes from, and the words it knows."""
+UNKNOWN = {"source": "debugger", "env": "development", "region": "all"}
+
+
+def provider_of(name: str) -> Provider:
+    """Return the provider of that name or alias. Raises `Failure(INVALID_REQUEST)`."""
+    if not name:
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            "providerName is required",
+            code="missing_required_parameter",
+            param="providerName",
+        )
+    provider = find(name)
+    if provider is None:
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            f"there is no provider named {name[:64]!r}; GET /v1/providers lists them",
+            code="unknown_provider",
+            param="providerName",
+        )
+    return provider
+
+
+def account(
+    ask: Ask, provider: Provider, credential: wire.Credential, offered: Mapping[str, Secret]
+) -> Target:
+    """Return whom a call goes to, its model still open.
+
+    The fields that came with the call count, then the stored credential that is named, then the
+    project's default. Raises `Failure`.
+    """
+    if offered:
+        return Target(provider, "", live=live(ask.caller.tenant, provider, offered))
+    if credential.id > LARGEST_ID:
+        raise Failure(Kind.NOT_FOUND, "there is no such credential", code="credential_not_found")
+    return Target(provider, "", credential.id or None)
+
+
+def named(target: Target, model: str) -> Target:
+    """Return the target with its model. Raises `Failure` when there is none."""
+    if not model:
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            "name a model: modelParameters needs model.name",
+            code="model_required",
+            param="model.name",
+        )
+    return resolve(model, provider=target.provider.name, credential_id=target.credential_id, live=target.live)
+
+
+def check_connection(provider: Provider, options: Mapping[str, str], notes: Notes) -> None:
+    """See that the caller's choice of connection is one there is. Raises `Failure(INVALID_REQUEST)`."""
+    chosen = options.get(TRANSPORT)
+    if not chosen or chosen in provider.connections[:1]:
+        return
+    if chosen not in provider.connections:
+        known = ", ".join(provider.connections) or "no choice of connection"
+        raise invalid(f"{provider.name} has {known}", TRANSPORT)
+    notes.note("mapped", TRANSPORT, f"{provider.connections[0]} is used, to the same effect")
+
+
+def metadata(ask: Ask, additional: Mapping[str, str]) -> dict[str, str]:
+    """Return what the audit record keeps: the caller's own entries, and where it calls from."""
+    kept = {key: additional[key][:LONGEST_METADATA] for key in sorted(additional)[:MOST_METADATA] if key}
+    headers = ask.call.metadata
+    for header, name, known in CONTEXT:
+        if (told := headers.get(header)) is not None:
+            word = told.decode("latin-1").lower()
+            kept[name] = word if word in known else UNKNOWN[name]
+    return kept
