@@ -43,7 +43,7 @@ from integration_api.rpc.reflection import Descriptors, ReflectionDoor, services
 from integration_api.rpc.reranking import RerankingDoor as RpcRerankingDoor
 from integration_api.rpc.stream_chat import Talk
 from integration_api.services.audit import AuditTrail
-from integration_api.services.call import Calls
+from integration_api.services.call import Calls, Departures
 from integration_api.services.credential import CredentialService
 from integration_api.services.identity import PEPPER, Identity
 from integration_api.services.llm import LlmService
@@ -179,7 +179,7 @@ class House:
         )
         keys = ApiKeyCache(store.api_key_by_digest)
         transport = Transport(guard(settings), transport_limits(settings), ssl_context=upstream_tls(settings))
-        feed = ChangeFeed(store, [rows, keys, vault.keyring])
+        feed = ChangeFeed(store, [rows, keys, vault.keyring, Departures(transport.drop)])
         spool = Spool(
             settings.data_path / "spool",
             max_bytes=settings.audit.spool_bytes,

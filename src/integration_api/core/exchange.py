@@ -43,13 +43,23 @@ class Basic(Struct, frozen=True):
     field: str
 
 
+class Form(Struct, frozen=True):
+    """Sign by the last fields of a form in the body: `<name>=<secret>`, percent-encoded.
+
+    The request's own body is the form without them, and may be empty.
+    """
+
+    fields: tuple[tuple[str, str], ...]
+    """Names in the form, each with the secret field that stands there."""
+
+
 class SigV4(Struct, frozen=True):
     """Sign by AWS Signature Version 4, over the bytes that are sent.
 
     The URL arrives percent-encoded as it is to stand on the wire (`/model/x%3A0/converse`) and is not
     normalised. As every AWS service but S3 wants it, the canonical URI is that path with each segment
-    percent-encoded once more (`/model/x%253A0/converse`). Signed are host, content-type and `x-amz-*`,
-    never `connection`; the payload's hash is that of the body.
+    percent-encoded once more (`/model/x%253A0/converse`). Signed are host, date, session token and the
+    request's headers, never `connection` or what else proxies change; the payload's hash is that of the body.
     """
 
     service: str
@@ -62,7 +72,7 @@ class SigV4(Struct, frozen=True):
 
 
 class GoogleToken(Struct, frozen=True):
-    """Sign by a Google access token, got with the service account or external account kept in `field`."""
+    """Sign by a Google access token, got with the JSON in `field`: a service account's or another of Google's kinds."""
 
     scope: str = "https://www.googleapis.com/auth/cloud-platform"
     field: str = "service_account_key"
@@ -76,9 +86,10 @@ class EntraToken(Struct, frozen=True):
     scope: str = "https://cognitiveservices.azure.com/.default"
     field: str = "client_secret"
     authority: str = "https://login.microsoftonline.com"
+    """One of Microsoft's clouds, or a host that the operator has allowed."""
 
 
-Auth: TypeAlias = Header | Bearer | Query | Basic | SigV4 | GoogleToken | EntraToken
+Auth: TypeAlias = Header | Bearer | Query | Basic | Form | SigV4 | GoogleToken | EntraToken
 """How to sign a request and with which fields. Only the transport acts on it."""
 
 

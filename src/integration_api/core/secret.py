@@ -183,6 +183,18 @@ def cut_field(text: bytearray, name: str) -> bytearray | None:
         return _unescaped(view, start, _after_string(text, start) - 1)
 
 
+def read_string(raw: memoryview) -> bytearray:
+    """Return the content of one JSON string, in a buffer the caller must wipe.
+
+    Raises `Failure(INVALID_REQUEST)`, which shows nothing of `raw`, when it is anything else.
+    """
+    content, end = _read_string(raw, 0)
+    if _skip(raw, end) != len(raw):
+        wipe(content)
+        raise _unacceptable("is not JSON")
+    return content
+
+
 @lru_cache(256)
 def _opening(name: str) -> bytes:
     """Return everything that stands before a field's value: `"name":"`. Names are few and not secret."""

@@ -1,14 +1,14 @@
 """One call from its caller's first byte to its audit record: what every inference shares."""
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from integration_api.core.credential import Credential, Secrets
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.llm import FinishReason, Usage
-from integration_api.core.records import AuditRecord, SealedCredential
+from integration_api.core.records import AuditRecord, Change, SealedCredential
 from integration_api.core.relay import Tally
 from integration_api.core.tenant import Principal, Tenant
 from integration_api.services import clock
@@ -72,6 +72,29 @@ class Origin:
     received_at: float
     """`time.perf_counter()` at its first byte."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Account(NamedTuple):
+    """Whose connections and tokens are never anybody else's: one version of one stored credential."""
+
+    tenant: Tenant
+    credential_id: int
+    version: int
+
+
+class Departures:
+    """Hears of credentials that changed, and lets go of what was opened with them."""
+
+    def __init__(self, drop: Callable[[Callable[[Hashable], bool]], None]) -> None:
+        self._drop = drop
+
+    def begin(self, seq: int) -> None:
+        """Nothing is held before the first change."""
+
+    async def changed(self, change: Change) -> None:
+        if change.topic == "credential" and change.subject.isdecimal():
+            tenant, id = change.tenant, int(change.subject)
+            self._drop(lambda one: isinstance(one, Account) and one[:2] == (tenant, id))
 
 
 class Call:
@@ -245,7 +268,7 @@ class Calls:
                 record.provider, record.fields, record.id, record.version, frozenset(record.masked)
             )
             call.secrets = await self._vault.secrets(sealed)
-            call.account = (record.tenant, record.id, record.version)
+            call.account = Account(record.tenant, record.id, record.version)
         except Failure as error:
             call.failed(error)
             raise

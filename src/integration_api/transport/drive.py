@@ -1,9 +1,10 @@
 """Drives exchanges and streams to their end: the transport as services see it."""
 
 import asyncio
+import contextlib
 import ssl
 import time
-from collections.abc import AsyncGenerator, Hashable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from itertools import islice
 from time import perf_counter
@@ -13,9 +14,19 @@ import msgspec
 
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import CallerLeft, Failure, Kind, Phase, ProviderError, Refusal
-from integration_api.core.exchange import Auth, Exchange, Fault, HttpRequest, HttpResponse, Stream
+from integration_api.core.exchange import (
+    Auth,
+    Exchange,
+    Fault,
+    Form,
+    HttpRequest,
+    HttpResponse,
+    SigV4,
+    Stream,
+)
 from integration_api.core.relay import RelayedStream
 from integration_api.core.secret import wipe
+from integration_api.transport import grant
 from integration_api.transport.connection import Connection
 from integration_api.transport.egress import EgressGuard
 from integration_api.transport.farewell import Farewells
@@ -23,12 +34,16 @@ from integration_api.transport.http import Client, tls_context
 from integration_api.transport.limits import TransportLimits
 from integration_api.transport.retry import Retries, retry_after
 from integration_api.transport.signing import scrub
+from integration_api.transport.tokens import BEARER, BY_TOKEN, Token, Tokens
 from integration_api.transport.trace import Trace
 
 __all__ = ["Trace", "Transport"]
 
 Answer = TypeVar("Answer")
 Event = TypeVar("Event")
+
+TOKEN_SECONDS = 30.0
+"""A token endpoint answers within a second; after this its callers had better hear of it."""
 
 BATCH = 64
 """Events in one list of a stream that needs no network: enough to be cheap, few enough to be fair."""
@@ -50,6 +65,7 @@ class Transport:
         self._client = Client(guard, limits, tls_context(ssl_context))
         self._retries = Retries(limits.retries)
         self._farewells = Farewells()
+        self._tokens = Tokens(self._grant, guard.exempts)
 
     async def run(
         self,
@@ -84,7 +100,7 @@ class Transport:
         except (Failure, asyncio.CancelledError) as error:
             self._leave(exchange, asking, fault, secrets, account)
             if isinstance(error, ProviderError):
-                _clean(error, secrets, auth)
+                self._clean(error, secrets, auth, account)
             raise
         finally:
             trace.finished_at = perf_counter()
@@ -166,7 +182,7 @@ class Transport:
                 yield events
         except ProviderError as error:
             error.after_output = began
-            _clean(error, secrets, stream.request.auth)
+            self._clean(error, secrets, stream.request.auth, account)
             raise
         finally:
             trace.finished_at = perf_counter()
@@ -219,7 +235,7 @@ class Transport:
             self._leave(course, asking, fault, secrets, account)
             if isinstance(error, ProviderError):
                 error.after_output = began
-                _clean(error, secrets, auth)
+                self._clean(error, secrets, auth, account)
             raise
         finally:
             trace.finished_at = perf_counter()
@@ -298,18 +314,20 @@ class Transport:
                 self._client.pool.release(connection)
         except ProviderError as error:
             error.after_output = began
-            _clean(error, secrets, request.auth)
+            self._clean(error, secrets, request.auth, account)
             raise
         finally:
             trace.finished_at = perf_counter()
 
-    def drop(self, account: Hashable) -> None:
-        """Keep no connection of an account whose credential changed; calls under way may end."""
-        self._client.pool.drop(account)
+    def drop(self, gone: Callable[[Hashable], bool]) -> None:
+        """Keep no connection and no token of accounts whose credential changed; calls under way may end."""
+        self._client.pool.drop(gone)
+        self._tokens.drop(gone)
 
     async def close(self) -> None:
         """Say what is left to say, then hang up on everybody."""
         await self._farewells.close()
+        await self._tokens.close()
         await self._client.pool.close()
 
     # --- one request -------------------------------------------------------------------------
@@ -376,15 +394,29 @@ class Transport:
         trace.attempts = trace.attempts or 1
         self._retries.started(account)
         tried = 1
+        auth = request.auth
+        asked, signs, token = request, secrets, None
+        renewed = False
         while True:
             trace.status, trace.headers = 0, {}
+            if isinstance(auth, BY_TOKEN):
+                trace.sent_at = trace.sent_at or perf_counter()
+                signs = token = await self._tokens.get(auth, secrets, account)
+                asked = msgspec.structs.replace(request, auth=BEARER)
             refused = False
             try:
-                connection = await self._client.ask(request, secrets, trace, account, first_byte, until)
+                connection = await self._client.ask(asked, signs, trace, account, first_byte, until)
                 if connection.status < 300:
+                    if token is not None:
+                        token.used = True
                     return connection
                 refused = True
-                error = await self._refusal(connection, fault, secrets, request.auth)
+                status, headers = connection.status, connection.headers
+                error = await self._refusal(connection, fault, secrets, auth, account)
+                if self._renews(connection.origin.host, auth, token, status, headers) and not renewed:
+                    renewed = True
+                    trace.attempts += 1
+                    continue
             except ProviderError as failure:
                 if refused:
                     raise
@@ -398,8 +430,35 @@ class Transport:
             trace.attempts += 1
             await asyncio.sleep(pause)
 
+    def _renews(
+        self, host: str, auth: Auth | None, token: Token | None, status: int, headers: Mapping[str, str]
+    ) -> bool:
+        """Tell whether a refusal was of an old token or a wrong clock: then signing anew is worth one try."""
+        if token is not None and status == 401:
+            self._tokens.reject(token)
+            return token.used
+        return status == 403 and isinstance(auth, SigV4) and self._client.clocks.learn(host, headers)
+
+    async def _grant(self, exchange: Exchange[grant.Grant], secrets: Secrets) -> grant.Grant:
+        """Have a conversation with a token endpoint; it belongs to nobody's account and has little time."""
+        try:
+            async with asyncio.timeout(TOKEN_SECONDS):
+                return await self.run(exchange, grant.fault, secrets, Trace(perf_counter()), None)
+        except TimeoutError:
+            raise ProviderError(
+                Kind.TIMEOUT,
+                "the token endpoint did not answer in time",
+                code="upstream_timeout",
+                phase=Phase.CONNECT,
+            ) from None
+
     async def _refusal(
-        self, connection: Connection, fault: Fault, secrets: Secrets | None, auth: Auth | None
+        self,
+        connection: Connection,
+        fault: Fault,
+        secrets: Secrets | None,
+        auth: Auth | None,
+        account: Hashable | None,
     ) -> ProviderError:
         try:
             body = await connection.excerpt(self._limits.idle)
@@ -417,8 +476,23 @@ class Transport:
         error = fault(HttpResponse(status, headers, body))
         if (wish := retry_after(headers, time.time())) is not None:
             error.retry_after = wish
-        _clean(error, secrets, auth)
+        self._clean(error, secrets, auth, account)
         return error
+
+    def _clean(
+        self, error: ProviderError, secrets: Secrets | None, auth: Auth | None, account: Hashable | None
+    ) -> None:
+        """Take the secrets that were sent out of everything an error quotes, and keep its words short."""
+        live: list[bytearray] = []
+        if isinstance(auth, BY_TOKEN):
+            token = self._tokens.peek(auth, secrets, account)
+            if token is not None:
+                live.append(token.reveal(""))
+        elif secrets is not None and auth is not None:
+            for field in _fields(auth):
+                with contextlib.suppress(Failure):  # What does not open was not sent.
+                    live.append(secrets.reveal(field))
+        _scrub(error, live)
 
 
 def _after(exchange: Exchange[Any], reply: HttpResponse | ProviderError) -> HttpRequest:
@@ -438,14 +512,18 @@ def _last_word(exchange: Exchange[Any]) -> HttpRequest | None:
         exchange.close()
 
 
-def _clean(error: ProviderError, secrets: Secrets | None, auth: Auth | None) -> None:
-    """Take the secret that was sent out of everything an error quotes, and keep its words short."""
-    live: list[bytearray] = []
-    try:
-        if secrets is not None and auth is not None:
-            live.append(secrets.reveal(auth.field))
-    except Failure:
-        pass  # What does not open was not sent.
+def _fields(auth: Auth) -> Iterable[str]:
+    """Name the secret fields that a request was signed with."""
+    match auth:
+        case Form():
+            return [field for _, field in auth.fields]
+        case SigV4(session_field=str(session)):
+            return auth.field, session
+        case _:
+            return (auth.field,)
+
+
+def _scrub(error: ProviderError, live: list[bytearray]) -> None:
     try:
         error.message = scrub(error.message, live)
         error.args = (error.message,)

@@ -199,12 +199,20 @@ class EgressGuard:
     def check(self, origin: Origin) -> None:
         """Refuse an origin as `check_url` does."""
         address = _literal(origin.host)
-        if self._named(origin.host, origin.port) or (address is not None and self._inside(address)):
+        if self._exempted(origin, address):
             return
         if address is not None and denied(address):
             raise _private()
         if address is not None or not self._networks:  # A name may yet resolve to an exempt address.
             self._check_door(origin.tls, origin.port)
+
+    def exempts(self, url: str) -> bool:
+        """Tell whether the operator has named the host of a URL, or the network of its address."""
+        try:
+            origin = locate(url)[0]
+        except Failure:
+            return False
+        return self._exempted(origin, _literal(origin.host))
 
     async def resolve(self, host: str, port: int, *, tls: bool = True) -> list[Address]:
         """Return the addresses to connect to, IPv4 and IPv6 as the resolver orders them.
@@ -222,6 +230,9 @@ class EgressGuard:
         if strange:
             self._check_door(tls, port)
         return addresses
+
+    def _exempted(self, origin: Origin, address: Address | None) -> bool:
+        return self._named(origin.host, origin.port) or (address is not None and self._inside(address))
 
     def _named(self, host: str, port: int) -> bool:
         ports = self._hosts.get(host)

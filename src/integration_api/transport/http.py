@@ -3,16 +3,17 @@
 import asyncio
 import ssl
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from time import perf_counter
 
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind, Phase, ProviderError
-from integration_api.core.exchange import HttpRequest
+from integration_api.core.exchange import Form, HttpRequest, SigV4
 from integration_api.transport.connection import Connection
 from integration_api.transport.egress import Address, EgressGuard, Origin, locate
 from integration_api.transport.limits import INLINE_BODY, TransportLimits
-from integration_api.transport.signing import head, sealed
+from integration_api.transport.signing import Wire, head, no_credential, sealed, sealed_form
+from integration_api.transport.sigv4 import Clocks, signed
 from integration_api.transport.trace import Trace
 
 ADDRESSES_TRIED = 2
@@ -76,9 +77,9 @@ class Pool:
         if len(self._oldest) > self._limits.idle_connections:
             self._drop_oldest()
 
-    def drop(self, account: Hashable) -> None:
-        """Let no connection of the account be used again."""
-        for connection in [one for one in self._open if one.account == account]:
+    def drop(self, gone: Callable[[Hashable], bool]) -> None:
+        """Let no connection of the accounts that `gone` tells be used again."""
+        for connection in [one for one in self._open if one.account is not None and gone(one.account)]:
             connection.leave()
 
     async def close(self) -> None:
@@ -149,11 +150,16 @@ class Pool:
         self._forget(connection)
 
 
+_WHOLE: frozenset[type] = frozenset({Form, SigV4})
+"""Ways of signing that need the whole request."""
+
+
 class Client:
     """Sends requests: the address checked, the secret in and out of the buffer, one connection each."""
 
     def __init__(self, guard: EgressGuard, limits: TransportLimits, tls: ssl.SSLContext) -> None:
         self.pool = Pool(guard, limits, tls)
+        self.clocks = Clocks()
         self._guard = guard
 
     async def ask(
@@ -197,18 +203,37 @@ class Client:
         first_byte: float,
         until: float,
     ) -> Connection:
-        lines = head(request.method, connection.origin.authority, path, request.headers, request.auth)
+        auth = request.auth
         body = request.body
-        connection.write(sealed(lines, secrets, body), until)
+        if auth.__class__ in _WHOLE:
+            wire = self._written(connection.origin, path, request, secrets)
+        else:
+            lines = head(request.method, connection.origin.authority, path, request.headers, auth)
+            wire = sealed(lines, secrets, body)
+        connection.write(wire, until)
         if not trace.sent_at:
             trace.sent_at = perf_counter()
-        if len(body) > INLINE_BODY:
+        if len(body) > INLINE_BODY and auth.__class__ is not Form:
             await connection.push(body)
         await connection.head(first_byte)
         trace.first_byte_at = connection.started_at
         trace.status = connection.status
         trace.headers = connection.headers
         return connection
+
+    def _written(self, origin: Origin, path: str, request: HttpRequest, secrets: Secrets | None) -> Wire:
+        """Write a request that is signed by more than a place in its head."""
+        if secrets is None:
+            raise no_credential()
+        match request.auth:
+            case SigV4() as auth:
+                now = self.clocks.now(origin.host)
+                return signed(origin.authority, path, request, auth, secrets, now)
+            case Form() as form:
+                lines = head(request.method, origin.authority, path, request.headers, None)
+                return sealed_form(lines, form, secrets, request.body)
+            case _:
+                raise Failure(Kind.INTERNAL, "a request cannot be signed this way", code="internal")
 
 
 def _to_try(addresses: list[Address]) -> list[Address]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from integration_api import __version__
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind
-from integration_api.core.exchange import Auth, Basic, Bearer, Header, Query
+from integration_api.core.exchange import Auth, Basic, Bearer, Form, Header, Query
 from integration_api.core.secret import wipe
 from integration_api.transport.limits import INLINE_BODY, MESSAGE
 
@@ -105,6 +105,8 @@ def head(
         case Basic():
             before, after, field = f"{start}{rest}authorization: Basic ", "\r\n", auth.field
             encode = _basic(auth.user)
+        case _:
+            raise Failure(Kind.INTERNAL, "a request cannot be signed by its head", code="invalid_signing")
     bodiless = method in {"GET", "HEAD", "DELETE", "OPTIONS"}
     return Head(before.encode("ascii"), after.encode("ascii"), field, encode, bodiless)
 
@@ -119,7 +121,7 @@ def sealed(head: Head, secrets: Secrets | None, body: bytes) -> Wire:
     if not head.field:
         return Wire(bytearray().join((head.before, length, inline)), 0, 0)
     if secrets is None:
-        raise Failure(Kind.CREDENTIAL_INVALID, "this call needs a credential", code="credential_missing")
+        raise no_credential()
     secret = secrets.reveal(head.field)
     try:
         if head.encode is not None:
@@ -129,13 +131,7 @@ def sealed(head: Head, secrets: Secrets | None, body: bytes) -> Wire:
             finally:
                 wipe(plain)
         elif not fits(secret):
-            raise Failure(
-                Kind.CREDENTIAL_INVALID,
-                f"the credential's {head.field} is empty or holds characters that cannot be sent; "
-                "store it again without line breaks and surrounding spaces",
-                code="credential_invalid",
-                param=head.field,
-            )
+            raise unfit(head.field)
         start = len(head.before)
         end = start + len(secret)
         buffer = bytearray().join((head.before, bytes(end - start), head.after, length, inline))
@@ -143,6 +139,53 @@ def sealed(head: Head, secrets: Secrets | None, body: bytes) -> Wire:
         return Wire(buffer, start, end)
     finally:
         wipe(secret)
+
+
+def sealed_form(head: Head, form: Form, secrets: Secrets, body: bytes) -> Wire:
+    """Write a request whose body is a form that ends in secrets.
+
+    Raises `Failure` when a secret is missing or does not open.
+    """
+    tail = bytearray()
+    try:
+        for name, field in form.fields:
+            secret = secrets.reveal(field)
+            opening = f"{'&' if body or tail else ''}{name}=".encode()
+            encoded = bytearray()
+            try:
+                encoded = percent_encoded(secret)
+                grown = bytearray(len(tail) + len(opening) + len(encoded))
+                grown[: len(tail)] = tail
+                grown[len(tail) : len(tail) + len(opening)] = opening
+                grown[len(tail) + len(opening) :] = encoded
+            finally:
+                wipe(secret)
+                wipe(encoded)
+            wipe(tail)
+            tail = grown
+        length = b"content-length: %d\r\n\r\n" % (len(body) + len(tail))
+        buffer = bytearray().join((head.before, head.after, length, body, bytes(len(tail))))
+        start = len(buffer) - len(tail)
+        buffer[start:] = tail
+        return Wire(buffer, start, len(buffer))
+    finally:
+        wipe(tail)
+
+
+def unfit(field: str) -> Failure:
+    """Build the failure for a secret that cannot be sent."""
+    return Failure(
+        Kind.CREDENTIAL_INVALID,
+        f"the credential's {field} is empty or holds characters that cannot be sent; "
+        "store it again without line breaks and surrounding spaces",
+        code="credential_invalid",
+        param=field,
+    )
+
+
+def no_credential() -> Failure:
+    """Build the failure for a request that must be signed, with nothing to sign it."""
+    return Failure(Kind.CREDENTIAL_INVALID, "this call needs a credential", code="credential_missing")
 
 
 def fits(secret: bytearray) -> bool:
