@@ -40,6 +40,12 @@ LOST: tuple[type[BaseException], ...] = (
 """The server went away, or became a standby: another connection may reach its successor."""
 UNDONE: tuple[type[BaseException], ...] = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """The server rolled the transaction back for the sake of another one."""
+OUTDATED: tuple[type[BaseException], ...] = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InsufficientPrivilegeError,
+)
 GRANTS = f"""
 GRANT USAGE ON SCHEMA %(schema)s TO {ROLE};
 GRANT SELECT, INSERT ON external_audits, changes, organizations TO {ROLE};
@@ -155,6 +161,13 @@ class PostgresDatabase:
             except (asyncpg.DataError, OverflowError, UnicodeError):
                 raise Failure(
                     Kind.INVALID_REQUEST, "a value is not valid text or is out of range", code="invalid_value"
+                ) from None
+            except OUTDATED:
+                raise Failure(
+                    Kind.INTERNAL,
+                    "the database's tables are not this release's, or its user may not use them:"
+                    " run `integration-api migrate` as the tables' owner",
+                    code="store_outdated",
                 ) from None
             except asyncpg.PostgresError as error:
                 raise _unavailable(error) from None
