@@ -17,6 +17,17 @@ class CredentialField(Struct, frozen=True):
     title: str
     secret: bool = True
     required: bool = True
+    marks: tuple[str, ...] = ()
+    """Beginnings of a secret that tell which service it is for. The one it has becomes a plain field."""
+
+    @property
+    def mark_name(self) -> str:
+        """The plain field that keeps the mark."""
+        return f"{self.name}_mark"
+
+    def mark_of(self, secret: memoryview) -> str | None:
+        """Return the mark that a secret begins with, copying no more of it than that."""
+        return next((mark for mark in self.marks if bytes(secret[: len(mark)]) == mark.encode()), None)
 
 
 KEY = CredentialField("key", "API key")

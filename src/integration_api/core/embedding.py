@@ -14,6 +14,9 @@ EmbeddingInput: TypeAlias = str | tuple[int, ...] | tuple[Text | Media, ...]
 class EmbeddingRequest(Struct, frozen=True, kw_only=True):
     model: str
     inputs: tuple[EmbeddingInput, ...]
+    groups: tuple[int, ...] = ()
+    """How many neighbouring inputs make up one document each, where the chunks of a document are to be
+    embedded in the light of one another; empty where every input stands alone."""
     input_type: str | None = None
     """query, document, classification, clustering, similarity, code_query, fact, qa, image."""
     dimensions: int | None = None

@@ -47,6 +47,8 @@ class Provider:
     """Values of the platform's `connection.transport` that it is configured with; the first is what we use."""
     llm: Llm | None = None
     embedding: Unary[EmbeddingRequest, EmbeddingResponse] | None = None
+    chunk_embedding: Unary[EmbeddingRequest, EmbeddingResponse] | None = None
+    """Embeds inputs that are grouped to documents."""
     reranking: Unary[RerankingRequest, RerankingResponse] | None = None
     moderation: Unary[ModerationRequest, ModerationResponse] | None = None
     models: Callable[[Credential], Exchange[tuple[ModelInfo, ...]]] | None = None

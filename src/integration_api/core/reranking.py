@@ -16,6 +16,8 @@ class RerankingRequest(Struct, frozen=True, kw_only=True):
     max_tokens_per_document: int | None = None
     instruction: str | None = None
     extras: Mapping[str, Any] = {}
+    strict: bool = False
+    """Refuse what the target cannot do, where the default is to drop it with a warning."""
 
 
 class Ranked(Struct, frozen=True):

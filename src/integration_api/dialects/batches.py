@@ -5,8 +5,8 @@ counted here: where a batch is refused for what it holds, half of it is asked fo
 is larger.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from integration_api.core.errors import ProviderError
 from integration_api.core.exchange import Exchange, HttpRequest, HttpResponse
@@ -65,10 +65,15 @@ def _room(batch: Sequence[Item], weigh: Callable[[Item], int], most: int) -> int
 
 def summed(usages: Iterable[Usage]) -> Usage:
     """Add up what several requests used; what none of them told stays untold."""
-    total: dict[str, float] = {}
+    total: dict[str, Any] = {}
+    native: dict[str, Any] = {}
     for usage in usages:
-        for name in Usage.__struct_fields__:
-            count = getattr(usage, name)
-            if isinstance(count, int | float) and not isinstance(count, bool):
-                total[name] = total.get(name, 0) + count
-    return Usage(**total)  # type: ignore[arg-type]
+        _add(total, {name: getattr(usage, name) for name in Usage.__struct_fields__})
+        _add(native, usage.native or {})
+    return Usage(**total, native=native or None)
+
+
+def _add(total: dict[str, Any], counts: Mapping[str, Any]) -> None:
+    for name, count in counts.items():
+        if isinstance(count, int | float) and not isinstance(count, bool):
+            total[name] = total.get(name, 0) + count

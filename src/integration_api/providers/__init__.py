@@ -11,6 +11,7 @@ from integration_api.providers.openai_compatible import OPENAI_COMPATIBLE
 from integration_api.providers.openrouter import OPENROUTER
 from integration_api.providers.sandbox import SANDBOX
 from integration_api.providers.together import TOGETHER
+from integration_api.providers.voyageai import VOYAGEAI
 from integration_api.providers.xai import XAI
 
 PROVIDERS: dict[str, Provider] = {
@@ -20,6 +21,7 @@ PROVIDERS: dict[str, Provider] = {
         ANTHROPIC,
         COHERE,
         MISTRAL,
+        VOYAGEAI,
         GROQ,
         XAI,
         DEEPSEEK,

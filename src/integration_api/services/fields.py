@@ -14,8 +14,9 @@ FIELD_BYTES = 16 << 10
 def part_fields(
     provider: Provider, value: Mapping[str, Secret], *, lenient: bool = False
 ) -> tuple[dict[str, str], dict[str, Secret]]:
-    """Return plain fields and secret ones. Raises `Failure` naming a field that is missing or unknown.
+    """Return plain fields, among them the marks of secrets, and secret ones.
 
+    Raises `Failure` naming a field that is missing or unknown.
     With `lenient` unknown fields are left out: a credential that comes with every call is not
     the caller's to mend.
     """
@@ -50,6 +51,9 @@ def part_fields(
             )
         elif field.secret:
             secret[name] = held
+            with held.view() as view:
+                if mark := field.mark_of(view):
+                    plain[field.mark_name] = mark
         else:
             with held.view() as view:
                 plain[name] = bytes(view).decode()

@@ -46,7 +46,7 @@ DECODER = msgspec.json.Decoder(Ranking)
 
 def rerank(ask: RerankingRequest, credential: Credential) -> Exchange[RerankingResponse]:
     """Rank the documents, in as many requests as are needed for them. Raises `Failure`."""
-    notes = Notes(strict=False)
+    notes = Notes(strict=ask.strict)
     options: dict[str, Any] = {}
     if ask.top_n is not None:
         options["top_n"] = ask.top_n
