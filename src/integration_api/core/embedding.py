@@ -26,6 +26,8 @@ class EmbeddingRequest(Struct, frozen=True, kw_only=True):
     title: str | None = None
     user: str | None = None
     extras: Mapping[str, Any] = {}
+    unknown: Mapping[str, Any] = {}
+    """Fields of the caller's body we do not know: copied to providers of the same language only."""
     strict: bool = False
 
 

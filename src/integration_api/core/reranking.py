@@ -16,6 +16,8 @@ class RerankingRequest(Struct, frozen=True, kw_only=True):
     max_tokens_per_document: int | None = None
     instruction: str | None = None
     extras: Mapping[str, Any] = {}
+    unknown: Mapping[str, Any] = {}
+    """Fields of the caller's body we do not know: copied to providers of the same language only."""
     strict: bool = False
     """Refuse what the target cannot do, where the default is to drop it with a warning."""
 
@@ -25,6 +27,8 @@ class Ranked(Struct, frozen=True):
     """Place of the document in the request."""
     score: float
     """As the provider gave it; comparable within one answer only."""
+    native: Mapping[str, Any] | None = None
+    """What else the provider told of it, by its own names."""
 
 
 class RerankingResponse(Struct, frozen=True, kw_only=True):

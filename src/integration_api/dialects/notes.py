@@ -1,5 +1,6 @@
 """What became of the things a request asked for and its target cannot do."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from integration_api.core.errors import Failure, Kind
@@ -34,6 +35,11 @@ class Notes:
         if self.strict:
             raise unsupported(param, message)
         self.note(code, param, message)
+
+    def strange(self, names: Iterable[str], provider: str) -> None:
+        """Tell of fields of the caller's body that nobody here knows."""
+        for name in names:
+            self.cannot(name, f"{provider} does not know {name}; its own options go into provider.options")
 
 
 def unsupported(param: str, message: str) -> Failure:

@@ -35,6 +35,8 @@ class EmbeddingDialect:
     fields: frozenset[str] = frozenset({"dimensions", "user"})
     """Fields it knows beyond model, input and encoding, by its own names."""
     spelling: Mapping[str, str] = field(default_factory=dict)
+    copies_unknown: bool = True
+    """Whether fields that only the caller knows may be sent."""
     tokens: bool = True
     """Whether inputs may be token ids."""
     most_inputs: int = 2048
@@ -106,7 +108,11 @@ def embed(
 
 
 def _options(dialect: EmbeddingDialect, ask: EmbeddingRequest, notes: Notes) -> dict[str, Any]:
-    options: dict[str, Any] = {} if dialect.encoding is None else {"encoding_format": dialect.encoding}
+    options: dict[str, Any] = dict(ask.unknown) if dialect.copies_unknown else {}
+    if not dialect.copies_unknown:
+        notes.strange(ask.unknown, dialect.provider)
+    if dialect.encoding is not None:
+        options["encoding_format"] = dialect.encoding
     for name, value in (
         ("dimensions", ask.dimensions),
         ("dtype", None if ask.dtype == "float" else ask.dtype),

@@ -74,16 +74,15 @@ def read_embedding(
     raw = decode_object(body)
     ask = decode(body, _BODY)
     wanted = ask.input_type or ask.task_type
-    extras = {key: decode(raw[key], _ANY, key) for key in raw.keys() - KNOWN}
-    if ask.provider is not None:
-        extras |= ask.provider.options
+    inputs, groups = _inputs(ask.input)
     return EmbeddingAsk(
         ask.model,
         ask.encoding_format or "float",
         ask.provider,
         EmbeddingRequest(
             model=ask.model if model is None else model,
-            inputs=_inputs(ask.input),
+            inputs=inputs,
+            groups=groups,
             input_type=None if wanted is None else TASKS.get(wanted.lower(), wanted.lower()),
             dimensions=ask.dimensions,
             dtype=ask.output_dtype or "float",
@@ -91,7 +90,8 @@ def read_embedding(
             truncate=_truncate(ask.truncate),
             title=ask.title,
             user=ask.user,
-            extras=extras,
+            extras={} if ask.provider is None else ask.provider.options,
+            unknown={key: decode(raw[key], _ANY, key) for key in sorted(raw.keys() - KNOWN)},
             strict=strict,
         ),
     )
@@ -102,7 +102,43 @@ def renamed(ask: EmbeddingAsk, model: str, *, strict: bool = False) -> Embedding
     return msgspec.structs.replace(ask.request, model=model, strict=strict)
 
 
-def _inputs(given: str | list[Any]) -> tuple[EmbeddingInput, ...]:
+def _inputs(given: str | list[Any]) -> tuple[tuple[EmbeddingInput, ...], tuple[int, ...]]:
+    """Return every input, and how many of them each document has where they are chunks of documents."""
+    if (
+        isinstance(given, list)
+        and given
+        and isinstance(given[0], list)
+        and given[0]
+        and type(given[0][0]) is str
+    ):
+        return _chunks(given)
+    return _lone(given), ()
+
+
+def _chunks(documents: list[Any]) -> tuple[tuple[EmbeddingInput, ...], tuple[int, ...]]:
+    chunks: list[EmbeddingInput] = []
+    for number, document in enumerate(documents):
+        if not isinstance(document, list) or not document:
+            raise invalid("expected a list of texts, like the documents before it", f"input[{number}]")
+        for place, text in enumerate(document):
+            if type(text) is not str or not text:
+                raise invalid("expected text that is not empty", f"input[{number}][{place}]")
+        chunks += document
+    if len(chunks) > INPUTS:
+        raise _too_many()
+    return tuple(chunks), tuple(len(document) for document in documents)
+
+
+def _too_many() -> Failure:
+    return Failure(
+        Kind.INVALID_REQUEST,
+        f"input: at most {INPUTS} inputs in one request; send the rest in another",
+        code="too_many_inputs",
+        param="input",
+    )
+
+
+def _lone(given: str | list[Any]) -> tuple[EmbeddingInput, ...]:
     if isinstance(given, str):
         given = [given]
     if not given:
@@ -111,12 +147,7 @@ def _inputs(given: str | list[Any]) -> tuple[EmbeddingInput, ...]:
     if type(first) is int:
         return (_tokens(given, "input"),)
     if len(given) > INPUTS:
-        raise Failure(
-            Kind.INVALID_REQUEST,
-            f"input: at most {INPUTS} inputs in one request; send the rest in another",
-            code="too_many_inputs",
-            param="input",
-        )
+        raise _too_many()
     if type(first) is str:
         for number, text in enumerate(given):
             if type(text) is not str:
@@ -169,20 +200,32 @@ def _truncate(given: str | bool | None) -> Literal["none", "start", "end", "auto
 
 
 def render_embedding(
-    answer: EmbeddingResponse, *, encoding: str = "float", dtype: Dtype = "float", provider: str = ""
+    answer: EmbeddingResponse,
+    *,
+    encoding: str = "float",
+    dtype: Dtype = "float",
+    groups: tuple[int, ...] = (),
+    provider: str = "",
 ) -> bytes:
-    """Return the list of vectors: base64 of their bytes as they are, or numbers."""
+    """Return the list of vectors: base64 of their bytes as they are, or numbers.
+
+    With `groups`, each tells which chunk of which document it is of.
+    """
     usage = answer.usage.input_total or 0
+    data: list[dict[str, Any]] = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": b64encode(vector).decode() if encoding == "base64" else numbers(vector, dtype),
+        }
+        for index, vector in enumerate(answer.vectors)
+    ]
+    places = ((document, chunk) for document, count in enumerate(groups) for chunk in range(count))
+    for item, (document, chunk) in zip(data, places, strict=False):
+        item |= {"document_index": document, "chunk_index": chunk}
     body: dict[str, Any] = {
         "object": "list",
-        "data": [
-            {
-                "object": "embedding",
-                "index": index,
-                "embedding": b64encode(vector).decode() if encoding == "base64" else numbers(vector, dtype),
-            }
-            for index, vector in enumerate(answer.vectors)
-        ],
+        "data": data,
         "model": answer.model,
         "usage": {"prompt_tokens": usage, "total_tokens": usage},
     }

@@ -38,7 +38,7 @@ def rank(
                     f"the provider ranked document {result.index} of {count}",
                     code="bad_upstream_response",
                 )
-            ranked.append(Ranked(start + result.index, result.score))
+            ranked.append(Ranked(start + result.index, result.score, result.native))
         start += count
     ranked.sort(key=lambda result: -result.score)
     first = answers[0][1]

@@ -24,12 +24,13 @@ class Body(Struct):
     return_documents: bool | None = None
     max_tokens_per_doc: int | None = None
     max_chunks_per_doc: int | None = None
+    """Of Cohere's first API, and taken for what it was there: nobody has chunks any more."""
     rank_fields: list[str] | None = None
     instruction: str | None = None
     provider: ProviderChoice | None = None
 
 
-KNOWN = frozenset(Body.__struct_fields__) - {"max_chunks_per_doc"}
+KNOWN = frozenset(Body.__struct_fields__)
 
 
 class RerankingAsk(Struct):
@@ -54,9 +55,6 @@ def read_rerank(body: bytes | bytearray, *, model: str | None = None) -> Reranki
         raise invalid("expected at least one document", "documents")
     if len(ask.documents) > DOCUMENTS:
         raise invalid(f"expected at most {DOCUMENTS} documents", "documents", "too_many_documents")
-    extras = {key: decode(raw[key], _ANY, key) for key in raw.keys() - KNOWN}
-    if ask.provider is not None:
-        extras |= ask.provider.options
     return RerankingAsk(
         ask.model,
         ask.documents if ask.return_documents else None,
@@ -71,14 +69,15 @@ def read_rerank(body: bytes | bytearray, *, model: str | None = None) -> Reranki
             top_n=ask.top_n,
             max_tokens_per_document=ask.max_tokens_per_doc,
             instruction=ask.instruction,
-            extras=extras,
+            extras={} if ask.provider is None else ask.provider.options,
+            unknown={key: decode(raw[key], _ANY, key) for key in sorted(raw.keys() - KNOWN)},
         ),
     )
 
 
-def renamed(ask: RerankingAsk, model: str) -> RerankingRequest:
+def renamed(ask: RerankingAsk, model: str, *, strict: bool = False) -> RerankingRequest:
     """Return the request under the provider's own id for its model."""
-    return msgspec.structs.replace(ask.request, model=model)
+    return msgspec.structs.replace(ask.request, model=model, strict=strict)
 
 
 def _text(document: dict[str, Any], fields: list[str] | None, number: int) -> str:
@@ -107,25 +106,34 @@ def render_rerank(
     documents: list[str | dict[str, Any]] | None = None,
     top_n: int | None = None,
     provider: str = "",
+    id: str = "rerank",
 ) -> bytes:
-    """Return the documents' places and scores, best first, scores as the provider gave them."""
+    """Return the documents' places and scores, best first, scores as the provider gave them.
+
+    `id` stands in where the provider gave none.
+    """
     results: list[dict[str, Any]] = []
     ranked = sorted(answer.results, key=lambda item: -item.score)
     for item in ranked if top_n is None else ranked[:top_n]:
         result: dict[str, Any] = {"index": item.index, "relevance_score": item.score}
+        if item.native is not None:
+            result |= item.native
         if documents is not None:
             document = documents[item.index]
             result["document"] = {"text": document} if isinstance(document, str) else document
         results.append(result)
     usage = answer.usage
     meta: dict[str, Any] = {"api_version": {"version": "2"}}
+    tokens = (usage.input_total or 0) + (usage.output_total or 0)
     if usage.search_units is not None:
         meta["billed_units"] = {"search_units": usage.search_units}
+    elif tokens:
+        meta["billed_units"] = {"total_tokens": tokens}
     body: dict[str, Any] = {
-        "id": answer.id or "rerank",
+        "id": answer.id or id,
         "model": answer.model,
         "results": results,
-        "usage": {"total_tokens": (usage.input_total or 0) + (usage.output_total or 0)},
+        "usage": {"total_tokens": tokens},
         "meta": meta,
     }
     if answer.warnings:

@@ -21,7 +21,11 @@ class EmbeddingDoor:
         request = surface.renamed(read, target.model, strict=strict(ask))
         call, answer = await embed(self._unary, ask.origin, target, request)
         body = surface.render_embedding(
-            answer, encoding=read.encoding, dtype=request.dtype, provider=target.provider.name
+            answer,
+            encoding=read.encoding,
+            dtype=request.dtype,
+            groups=request.groups,
+            provider=target.provider.name,
         )
         return Response(200, [JSON, *call_headers(call, answer.warnings)], body)
 

@@ -8,7 +8,8 @@ from integration_api.dialects import rerank_surface as surface
 from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON
 from integration_api.rest.routing import Ask, Route
-from integration_api.rest.targeting import target_of
+from integration_api.rest.targeting import strict, target_of
+from integration_api.services import clock
 from integration_api.services.particulars import call_headers
 from integration_api.services.reranking import rerank
 from integration_api.services.unary import Unary
@@ -21,10 +22,14 @@ class RerankingDoor:
     async def create(self, ask: Ask) -> Response:
         read = surface.read_rerank(ask.request.body)
         target = target_of(ask, read.model, read.provider)
-        request = surface.renamed(read, target.model)
+        request = surface.renamed(read, target.model, strict=strict(ask))
         call, answer = await rerank(self._unary, ask.origin, target, request)
         body = surface.render_rerank(
-            answer, documents=read.documents, top_n=request.top_n, provider=target.provider.name
+            answer,
+            documents=read.documents,
+            top_n=request.top_n,
+            provider=target.provider.name,
+            id=f"rerank-{clock.unique()}",
         )
         return Response(200, [JSON, *call_headers(call, answer.warnings)], body)
 

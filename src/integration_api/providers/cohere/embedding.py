@@ -74,6 +74,7 @@ def embed(ask: EmbeddingRequest, credential: Credential) -> Exchange[EmbeddingRe
     third = THIRD.fullmatch(ask.model) is not None
     pictures = any(isinstance(part, Media) for one in ask.inputs if not isinstance(one, str) for part in one)
     options = _options(ask, notes, third=third, pictures=pictures)
+    notes.strange(ask.unknown, client.NAME)
     field, write, most = "texts", _text, MOST_INPUTS
     if pictures:
         field, write, most = ("images", _picture, 1) if third else ("inputs", _content, MOST_INPUTS)

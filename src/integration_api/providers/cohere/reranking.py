@@ -21,9 +21,10 @@ MOST_DOCUMENTS = 1000
 """Cohere advises against more in one request. They are billed by the hundred, however they are cut."""
 
 
-class Result(Struct, gc=False):
+class Result(Struct):
     index: int
     relevance_score: float
+    relevant_spans: list[dict[str, Any]] | None = None
 
 
 class Billed(Struct, gc=False):
@@ -44,10 +45,15 @@ class Ranking(Struct, gc=False):
 DECODER = msgspec.json.Decoder(Ranking)
 
 
+def ranked(result: Result) -> Ranked:
+    spans = result.relevant_spans
+    return Ranked(result.index, result.relevance_score, None if spans is None else {"relevant_spans": spans})
+
+
 def rerank(ask: RerankingRequest, credential: Credential) -> Exchange[RerankingResponse]:
     """Rank the documents, in as many requests as are needed for them. Raises `Failure`."""
     notes = Notes(strict=ask.strict)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = dict(ask.unknown)
     if ask.top_n is not None:
         options["top_n"] = ask.top_n
     if ask.max_tokens_per_document is not None:
@@ -64,7 +70,7 @@ def rerank(ask: RerankingRequest, credential: Credential) -> Exchange[RerankingR
         return RerankingResponse(
             id=answer.id,
             model=ask.model,
-            results=tuple(Ranked(result.index, result.relevance_score) for result in answer.results),
+            results=tuple(ranked(result) for result in answer.results),
             usage=Usage(
                 input_total=None if billed.input_tokens is None else int(billed.input_tokens),
                 search_units=billed.search_units,

@@ -11,6 +11,7 @@ DIALECT = openai_embedding.EmbeddingDialect(
     encoding="float",
     fields=frozenset({"output_dimension", "output_dtype"}),
     spelling={"dimensions": "output_dimension", "dtype": "output_dtype"},
+    copies_unknown=False,
     tokens=False,
     # A request holds about 16,000 tokens, whatever its number of inputs.
     too_much=frozenset({"3210"}),

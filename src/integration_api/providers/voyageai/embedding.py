@@ -90,7 +90,7 @@ def embed(ask: EmbeddingRequest, credential: Credential) -> Exchange[EmbeddingRe
         parts, places = yield from _pictured(ask, options, credential)
     else:
         texts = [_text(ask.model, one) for one in ask.inputs]
-        places = range(len(texts))
+        places = list(range(len(texts)))
         parts = yield from in_batches(
             texts, _asking(ask, "/embeddings", "input", options, credential),
             most=MOST_INPUTS, too_much=client.too_much,
@@ -205,6 +205,7 @@ def _options(ask: EmbeddingRequest, notes: Notes) -> dict[str, Any]:
             options["output_dimension"] = ask.dimensions
     if ask.dtype != "float":
         options["output_dtype"] = ask.dtype
+    notes.strange(ask.unknown, client.NAME)
     for name, wanted in (("normalize", ask.normalize is False), ("title", ask.title), ("user", ask.user)):
         if wanted:
             notes.cannot(name, f"{client.NAME} does not know {name}")

@@ -41,6 +41,7 @@ def rerank(ask: RerankingRequest, credential: Credential) -> Exchange[RerankingR
     notes = Notes(strict=ask.strict)
     if ask.max_tokens_per_document is not None:
         notes.cannot("max_tokens_per_doc", f"{client.NAME} cuts documents where the model's window ends")
+    notes.strange(ask.unknown, client.NAME)
     # Its newer models follow what a question says of how to answer it.
     query = ask.query if ask.instruction is None else f"{ask.instruction}\n{ask.query}"
 
