@@ -29,11 +29,14 @@ def question(case: Case) -> LlmRequest:
     )
 
 
-def answered(exchange: Generator[HttpRequest, HttpResponse, Answer], reply: HttpResponse) -> Answer:
-    """Give `reply` to the first request of `exchange` and return its answer."""
+def answered(
+    exchange: Generator[HttpRequest, HttpResponse, Answer], reply: HttpResponse, *more: HttpResponse
+) -> Answer:
+    """Give `reply` to the first request of `exchange`, `more` to those that follow, and return its answer."""
     next(exchange)
     try:
-        exchange.send(reply)
+        for one in (reply, *more):
+            exchange.send(one)
     except StopIteration as done:
         return done.value
     raise AssertionError("the exchange asked again")
@@ -102,7 +105,8 @@ def ranking(case: Case, documents: int) -> RerankingResponse:
 
 
 def models(case: Case) -> tuple[ModelInfo, ...]:
-    return answered(PROVIDERS[case.provider].models(credential(case)), reply(case))
+    last = [HttpResponse(200, {}, case.speaker.last_page)] if case.speaker.last_page else []
+    return answered(PROVIDERS[case.provider].models(credential(case)), reply(case), *last)
 
 
 def json(case: Case) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integration_api.core.credential import Credential
+from integration_api.core.errors import Kind
 
 CHAT = frozenset({"chat", "tools", "structured", "reasoning", "multimodal"})
 KINDS = {name: name for name in (*CHAT, "embeddings", "rerank", "models", "moderations")}
@@ -100,7 +101,11 @@ class Speaker:
         (item["index"], item["relevance_score"]) for item in told["results"]
     ]
     listed: Callable[[Any], list[str]] = openai_listed
+    last_page: bytes = b""
+    """What follows a recorded page of a list that says there is more: a page that says there is not."""
     explanation: Callable[[Any], str] = explanation
+    refused: Callable[[Any], Kind | None] = lambda said: None
+    """What kind of refusal its own words make it, where its status alone does not tell."""
 
 
 def asked_of(told: Mapping[str, Any]) -> dict[str, Any] | None:

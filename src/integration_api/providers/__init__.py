@@ -4,6 +4,7 @@ from integration_api.core.provider import Provider
 from integration_api.providers.anthropic import ANTHROPIC
 from integration_api.providers.cohere import COHERE
 from integration_api.providers.deepseek import DEEPSEEK
+from integration_api.providers.gemini import GEMINI
 from integration_api.providers.groq import GROQ
 from integration_api.providers.mistral import MISTRAL
 from integration_api.providers.openai import OPENAI
@@ -20,6 +21,7 @@ PROVIDERS: dict[str, Provider] = {
         OPENAI,
         ANTHROPIC,
         COHERE,
+        GEMINI,
         MISTRAL,
         VOYAGEAI,
         GROQ,

@@ -1,0 +1,48 @@
+"""Where Gemini's API lives, how it knows us, and how it says no. https://ai.google.dev/api"""
+
+import re
+from functools import partial
+from urllib.parse import quote
+
+from integration_api.core.credential import Credential, CredentialField
+from integration_api.core.exchange import Auth, Header, HttpRequest
+from integration_api.dialects import gemini_errors
+
+NAME = "gemini"
+BASE_URL = "https://generativelanguage.googleapis.com"
+API_VERSION = "v1beta"
+"""The version that has everything; `v1` lacks what is new."""
+
+API_VERSION_FIELD = CredentialField("api_version", "API version", secret=False, required=False)
+
+_VERSIONED = re.compile(r"/v\d[a-z0-9]*$")
+"""Base URLs are given with their version or without."""
+
+_SIGNED = Header("x-goog-api-key")
+"""A key in the URL would work too, and stand in every log on the way."""
+
+fault = partial(gemini_errors.fault, provider=NAME)
+
+
+def auth(credential: Credential) -> Auth:
+    return _SIGNED
+
+
+def url(path: str, credential: Credential) -> str:
+    base = credential.base_url(BASE_URL)
+    if _VERSIONED.search(base):
+        return f"{base}/{path}"
+    return f"{base}/{credential.fields.get('api_version') or API_VERSION}/{path}"
+
+
+def name_of(model: str) -> str:
+    """Return a model as Google names it: `models/…`, or `tunedModels/…` as it is."""
+    return model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
+
+
+def model_url(model: str, method: str, credential: Credential) -> str:
+    return url(f"{quote(name_of(model), safe='/')}:{method}", credential)
+
+
+def get(path: str, credential: Credential) -> HttpRequest:
+    return HttpRequest(method="GET", url=url(path, credential), auth=_SIGNED)
