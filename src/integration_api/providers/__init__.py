@@ -2,6 +2,7 @@
 
 from integration_api.core.provider import Provider
 from integration_api.providers.anthropic import ANTHROPIC
+from integration_api.providers.bedrock import BEDROCK
 from integration_api.providers.cohere import COHERE
 from integration_api.providers.deepseek import DEEPSEEK
 from integration_api.providers.gemini import GEMINI
@@ -22,6 +23,7 @@ PROVIDERS: dict[str, Provider] = {
         ANTHROPIC,
         COHERE,
         GEMINI,
+        BEDROCK,
         MISTRAL,
         VOYAGEAI,
         GROQ,
