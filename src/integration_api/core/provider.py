@@ -44,7 +44,10 @@ class Provider:
     parameters: tuple[str, ...] = ()
     """Names of the request parameters it understands beyond the common ones."""
     connections: tuple[str, ...] = ()
-    """Values of the platform's `connection.transport` that it is configured with; the first is what we use."""
+    """What the platform's `connection.transport` may say of it; we choose how to reach it, to the same effect.
+
+    Empty where the platform offers no choice; then what it says is not looked at.
+    """
     llm: Llm | None = None
     embedding: Unary[EmbeddingRequest, EmbeddingResponse] | None = None
     chunk_embedding: Unary[EmbeddingRequest, EmbeddingResponse] | None = None

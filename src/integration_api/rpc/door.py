@@ -7,6 +7,7 @@ from functools import lru_cache
 from prometheus_client import Counter
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.secret import wipe
 from integration_api.core.tenant import Principal
 from integration_api.edge.application import Call, Method, RpcError, Status
 from integration_api.rpc.errors import rpc_error
@@ -50,6 +51,7 @@ class RpcDoor:
                 status = refusal.status
                 raise refusal from None
             finally:
+                wipe(message)
                 _count(method.path, status.name).inc()
 
         return unary

@@ -27,11 +27,11 @@ class ChatDoor:
         """Answer whole. What the provider refuses is an answer with `error`; all else is a status."""
         with opened(message, wire.ChatRequest) as (chat, offered):
             provider = provider_of(chat.providerName)
+            check_connection(provider, chat.connectionOptions)
             notes = Notes(strict=False)
-            check_connection(provider, chat.connectionOptions, notes)
             target, request = read_chat(chat, account(ask, provider, chat.credential, offered), notes)
             request_id = chat.requestId or ask.request_id
-            origin = ask.origin(metadata(ask, chat.additionalData))
+            origin = ask.origin(metadata(ask, chat.additionalData), chat.requestId)
             tenant = ask.caller.tenant
             messages = await self._talk.turns.restore(tenant, request.messages)
             try:

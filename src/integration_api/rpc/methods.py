@@ -7,6 +7,7 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.tenant import Principal, Scope
 from integration_api.edge.application import Call
 from integration_api.services.call import Origin
+from integration_api.services.caller import REQUEST_ID_LENGTH
 
 
 @dataclass(slots=True)
@@ -24,9 +25,20 @@ class Ask:
             raise Failure(Kind.AUTHENTICATION, "this method needs an API key", code="invalid_api_key")
         return self.principal
 
-    def origin(self, metadata: Mapping[str, str]) -> Origin:
-        """Return where the call comes from; `metadata` goes into its audit record."""
-        return Origin(self.caller, self.request_id, self.call.received_at, metadata)
+    def origin(
+        self, metadata: Mapping[str, str], request_id: str = "", received_at: float | None = None
+    ) -> Origin:
+        """Return where a call comes from.
+
+        `metadata` goes into its audit record, as does `request_id`, the message's own name for it.
+        One message of a stream is `received_at` a time of its own.
+        """
+        return Origin(
+            self.caller,
+            request_id[:REQUEST_ID_LENGTH] or self.request_id,
+            self.call.received_at if received_at is None else received_at,
+            metadata,
+        )
 
 
 Unary = Callable[[Ask, bytearray], Awaitable[bytes]]

@@ -1,12 +1,12 @@
 """Messages in: their secrets taken out first, and nothing of them left behind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
 from google.protobuf.message import DecodeError, Message
 
-from integration_api.core.secret import Secret, wipe
+from integration_api.core.secret import Secret
 from integration_api.dialects.protobuf_wire import unreadable
 from integration_api.dialects.unified_credential import take_credential
 
@@ -17,18 +17,21 @@ CREDENTIAL = 1
 
 @contextmanager
 def opened(message: bytearray, kind: type[Kind]) -> Iterator[tuple[Kind, dict[str, Secret]]]:
-    """Read a request and the plaintext credential in it; both are overwritten when the block ends.
+    """Read a request and the plaintext credential in it, which is overwritten when the block ends.
 
     Raises `Failure(INVALID_REQUEST)`.
     """
-    offered: dict[str, Secret] = {}
+    offered = take_credential(message, CREDENTIAL)
     try:
-        offered = take_credential(message, CREDENTIAL)
         yield parsed(message, kind), offered
     finally:
-        for secret in offered.values():
-            secret.wipe()
-        wipe(message)
+        forget(offered)
+
+
+def forget(offered: Mapping[str, Secret]) -> None:
+    """Overwrite a credential that came with a call."""
+    for secret in offered.values():
+        secret.wipe()
 
 
 def parsed(message: bytearray, kind: type[Kind]) -> Kind:

@@ -26,10 +26,10 @@ from integration_api.proto import unified_pb2 as wire
 from integration_api.rpc.asking import read_chat
 from integration_api.rpc.methods import Ask
 from integration_api.rpc.outcome import metrics_of
-from integration_api.rpc.reading import CREDENTIAL, parsed
-from integration_api.rpc.targeting import account, check_connection, metadata, provider_of
+from integration_api.rpc.reading import CREDENTIAL, forget, parsed
+from integration_api.rpc.targeting import NAME, account, check_connection, metadata, provider_of
 from integration_api.services import clock
-from integration_api.services.call import Calls, Origin
+from integration_api.services.call import Calls
 from integration_api.services.llm import LlmService, llm_of
 from integration_api.services.target import Target
 from integration_api.services.turns import Turns
@@ -67,8 +67,7 @@ class Configuration:
     def let_go(self) -> None:
         self._holders -= 1
         if not self._holders:
-            for secret in self._secrets.values():
-                secret.wipe()
+            forget(self._secrets)
 
 
 class Turn:
@@ -185,7 +184,7 @@ class Session:
         except Failure as error:
             self._refuse(error)
         finally:
-            _wipe(offered)
+            forget(offered)
             wipe(message)
         return False
 
@@ -204,17 +203,18 @@ class Session:
         """Take a configuration, or none if it is no good: chats must not go where nobody meant them to."""
         try:
             provider = provider_of(given.providerName)
-            check_connection(provider, given.connectionOptions, Notes(strict=False))
+            check_connection(provider, given.connectionOptions)
             target = account(self._ask, provider, given.credential, offered)
             llm_of(target)
             await self._talk.calls.check(self._ask.origin({}), target)
         except Failure as error:
-            _wipe(offered)
+            forget(offered)
             self._configure(None)
-            self._outbox.put(configured(_shown(given.providerName), error, WRONG))
+            shown = given.providerName if NAME.fullmatch(given.providerName) else ""
+            self._outbox.put(configured(shown, error, WRONG))
             return
         except BaseException:
-            _wipe(offered)
+            forget(offered)
             raise
         self._configure(Configuration(target, offered))
         self._outbox.put(configured(given.providerName))
@@ -271,7 +271,9 @@ class Session:
         messages = await talk.turns.restore(tenant, request.messages)
         request = msgspec.structs.replace(request, messages=messages)
         stream = ChatStream(turn.request_id)
-        call, events = await talk.llm.stream(self._origin(chat, received_at), target, request)
+        kept = metadata(self._ask, chat.additionalData)
+        origin = self._ask.origin(kept, turn.request_id, received_at)
+        call, events = await talk.llm.stream(origin, target, request)
         try:
             async for read in events:
                 if frame := stream.render(read):
@@ -283,15 +285,6 @@ class Session:
         if answer.candidates:
             await talk.turns.keep(tenant, answer.candidates[0].parts)
         outbox.put(stream.last(answer, metrics_of(call, answer.usage, answer.id)), turn)
-
-    def _origin(self, chat: wire.StreamChatInput, received_at: float) -> Origin:
-        ask = self._ask
-        return Origin(
-            ask.caller,
-            chat.requestId[:128] or ask.request_id,
-            received_at,
-            metadata(ask, chat.additionalData),
-        )
 
     async def _interrupt(self) -> None:
         """Cancel the turn under way, with the provider too, and take back what nobody heard of it."""
@@ -320,13 +313,3 @@ class Session:
         else:
             await self._finish()
         self._outbox.put(closed(given.reason))
-
-
-def _wipe(offered: Mapping[str, Secret]) -> None:
-    for secret in offered.values():
-        secret.wipe()
-
-
-def _shown(name: str) -> str:
-    """Return a name as it may be sent back: what is not one may be anything."""
-    return name if len(name) <= 64 and name.isprintable() else ""

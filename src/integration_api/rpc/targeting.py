@@ -1,11 +1,11 @@
 """Which provider, model and credential a call means, and what its audit record keeps of what it says."""
 
+import re
 from collections.abc import Mapping
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.provider import Provider
 from integration_api.core.secret import Secret
-from integration_api.dialects.notes import Notes
 from integration_api.dialects.unified_values import invalid
 from integration_api.proto import unified_pb2 as wire
 from integration_api.providers import find
@@ -13,6 +13,7 @@ from integration_api.rpc.methods import Ask
 from integration_api.services.target import Target, live, resolve
 
 TRANSPORT = "connection.transport"
+NAME = re.compile(r"[a-zA-Z0-9-]{1,32}")
 LARGEST_ID = (1 << 63) - 1
 MOST_METADATA = 64
 """Entries of a call's own that its audit record keeps, and how long a value may be."""
@@ -37,9 +38,11 @@ def provider_of(name: str) -> Provider:
         )
     provider = find(name)
     if provider is None:
+        # A frame of another generation may hold a secret where the name is: only a name is repeated.
+        shown = f"named {name}" if NAME.fullmatch(name) else "of that name"
         raise Failure(
             Kind.INVALID_REQUEST,
-            f"there is no provider named {name[:64]!r}; GET /v1/providers lists them",
+            f"there is no provider {shown}; GET /v1/providers lists them",
             code="unknown_provider",
             param="providerName",
         )
@@ -73,15 +76,11 @@ def named(target: Target, model: str) -> Target:
     return resolve(model, provider=target.provider.name, credential_id=target.credential_id, live=target.live)
 
 
-def check_connection(provider: Provider, options: Mapping[str, str], notes: Notes) -> None:
+def check_connection(provider: Provider, options: Mapping[str, str]) -> None:
     """See that the caller's choice of connection is one there is. Raises `Failure(INVALID_REQUEST)`."""
     chosen = options.get(TRANSPORT)
-    if not chosen or chosen in provider.connections[:1]:
-        return
-    if chosen not in provider.connections:
-        known = ", ".join(provider.connections) or "no choice of connection"
-        raise invalid(f"{provider.name} has {known}", TRANSPORT)
-    notes.note("mapped", TRANSPORT, f"{provider.connections[0]} is used, to the same effect")
+    if chosen and provider.connections and chosen not in provider.connections:
+        raise invalid(f"{provider.name} has {', '.join(provider.connections)}", TRANSPORT)
 
 
 def metadata(ask: Ask, additional: Mapping[str, str]) -> dict[str, str]:

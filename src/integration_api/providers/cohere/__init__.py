@@ -11,6 +11,7 @@ COHERE = Provider(
     verify=verify_credential.verify,
     fault=client.fault,
     request_id_headers=client.REQUEST_ID_HEADERS,
+    connections=("chat_v2",),
     parameters=(
         "citation_options",
         "documents",
