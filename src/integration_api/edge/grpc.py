@@ -175,17 +175,18 @@ class UnaryRpc(Rpc):
 
     def take(self, payload: memoryview) -> None:
         size = len(payload)
+        stream, messages = self._stream, self._messages
         self._size += size
-        self._stream.hold(size)
         try:
-            for message in self._messages.feed(payload):
+            for message in messages.feed(payload):
                 if self._message is not None:
                     raise RpcError(Status.INVALID_ARGUMENT, "the call takes one message")
                 self._message = message
         except RpcError as error:
             self._break_off(error)
-        else:
-            self._stream.credit(size)
+            return
+        stream.hold(messages.held + len(self._message or b"") - stream.held)
+        stream.credit(size)
 
     def end(self) -> None:
         if self._message is None or self._messages.partial:

@@ -72,7 +72,7 @@ class Http2(asyncio.BufferedProtocol):
         self.connection.receive(data, self.heard_at)
         if not scheduled:
             # Tasks begun just now run before the flush: their answers leave with ours.
-            if self.connection.out or self.connection.thirsty:
+            if self.connection.out or self.connection.thirsty or self.connection.left:
                 self.live.loop.call_soon(self._flush)
             else:
                 self.scheduled = False
@@ -130,6 +130,8 @@ class Http2(asyncio.BufferedProtocol):
 
     def _hang_up(self) -> None:
         """Close so that the last words arrive: a socket closed with unread bytes resets them away."""
+        if self.mode is Mode.LINGERING or self.transport.is_closing():
+            return
         self.mode, self.since = Mode.LINGERING, perf_counter()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -182,8 +184,10 @@ class Http2(asyncio.BufferedProtocol):
         elif connection.streams and now - self.heard_at > limits.http2_ping:
             self.asked_at = now
             connection.ask_alive()
-        if self.mode is Mode.LEAVING:
-            if not connection.left and now - self.since > limits.linger:
+        if connection.left:
+            self.wake()  # its last stream may have ended without a word
+        elif self.mode is Mode.LEAVING:
+            if now - self.since > limits.linger:
                 connection.leave_now()
         elif now - self.idle_at > limits.http2_idle or 0 < self.old_at < now:
             self.drain()
@@ -203,5 +207,4 @@ class Http2(asyncio.BufferedProtocol):
         if not self.connection.left:
             self.connection.leave_now()
         self._flush()
-        if not self.transport.is_closing():
-            self._hang_up()
+        self._hang_up()

@@ -37,7 +37,8 @@ class Budgets:
     def ping(self) -> None:
         self._pings -= 1
         if self._pings < 0:
-            raise _calm("PING")
+            # In gRPC's own words, which make its clients ping less.
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too_many_pings")
 
     def settings(self) -> None:
         self._settings -= 1
