@@ -94,6 +94,7 @@ class House:
 
     async def _breaking(self) -> AsyncIterator[bytes]:
         yield b"a beginning"
+        await self.gate.wait()
         raise RuntimeError("a bug")
 
     async def _talk(self, peer: "object") -> None:

@@ -103,8 +103,8 @@ class Http1(asyncio.BufferedProtocol):
         self.client = prepare(self.transport)
         self.live.add(self)
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self.live.receive
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.live.view
 
     def buffer_updated(self, nbytes: int) -> None:
         self.feed(self.live.view[:nbytes])

@@ -57,8 +57,8 @@ class Http2(asyncio.BufferedProtocol):
         self.live.add(self)
         self.wake()
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self.live.receive
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.live.view
 
     def buffer_updated(self, nbytes: int) -> None:
         self.feed(self.live.view[:nbytes])

@@ -35,8 +35,8 @@ class Listener(asyncio.BufferedProtocol):
             return
         self._live.add(self)
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self._live.receive
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._live.view
 
     def buffer_updated(self, nbytes: int) -> None:
         begun = self._seen + bytes(self._live.view[: min(nbytes, len(PREFACE) - len(self._seen))])

@@ -46,6 +46,7 @@ class Live:
         self.tls = tls
         self.receive = bytearray(RECEIVE_BYTES)
         self.view = memoryview(self.receive)
+        """What transports read into: uvloop under TLS slices what it is given, and a slice of a bytearray is a copy."""
         self.connections: set[Connection] = set()
         self.draining = False
         self._timer: asyncio.TimerHandle | None = None
