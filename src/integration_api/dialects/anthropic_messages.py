@@ -47,6 +47,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     pass_on: Callable[[RawBody, str, bool, Credential], HttpRequest]
     """Address a caller's own body to a model, streamed or whole."""
     framing: Callable[[], Framing] = sse
+    version: Callable[[Credential], str | None] = lambda credential: credential.fields.get("api_version")
+    """The version of Anthropic's API that the account wants; None for the one a request needs."""
     automatic_cache: bool = True
     """Whether it takes `cache_control` for the whole request."""
     streams_long_answers: bool = True
@@ -80,7 +82,7 @@ def _prepared(dialect: Dialect, ask: LlmRequest, credential: Credential) -> Prep
         ask,
         provider=dialect.provider,
         credential_id=credential.id,
-        version=credential.fields.get("api_version"),
+        version=dialect.version(credential),
         automatic_cache=dialect.automatic_cache,
     )
 

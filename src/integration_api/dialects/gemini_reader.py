@@ -406,8 +406,9 @@ class Reader:
         started = self._started
         answer_id = "" if started is None else started.id or f"{started.model}{started.created}"
         seed = f"{answer_id}\0{candidate}\0{number}\0{name}"
-        if started is None or not started.id:
-            seed += f"\0{arguments}"
+        if started is None or not started.id:  # Then only what is said tells this answer from others.
+            said = msgspec.json.encode(wire.ANYTHING.decode(arguments), order="sorted").decode()
+            seed += f"\0{said}"
         return f"call_{sha256(seed.encode()).hexdigest()[:32]}"
 
     def _read(self, told: wire.Answer, data: bytes) -> list[LlmEvent]:

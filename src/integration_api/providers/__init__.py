@@ -13,6 +13,7 @@ from integration_api.providers.openai_compatible import OPENAI_COMPATIBLE
 from integration_api.providers.openrouter import OPENROUTER
 from integration_api.providers.sandbox import SANDBOX
 from integration_api.providers.together import TOGETHER
+from integration_api.providers.vertexai import VERTEXAI
 from integration_api.providers.voyageai import VOYAGEAI
 from integration_api.providers.xai import XAI
 
@@ -23,6 +24,7 @@ PROVIDERS: dict[str, Provider] = {
         ANTHROPIC,
         COHERE,
         GEMINI,
+        VERTEXAI,
         BEDROCK,
         MISTRAL,
         VOYAGEAI,

@@ -2,7 +2,7 @@
 
 from integration_api.core.credential import BASE_URL, KEY
 from integration_api.core.provider import Provider
-from integration_api.providers.gemini import client, llm, models, verify_credential
+from integration_api.providers.gemini import client, embedding, llm, models, verify_credential
 
 GEMINI = Provider(
     name=client.NAME,
@@ -25,5 +25,6 @@ GEMINI = Provider(
         "top_k",
     ),
     llm=llm.LLM,
+    embedding=embedding.embed,
     models=models.models,
 )

@@ -1,0 +1,50 @@
+"""Gemini, Claude and open models on Google Cloud. https://cloud.google.com/vertex-ai/generative-ai/docs"""
+
+from integration_api.core.credential import BASE_URL
+from integration_api.core.provider import Provider
+from integration_api.providers.vertexai import (
+    client,
+    embedding,
+    llm,
+    models,
+    reranking,
+    verify_credential,
+)
+
+VERTEXAI = Provider(
+    name=client.NAME,
+    title="Google Vertex AI",
+    fields=(
+        client.PROJECT,
+        client.REGION,
+        client.SERVICE_ACCOUNT,
+        client.ACCESS_TOKEN,
+        client.KEY,
+        client.QUOTA_PROJECT,
+        client.API_VERSION_FIELD,
+        BASE_URL,
+    ),
+    verify=verify_credential.verify,
+    fault=client.fault,
+    aliases=("vertex", "vertex-ai"),
+    request_id_headers=("request-id", "x-request-id"),
+    parameters=(
+        "anthropic_beta",
+        "cachedContent",
+        "generationConfig",
+        "labels",
+        "metadata",
+        "modelArmorConfig",
+        "reasoning_effort",
+        "safety_settings",
+        "safetySettings",
+        "service_tier",
+        "thinking",
+        "toolConfig",
+        "top_k",
+    ),
+    llm=llm.LLM,
+    embedding=embedding.embed,
+    reranking=reranking.rerank,
+    models=models.models,
+)

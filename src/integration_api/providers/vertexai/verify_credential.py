@@ -1,0 +1,33 @@
+"""Ask how many tokens one word has: free, and refused for all that chat would be refused for.
+
+A list of published models would only prove the token: this proves project, permission and region too.
+"""
+
+from integration_api.core.credential import Credential
+from integration_api.core.errors import Kind, ProviderError
+from integration_api.core.exchange import Exchange, json_body
+from integration_api.providers.vertexai import client, gemini_models
+
+PROBES = ("gemini-2.5-flash", "gemini-3.8-flash")
+"""Models that between them are in every region; the next is asked where one is unknown."""
+
+_WORD = json_body({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]})
+
+
+def verify(credential: Credential) -> Exchange[None]:
+    """Return when the account may use Gemini in its project and region.
+
+    The refusal comes out as `ProviderError`: CREDENTIAL_REJECTED, PERMISSION, QUOTA, or NOT_FOUND
+    with code `wrong_region` where neither model is to be found.
+    """
+    for probe in PROBES:
+        try:
+            yield client.post(gemini_models.url(probe, "countTokens", credential), _WORD, credential)
+        except ProviderError as refusal:
+            if refusal.kind is not Kind.NOT_FOUND:
+                raise
+            last = refusal
+        else:
+            return
+    last.code = "wrong_region"
+    raise last
