@@ -64,6 +64,7 @@ def rerank(ask: RerankingRequest, credential: Credential) -> Exchange[RerankingR
     def one(documents: Sequence[str]) -> Exchange[RerankingResponse]:
         body: dict[str, Any] = {"model": ask.model, "query": ask.query, "documents": documents, **options}
         merge(body, ask.extras)
+        body.pop("max_chunks_per_doc", None)  # Of the first API, and refused by this one.
         reply = yield client.post(PATH, body, credential)
         answer = decode(reply, DECODER)
         billed = (answer.meta and answer.meta.billed_units) or Billed()

@@ -81,7 +81,11 @@ class Turns:
             else:
                 said.append(part)
         self._add(turns, "user", shown or None)
-        self._add(turns, "user", self._content(said))
+        before = len(self.documents)
+        content = self._content(said)
+        if content is None and len(self.documents) > before:
+            content = "(see the documents)"
+        self._add(turns, "user", content)
 
     def _content(self, parts: Sequence[Part]) -> str | list[Mapping[str, Any]] | None:
         written: list[Mapping[str, Any]] = []
