@@ -25,3 +25,23 @@ def vector(text: str, dimensions: int) -> "array[float]":
 def in_base64(values: "array[float]") -> str:
     """Little-endian float32, as vendors send vectors when asked for base64."""
     return b64encode(values.tobytes()).decode("ascii")
+
+
+def narrow(values: "array[float]", dtype: str) -> list[int]:
+    """The vector in a narrower type: a byte a number, or a bit."""
+    if dtype in ("int8", "uint8"):
+        offset = 0 if dtype == "int8" else 128
+        return [round(max(-1, min(1, value * 8)) * 127) + offset for value in values]
+    bits = [value > 0 for value in values]
+    packed = [
+        sum(bit << (7 - place) for place, bit in enumerate(bits[at : at + 8]))
+        for at in range(0, len(bits), 8)
+    ]
+    return packed if dtype == "ubinary" else [byte - 128 for byte in packed]
+
+
+def relevance(query: str, document: str) -> float:
+    """How near a document is to a query, from 0 to 1."""
+    one, other = vector(query, 64), vector(document, 64)
+    near = sum(mine * yours for mine, yours in zip(one, other, strict=True))
+    return min(1.0, max(0.0, (near + 1) / 2))

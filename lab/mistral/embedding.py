@@ -7,7 +7,7 @@ from lab.http import Call, Response
 from lab.mistral.client import admit, answer, document, refuse
 from lab.mistral.traits import EMBEDDING
 from lab.mistral.values import Findings
-from lab.vectors import in_base64, vector
+from lab.vectors import in_base64, narrow, vector
 
 _FIELDS = frozenset({"model", "input", "output_dimension", "output_dtype", "encoding_format", "metadata"})
 _DTYPES = ("float", "int8", "uint8", "binary", "ubinary")
@@ -69,12 +69,4 @@ def _shown(text: str, dimensions: int, dtype: str, form: str) -> Any:
     values = vector(text, dimensions)
     if dtype == "float":
         return in_base64(values) if form == "base64" else values.tolist()
-    if dtype in ("int8", "uint8"):
-        offset = 0 if dtype == "int8" else 128
-        return [round(max(-1, min(1, value * 8)) * 127) + offset for value in values]
-    bits = [value > 0 for value in values]
-    packed = [
-        sum(bit << (7 - place) for place, bit in enumerate(bits[at : at + 8]))
-        for at in range(0, len(bits), 8)
-    ]
-    return packed if dtype == "ubinary" else [byte - 128 for byte in packed]
+    return narrow(values, dtype)
