@@ -42,15 +42,9 @@ from integration_api.dialects.openai_chat_wire import (
     WireToolCall,
     read_logprobs,
 )
+from integration_api.dialects.think_tags import Said, ThinkTags
 
 GOOGLE_FORMAT = "google-gemini-v1"
-
-OPEN = "<think>"
-CLOSE = "</think>"
-"""What models put around their thoughts where no server takes them out of the text."""
-
-Aloud: TypeAlias = Literal["perhaps", "yes", "over", "no"]
-"""Whether text so far is thought aloud: undecided, in the middle of it, right behind it, or not at all."""
 
 Flow: TypeAlias = Literal["", "text", "reasoning", "refusal"]
 
@@ -80,8 +74,8 @@ class CandidateParts:
     """
 
     __slots__ = (
-        "_aloud", "_audio", "_audio_rest", "_by_index", "_calls", "_detail", "_held", "_names", "_next", "_origin",
-        "answer_id", "audio_mime", "filter_results", "finished", "flow", "index", "part",
+        "_audio", "_audio_rest", "_by_index", "_calls", "_detail", "_names", "_next", "_origin",
+        "answer_id", "audio_mime", "filter_results", "finished", "flow", "index", "part", "tags",
     )  # fmt: skip
 
     def __init__(self, index: int, origin: Origin, names: Mapping[str, str], answer_id: str) -> None:
@@ -101,18 +95,8 @@ class CandidateParts:
         self._by_index: dict[int, Call] = {}
         self._audio = -1
         self._audio_rest = b""
-        self._aloud: Aloud = "no"
-        self._held = ""
-        """Text of which the next may make a tag."""
-
-    @property
-    def thinks_aloud(self) -> bool:
-        """Whether a text that opens with a thought in tags is still possible."""
-        return self._aloud != "no"
-
-    @thinks_aloud.setter
-    def thinks_aloud(self, possible: bool) -> None:
-        self._aloud = "perhaps" if possible else "no"
+        self.tags: ThinkTags | None = None
+        """For models that may think aloud."""
 
     def delta(self, out: list[LlmEvent], delta: Delta, *, whole: bool = False) -> None:
         """Say what `delta` adds. A whole message lists each of its tool calls once."""
@@ -198,48 +182,22 @@ class CandidateParts:
         out.append(TextDelta(self.index, self.part, text))
 
     def _say(self, out: list[LlmEvent], text: str) -> None:
-        if self._aloud == "no":
+        if self.tags is None or self.tags.settled:
             self._text(out, text)
-            return
-        text = self._held + text
-        self._held = ""
-        if self._aloud == "perhaps":
-            opening = text.lstrip()
-            if len(opening) < len(OPEN) and OPEN.startswith(opening):
-                self._held = text
-                return
-            if not opening.startswith(OPEN):
-                self._aloud = "no"
-                self._text(out, text)
-                return
-            self._aloud = "yes"
-            text = opening[len(OPEN) :]
-        if self._aloud == "yes":
-            thought, closed, text = text.partition(CLOSE)
-            if not closed:
-                kept = _tag_begun(thought)
-                self._held = thought[len(thought) - kept :]
-                thought = thought[: len(thought) - kept]
-            if thought:
-                self._flow(out, "reasoning", Reasoning())
-                out.append(ReasoningDelta(self.index, self.part, thought))
-            if not closed:
-                return
-            self._aloud = "over"
-        if text := text.lstrip():  # The space between thought and answer is markup too.
-            self._aloud = "no"
-            self._text(out, text)
+        else:
+            self._told(out, self.tags.feed(text))
 
     def _settle(self, out: list[LlmEvent]) -> None:
-        """Say what was held back: no tag has come of it."""
-        if held := self._held:
-            self._held = ""
-            if self._aloud == "yes":
-                self._flow(out, "reasoning", Reasoning())
-                out.append(ReasoningDelta(self.index, self.part, held))
+        if self.tags is not None and not self.tags.settled:
+            self._told(out, self.tags.settle())
+
+    def _told(self, out: list[LlmEvent], said: Said) -> None:
+        for kind, text in said:
+            if kind == "text":
+                self._text(out, text)
             else:
-                self._text(out, held)
-        self._aloud = "no"
+                self._flow(out, "reasoning", Reasoning())
+                out.append(ReasoningDelta(self.index, self.part, text))
 
     def _pieces(self, out: list[LlmEvent], pieces: Iterable[dict[str, Any]]) -> None:
         """Content as a list: Mistral's thinking, text and references, or OpenAI's own typed parts."""
@@ -422,11 +380,6 @@ class CandidateParts:
 def counted(id: str | None) -> bool:
     """Whether an id only counts the calls of one answer, as old servers do: it names nothing in the next."""
     return id is not None and len(id) <= 2 and id.isdigit()
-
-
-def _tag_begun(text: str) -> int:
-    """Return how many characters at the end of `text` may be the beginning of `</think>`."""
-    return next((size for size in range(len(CLOSE) - 1, 0, -1) if text.endswith(CLOSE[:size])), 0)
 
 
 def _said_of_call(wire: WireToolCall) -> tuple[str, str]:

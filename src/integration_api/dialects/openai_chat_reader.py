@@ -30,7 +30,7 @@ from integration_api.core.llm import (
     UsageUpdate,
 )
 from integration_api.core.llm_fold import LlmFold
-from integration_api.dialects.openai_chat_parts import OPEN, CandidateParts, counted
+from integration_api.dialects.openai_chat_parts import CandidateParts, counted
 from integration_api.dialects.openai_chat_wire import (
     Choice,
     Completion,
@@ -38,6 +38,7 @@ from integration_api.dialects.openai_chat_wire import (
     read_usage,
 )
 from integration_api.dialects.openai_errors import stream_fault
+from integration_api.dialects.think_tags import ThinkTags, thinks_aloud
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
     "stop": FinishReason.STOP,
@@ -150,7 +151,7 @@ class Reader:
         candidates = []
         for choice in completion.choices or ():
             candidate = plain_candidate(choice, self._finish_reasons, self._names)
-            if candidate is None or (self._think_tags and thinks_aloud(choice)):
+            if candidate is None or (self._think_tags and thinks_aloud(_text(candidate))):
                 return None
             candidates.append(candidate)
         if not candidates or completion.error or completion.moderation or completion.prompt_filter_results:
@@ -221,7 +222,7 @@ class Reader:
         candidate = self._candidates.get(choice.index)
         if candidate is None:
             candidate = CandidateParts(choice.index, self._origin, self._names, self._answer_id())
-            candidate.thinks_aloud = self._think_tags
+            candidate.tags = ThinkTags() if self._think_tags else None
             candidate.audio_mime = self._audio_mime
             self._candidates[choice.index] = candidate
         if choice.delta is not None:
@@ -311,9 +312,9 @@ def read_counts(usage: dict[str, object], provider: str) -> Usage:
         ) from None
 
 
-def thinks_aloud(choice: Choice) -> bool:
-    content = choice.message.content if choice.message else None
-    return isinstance(content, str) and content.lstrip()[: len(OPEN)] == OPEN
+def _text(candidate: Candidate) -> str:
+    part = candidate.parts[0] if candidate.parts else None
+    return part.text if isinstance(part, Text) else ""
 
 
 def plain_candidate(
