@@ -42,7 +42,7 @@ class Case:
 
     @property
     def model(self) -> str:
-        return self.speaker.model(self.told) if self.told else "any-model"
+        return self.speaker.model(self.told) if self.told else self.speaker.any_model
 
     @property
     def id(self) -> str:

@@ -1,13 +1,13 @@
 """Plays an answer to a provider: no network, no mocks, no clock."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from integration_api.core.credential import Credential
 from integration_api.core.embedding import EmbeddingRequest, EmbeddingResponse
-from integration_api.core.exchange import HttpRequest, HttpResponse
+from integration_api.core.exchange import Exchange, HttpRequest, HttpResponse, Stream
 from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse, Message, Role, Text
 from integration_api.core.llm_fold import LlmFold
 from integration_api.core.models import ModelInfo
@@ -29,13 +29,11 @@ def question(case: Case) -> LlmRequest:
     )
 
 
-def answered(
-    exchange: Generator[HttpRequest, HttpResponse, Answer], reply: HttpResponse, *more: HttpResponse
-) -> Answer:
-    """Give `reply` to the first request of `exchange`, `more` to those that follow, and return its answer."""
+def answered(exchange: Generator[HttpRequest, HttpResponse, Answer], *replies: HttpResponse) -> Answer:
+    """Give `replies` to the requests of `exchange`, one after the other, and return its answer."""
     next(exchange)
     try:
-        for one in (reply, *more):
+        for one in replies:
             exchange.send(one)
     except StopIteration as done:
         return done.value
@@ -48,13 +46,45 @@ def reply(case: Case) -> HttpResponse:
 
 def whole(case: Case) -> LlmResponse:
     exchange = PROVIDERS[case.provider].llm.complete(question(case), credential(case))
-    return answered(exchange, reply(case))
+    speaker = case.speaker
+    return answered(
+        exchange, *said(speaker.opening(case.body, False)), reply(case), *said(speaker.closing(case.body))
+    )
+
+
+def said(bodies: Sequence[bytes]) -> list[HttpResponse]:
+    return [HttpResponse(200, {}, body) for body in bodies]
 
 
 def events(case: Case, size: int | None = None, body: bytes | None = None) -> list[LlmEvent]:
     """Every event of a stream whose bytes came `size` at a time."""
     body = case.body if body is None else body
     stream = PROVIDERS[case.provider].llm.stream(question(case), credential(case))
+    if stream.course is not None:
+        return followed(case, stream, stream.course, size, body)
+    return heard(case, stream, size, body)
+
+
+def followed(
+    case: Case, stream: Stream[LlmEvent], course: Exchange[Sequence[LlmEvent]], size: int | None, body: bytes
+) -> list[LlmEvent]:
+    """Every event of a stream that is asked about before and after."""
+    found: list[LlmEvent] = []
+    replies = iter(said(case.speaker.opening(case.body, True)))
+    request = next(course)
+    try:
+        while True:
+            if request.streamed:
+                found += heard(case, stream, size, body)
+                replies = iter(said(case.speaker.closing(case.body)))
+                request = course.send(HttpResponse(200, {}, b""))
+            else:
+                request = course.send(next(replies))
+    except StopIteration as done:
+        return found + list(done.value)
+
+
+def heard(case: Case, stream: Stream[LlmEvent], size: int | None, body: bytes) -> list[LlmEvent]:
     if stream.opened is not None:
         stream.opened(case.headers)
     found: list[LlmEvent] = []

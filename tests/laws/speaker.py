@@ -86,6 +86,10 @@ class Speaker:
     messages: Callable[[bytes], list[Any]] = data_lines
     framed: Callable[[str], bytes] = data_framed
     """Decoded chunks, one a line, to the bytes they came in."""
+    opening: Callable[[bytes, bool], Sequence[bytes]] = lambda body, streamed: ()
+    """What is answered before a chat's answer is, where more than one thing is asked."""
+    closing: Callable[[bytes], Sequence[bytes]] = lambda body: ()
+    """What is answered after it."""
     credential: Credential | None = None
     """Whose plain fields the adapter needs; None for no fields."""
     model: Callable[[Mapping[str, Any]], str] = lambda told: str(
@@ -96,6 +100,8 @@ class Speaker:
     """Options of the provider's own that a request in this language needs."""
     header_tokens: str | None = None
     """The header that tells how many tokens were embedded, where the body does not."""
+    any_model: str = "any-model"
+    """The model that our samples are answers of."""
     embedded: Callable[[Any], Embedded] = openai_embedded
     ranked: Callable[[Any], list[tuple[int, float]]] = lambda told: [
         (item["index"], item["relevance_score"]) for item in told["results"]

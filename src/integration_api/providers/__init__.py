@@ -11,6 +11,7 @@ from integration_api.providers.mistral import MISTRAL
 from integration_api.providers.openai import OPENAI
 from integration_api.providers.openai_compatible import OPENAI_COMPATIBLE
 from integration_api.providers.openrouter import OPENROUTER
+from integration_api.providers.replicate import REPLICATE
 from integration_api.providers.sandbox import SANDBOX
 from integration_api.providers.together import TOGETHER
 from integration_api.providers.vertexai import VERTEXAI
@@ -28,6 +29,7 @@ PROVIDERS: dict[str, Provider] = {
         BEDROCK,
         MISTRAL,
         VOYAGEAI,
+        REPLICATE,
         GROQ,
         XAI,
         DEEPSEEK,
