@@ -1,8 +1,11 @@
 """What a request and an answer are to an emulator: plain values, before any socket."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import msgspec
 
@@ -21,13 +24,16 @@ def _nothing() -> None:
 
 @dataclass(slots=True)
 class Call:
-    """One received request. Header names are lower case; `path` has lost the provider's prefix."""
+    """One received request. Header names are lower case; `path` has lost the provider's prefix; `params` are
+    what stood where its route has names.
+    """
 
     method: str
     path: str
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    params: dict[str, str] = field(default_factory=dict)
     provider: str = ""
     model: str = ""
     serial: int = 0
@@ -98,7 +104,11 @@ class Refusal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An emulated provider: exact routes, routes that end in an id, and what it answers with a status."""
+    """An emulated provider: its routes, those that end in an id, and what it answers with a status.
+
+    A route may have names: `{model}` stands for one segment of a path, `{model:path}` for several. Those
+    without go first, the others in the order they are written.
+    """
 
     name: str
     routes: dict[tuple[str, str], Handler]
@@ -114,4 +124,21 @@ class Provider:
             parent, _, last = call.path.rpartition("/")
             if last:
                 found = self.by_id.get((call.method, parent))
-        return found
+        return found or self._named(call)
+
+    def _named(self, call: Call) -> Handler | None:
+        for (method, route), handler in self.routes.items():
+            if method == call.method and "{" in route and (hit := _pattern(route).fullmatch(call.path)):
+                call.params = {name: unquote(value) for name, value in hit.groupdict().items()}
+                return handler
+        return None
+
+
+@cache
+def _pattern(route: str) -> re.Pattern[str]:
+    """What the paths of a route with names look like."""
+    parts = re.split(r"\{(\w+)(:path)?\}", route)
+    spelled = [re.escape(parts[0])]
+    for name, several, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        spelled += [f"(?P<{name}>{'.+' if several else '[^/]+'})", re.escape(rest)]
+    return re.compile("".join(spelled))
