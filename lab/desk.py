@@ -53,6 +53,7 @@ class Desk:
             query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
             headers=headers,
             body=body,
+            target=target,
             serial=self._serial,
         )
 

@@ -1,6 +1,6 @@
 """Spoils an answer's events before they are framed: what a vendor's bad day looks like inside a body."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from lab.faults import Fault
 from lab.http import Response
@@ -25,10 +25,12 @@ def spoiled_events(response: Response, fault: Fault) -> Iterable[bytes]:
     if fault.unfinished:
         ending = ()
     if fault.malformed in ("json", "frame", "utf8"):
-        events = _with_bad_one(list(events), fault.malformed)
+        events = _with_bad_one(list(events), fault.malformed, response.spoil or _bad_lines)
     whole: Iterable[bytes] = _chained(events, ending)
     if fault.duplicate:
         whole = _duplicated(list(whole), fault.duplicate)
+    if response.spoil is not None:
+        return whole  # Bytes, not lines: there is one way to frame them.
     if fault.framing == "crlf":
         whole = (event.replace(b"\n", b"\r\n") for event in whole)
     elif fault.framing == "comments":
@@ -46,16 +48,18 @@ def _first_half(events: Iterable[bytes]) -> list[bytes]:
     return known[: (len(known) + 1) // 2]
 
 
-def _with_bad_one(events: list[bytes], how: str) -> list[bytes]:
+def _with_bad_one(events: list[bytes], how: str, spoil: Callable[[bytes, str], bytes]) -> list[bytes]:
     middle = len(events) // 2
     good = events[middle] if events else b"data: {}\n\n"
+    return [*events[:middle], spoil(good, how), *events[middle + 1 :]]
+
+
+def _bad_lines(good: bytes, how: str) -> bytes:
     if how == "json":
-        bad = good[: max(good.rfind(b"}") - 1, 0)] + b"\n\n"
-    elif how == "utf8":
-        bad = good.replace(b'":"', b'":"\xff\xfe', 1)
-    else:
-        bad = b"<<this line belongs to no event stream>>\n" + good.replace(b"data:", b"dat:", 1)
-    return [*events[:middle], bad, *events[middle + 1 :]]
+        return good[: max(good.rfind(b"}") - 1, 0)] + b"\n\n"
+    if how == "utf8":
+        return good.replace(b'":"', b'":"\xff\xfe', 1)
+    return b"<<this line belongs to no event stream>>\n" + good.replace(b"data:", b"dat:", 1)
 
 
 def _duplicated(events: list[bytes], which: str) -> list[bytes]:

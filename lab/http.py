@@ -24,8 +24,8 @@ def _nothing() -> None:
 
 @dataclass(slots=True)
 class Call:
-    """One received request. Header names are lower case; `path` has lost the provider's prefix; `params` are
-    what stood where its route has names.
+    """One received request. Header names are lower case; `path` has lost the provider's prefix, `target` is
+    what stood on the wire; `params` are what stood where its route has names.
     """
 
     method: str
@@ -33,6 +33,7 @@ class Call:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    target: str = ""
     params: dict[str, str] = field(default_factory=dict)
     provider: str = ""
     model: str = ""
@@ -65,7 +66,8 @@ class Call:
 class Response:
     """One answer, whole (`body`) or in events. `ending` are the events without which a reader must say that
     the stream was cut; `error_event` is what the vendor sends when it fails midway; `lazy` events are made
-    while they are sent, as fast as the client reads.
+    while they are sent, as fast as the client reads. `spoil` makes an event bad where events are not lines of
+    text, and is told how: json, utf8 or frame.
     """
 
     status: int = 200
@@ -78,6 +80,7 @@ class Response:
     gap_ms: float = 0
     gaps_ms: Sequence[float] = ()
     lazy: bool = False
+    spoil: Callable[[bytes, str], bytes] | None = None
 
     @property
     def streamed(self) -> bool:

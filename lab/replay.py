@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from lab import event_stream
 from lab.http import JSON, SSE, Call, Response, encode
 
 # What belonged to the recorded connection, or no longer fits the bytes that were kept.
@@ -93,7 +94,10 @@ def rendered(recording: Recording) -> Response:
     headers.setdefault("content-type", SSE if stream else JSON)
     answer = Response(response.get("status", 200), list(headers.items()))
     if stream:
-        answer.events = _events(raw)
+        if headers["content-type"].startswith(event_stream.KIND):
+            answer.events, answer.spoil = [*event_stream.split(raw)], event_stream.spoiled
+        else:
+            answer.events = _events(raw)
     else:
         answer.body = raw
     return answer
@@ -103,7 +107,11 @@ def _streamed(recording: Recording) -> bool:
     response = recording.response or {}
     kind = str(response.get("headers", {}).get("content-type", ""))
     body = response.get("body")
-    return "event-stream" in kind or (isinstance(body, str) and body.startswith(("data:", "event:")))
+    return (
+        "event-stream" in kind
+        or event_stream.KIND in kind
+        or (isinstance(body, str) and body.startswith(("data:", "event:")))
+    )
 
 
 def _events(raw: bytes) -> list[bytes]:

@@ -1,5 +1,6 @@
 """Answers written beforehand: what a test wants a provider to say next."""
 
+from base64 import b64decode
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
@@ -26,10 +27,17 @@ class ScriptedCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class RawChunk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Bytes of a streamed body, sent as they are, `delay_ms` after the ones before."""
+    """Bytes of a streamed body, sent as they are, `delay_ms` after the ones before. Bytes that are no text
+    are said in base64.
+    """
 
     data: str
+    base64: bool = False
     delay_ms: float = 0
+
+    def raw(self) -> bytes:
+        """The bytes. Raises `binascii.Error` when they are said wrongly."""
+        return b64decode(self.data, validate=True) if self.base64 else self.data.encode()
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

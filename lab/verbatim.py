@@ -18,7 +18,7 @@ def scripted(answer: Answer, stream_headers: list[tuple[str, str]]) -> Response:
     return Response(
         status=answer.status or 200,
         headers=list(headers.items()),
-        events=[chunk.data.encode() for chunk in chunks],
+        events=[chunk.raw() for chunk in chunks],
         gap_ms=answer.gap_ms,
         gaps_ms=[chunk.delay_ms for chunk in chunks],
     )
