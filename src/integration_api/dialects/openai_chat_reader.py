@@ -197,7 +197,7 @@ class Reader:
             if chunk.choices is None:
                 self._look_for_failure(data)
             return out
-        if self._started is None:
+        if self._started is None and (chunk.id or not choices or not all(map(only_judged, choices))):
             self._start(out, chunk)
         for choice in choices:
             self._choice(out, choice)
@@ -215,6 +215,8 @@ class Reader:
             chunk.service_tier,
             chunk.system_fingerprint,
         )
+        for candidate in self._candidates.values():
+            candidate.answer_id = self._answer_id()
         out.append(self._started)
         out.extend(Noticed(warning) for warning in self._warnings)
 
@@ -232,7 +234,7 @@ class Reader:
         if choice.logprobs is not None:
             candidate.logprobs(out, choice.logprobs)
         if choice.content_filter_results:
-            candidate.filter_results |= choice.content_filter_results
+            keep_worst(candidate.filter_results, choice.content_filter_results)
         if choice.finish_reason:
             reason = self._finish_reasons.get(choice.finish_reason, FinishReason.OTHER)
             candidate.finish(out, reason, choice.finish_reason)
@@ -310,6 +312,21 @@ def read_counts(usage: dict[str, object], provider: str) -> Usage:
             code="bad_upstream_response",
             phase=Phase.STREAM,
         ) from None
+
+
+def only_judged(choice: Choice) -> bool:
+    """Whether a choice says only what a filter thinks of it: Azure may tell that in chunks without id or delta."""
+    return choice.delta is None and choice.message is None and choice.finish_reason is None
+
+
+def keep_worst(results: dict[str, object], told: Mapping[str, object]) -> None:
+    """Add what filters think of more of an answer: what they once objected to stays."""
+    for name, found in told.items():
+        match results.get(name):
+            case {"filtered": True} | {"detected": True}:
+                pass
+            case _:
+                results[name] = found
 
 
 def _text(candidate: Candidate) -> str:

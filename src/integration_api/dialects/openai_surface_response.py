@@ -64,6 +64,12 @@ def render_chat(answer: LlmResponse, *, provider: str = "", id: str = "", create
         body["moderation"] = answer.moderation
     if answer.prompt_feedback is not None:
         body["prompt_feedback"] = answer.prompt_feedback
+    if ratings := [
+        {"index": candidate.index, "ratings": candidate.safety_ratings}
+        for candidate in answer.candidates
+        if candidate.safety_ratings
+    ]:
+        body["safety_ratings"] = ratings
     if answer.warnings:
         body["warnings"] = answer.warnings
     if provider:

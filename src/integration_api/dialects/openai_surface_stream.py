@@ -131,6 +131,7 @@ class ChatStream:
         self._usage = Usage()
         self._moderation: Any = None
         self._feedback: Any = None
+        self._ratings: dict[int, Any] = {}
         self._warnings: list[Notice] = []
         self._closed = False
 
@@ -162,6 +163,10 @@ class ChatStream:
             last: dict[str, Any] = {"usage": usage_fields(self._usage)}
             if self._feedback is not None:
                 last["prompt_feedback"] = self._feedback
+            if self._ratings:
+                last["safety_ratings"] = [
+                    {"index": index, "ratings": ratings} for index, ratings in sorted(self._ratings.items())
+                ]
             chunks.append(self._head + b"]," + _encode(last)[1:] + b"\n\n")
         if self._moderation is not None:
             moderation = b'],"moderation":' + _encode(self._moderation)
@@ -365,6 +370,8 @@ class ChatStream:
     def _annotated(self, event: Annotated) -> None:
         self._moderation = event.moderation or self._moderation
         self._feedback = event.prompt_feedback or self._feedback
+        if event.safety_ratings:
+            self._ratings[event.candidate or 0] = event.safety_ratings
 
     def _noticed(self, event: Noticed) -> None:
         self._warnings.append(event.warning)

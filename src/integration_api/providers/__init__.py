@@ -2,6 +2,7 @@
 
 from integration_api.core.provider import Provider
 from integration_api.providers.anthropic import ANTHROPIC
+from integration_api.providers.azure_openai import AZURE_OPENAI
 from integration_api.providers.bedrock import BEDROCK
 from integration_api.providers.cohere import COHERE
 from integration_api.providers.deepseek import DEEPSEEK
@@ -26,6 +27,7 @@ PROVIDERS: dict[str, Provider] = {
         COHERE,
         GEMINI,
         VERTEXAI,
+        AZURE_OPENAI,
         BEDROCK,
         MISTRAL,
         VOYAGEAI,

@@ -2,16 +2,16 @@
 
 import re
 
-from integration_api.dialects import openai_chat
+from integration_api.dialects import openai_capabilities, openai_chat
 from integration_api.dialects.openai_chat_ids import IdForm
-from integration_api.providers.openai import capabilities, client
+from integration_api.providers.openai import client
 
 DIALECT = openai_chat.Dialect(
     provider=client.NAME,
     url=lambda model, credential: client.address("/chat/completions", credential),
     headers=client.headers,
     forwarded=frozenset({"openai-beta"}),
-    rules=capabilities.rules,
+    rules=openai_capabilities.rules,
     fields=openai_chat.FIELDS,
     max_stop=4,
     # Junk in every chunk against eavesdroppers who count bytes: nobody reads it, everybody pays for it.

@@ -8,6 +8,7 @@ https://platform.openai.com/docs/guides/reasoning
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from integration_api.dialects.openai_chat import ANYTHING, Rules
@@ -87,3 +88,8 @@ FAMILIES: tuple[tuple[re.Pattern[str], Rules], ...] = tuple(
 def rules(model: str) -> Rules:
     """Return what `model` refuses."""
     return next((rules for pattern, rules in FAMILIES if pattern.fullmatch(model)), ANYTHING)
+
+
+def by_system(rules: Rules) -> Rules:
+    """Return the same rules for a place that knows no developers: there they are the system."""
+    return replace(rules, system="system")
