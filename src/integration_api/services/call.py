@@ -5,6 +5,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
+import msgspec
+
 from integration_api.core.credential import Credential, Secrets
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.llm import FinishReason, Usage
@@ -324,6 +326,10 @@ class Ending:
         if isinstance(error, ProviderError):
             error.provider = error.provider or self._call.target.provider.name
             error.after_output = bool(self._call.streamed and self._call.first_token_at)
+            if error.refusal.request_id is None:
+                # What broke in the middle of an answer is still the request that the answer's head named.
+                id = self._call.provider_request_id or None
+                error.refusal = msgspec.structs.replace(error.refusal, request_id=id)
             self._call.failed(error, usage=self.usage)
         elif isinstance(error, Failure):
             self._call.failed(error, usage=self.usage)

@@ -9,7 +9,7 @@ from integration_api.core.json import encode_text
 from integration_api.core.llm import LlmRequest, Tool, ToolCall, ToolResult
 from integration_api.dialects.anthropic_messages_schema import is_recursive, strict_schema, tool_schema
 from integration_api.dialects.notes import Notes
-from integration_api.providers.bedrock.converse_blocks import Block, cache_point
+from integration_api.providers.bedrock.converse_cache import Block, cache_point
 from integration_api.providers.bedrock.families import Family
 
 

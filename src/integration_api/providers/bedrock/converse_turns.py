@@ -5,10 +5,13 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 
 from typing import Any
 
+from integration_api.core.json import encode_text
 from integration_api.core.llm import LlmRequest, Message, Part, Role, Text, ToolResult
+from integration_api.dialects.anthropic_messages_blocks import rag_result
 from integration_api.dialects.anthropic_messages_turns import BEGIN, CARRY_ON
 from integration_api.dialects.notes import Notes
-from integration_api.providers.bedrock.converse_blocks import SOMETHING, Block, Blocks, is_bulky
+from integration_api.providers.bedrock.converse_blocks import Blocks
+from integration_api.providers.bedrock.converse_cache import SOMETHING, Block, is_bulky
 from integration_api.providers.bedrock.families import Family
 
 Turn = dict[str, Any]
@@ -52,6 +55,22 @@ def turns(
         system = []
     _end(found, notes, prefill=prefill)
     return system, found
+
+
+def add_documents(ask: LlmRequest, conversation: list[Turn], blocks: Blocks) -> None:
+    """Put the documents an answer is to be drawn from before the last words of the user."""
+    if not ask.documents:
+        return
+    turn = next((turn for turn in reversed(conversation) if turn["role"] == "user"), conversation[0])
+    content: list[Block] = turn["content"]
+    place = next((at for at, block in enumerate(content) if "toolResult" not in block), len(content))
+    content[place:place] = [blocks.passage(rag_result(document)) for document in ask.documents]
+
+
+def say_calls(conversation: list[Turn], notes: Notes) -> None:
+    """Tell a model without tools in words what a history's calls and results said."""
+    for turn in conversation:
+        turn["content"] = [said for block in turn["content"] for said in _in_words(block, notes)]
 
 
 class _Conversation:
@@ -146,3 +165,21 @@ def _end(found: list[Turn], notes: Notes, *, prefill: bool) -> None:
     if text != text.rstrip():
         notes.note("mapped", "messages", "white space at the end of the answer's beginning was cut")
         last["content"][-1]["text"] = text.rstrip()
+
+
+def _in_words(block: Block, notes: Notes) -> list[Block]:
+    if "toolUse" in block:
+        use = block["toolUse"]
+        return [{"text": f"[called {use['name']} with {encode_text(use['input'])}]"}]
+    if "toolResult" not in block:
+        return [block]
+    content: list[Block] = block["toolResult"]["content"]
+    said = " ".join(
+        inner["text"] if "text" in inner else encode_text(inner["json"])
+        for inner in content
+        if "text" in inner or "json" in inner
+    )
+    media = [inner for inner in content if "text" not in inner and "json" not in inner]
+    if media:
+        notes.note("mapped", "messages", "what tools showed this model was put beside their words")
+    return [{"text": f"[the tool answered: {said}]"}, *media]

@@ -16,9 +16,9 @@ from integration_api.core.llm import Usage
 from integration_api.dialects.notes import Notes
 from integration_api.dialects.vectors import vector
 from integration_api.providers.bedrock import client, invoke
-from integration_api.providers.bedrock.converse_payload import OPTIONS, base_model, merged
 from integration_api.providers.bedrock.embedding_bodies import Batch, language
 from integration_api.providers.bedrock.families import bare
+from integration_api.providers.bedrock.options import base_model, merged, native
 
 INPUT_TOKENS = "x-amzn-bedrock-input-token-count"
 """Where AWS counts for the vendors that do not."""
@@ -56,7 +56,7 @@ def embed(ask: EmbeddingRequest, credential: Credential) -> Exchange[EmbeddingRe
             param="model",
         )
     notes = Notes(strict=ask.strict)
-    extras = {name: value for name, value in ask.extras.items() if name not in OPTIONS}
+    extras = native(ask.extras)
     vectors: list[bytes] = []
     counted: int | None = None
     for batch in render(base, ask, notes):

@@ -5,17 +5,25 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from integration_api.core.embedding import EmbeddingInput, EmbeddingRequest
 from integration_api.core.llm import Bytes, Media, Text, Url
 from integration_api.dialects.notes import Notes, unsupported
-from integration_api.providers.bedrock.converse_payload import Body
+from integration_api.providers.bedrock.options import Body
 
 MOST_TEXTS = 96
 """Texts in one request to Cohere."""
+
+
+class Shown(Struct, frozen=True):
+    """A picture, a sound or a film: its content in base64."""
+
+    kind: str
+    format: str
+    data: str
 
 
 class Batch(Struct, frozen=True):
@@ -43,7 +51,19 @@ _PURPOSES = {
     "clustering": "CLUSTERING",
 }
 _TRUNCATIONS = {"none": "NONE", "start": "START", "end": "END", "auto": "END"}
-_DATA_URL = re.compile(r"data:image/([\w.+-]+)(?:;[\w=.-]+)*;base64,", re.ASCII)
+_DATA_URL = re.compile(r"data:(image|audio|video)/([\w.+-]+)(?:;[\w=.-]+)*;base64,", re.ASCII)
+_USUAL = {"image": "png", "audio": "mp3", "video": "mp4"}
+_FORMATS = {
+    "jpg": "jpeg",
+    "x-wav": "wav",
+    "wave": "wav",
+    "quicktime": "mov",
+    "x-matroska": "mkv",
+    "x-flv": "flv",
+    "x-ms-wmv": "wmv",
+    "3gpp": "3gp",
+}
+"""Subtypes of media types that Bedrock names otherwise."""
 
 
 def titan_text(model: str, ask: EmbeddingRequest, notes: Notes) -> Iterator[Batch]:
@@ -78,13 +98,13 @@ def titan_image(model: str, ask: EmbeddingRequest, notes: Notes) -> Iterator[Bat
     _unheard(ask, notes, "input_type", "truncate", "title", "user", "normalize")
     for one in ask.inputs:
         body: Body = {}
-        texts, pictures = _parts(one)
+        texts, pictures = _pictured(one)
         if texts:
             body["inputText"] = "\n".join(texts)
         if len(pictures) > 1:
             raise unsupported("input", "this model embeds one picture at a time")
-        for _, data in pictures:
-            body["inputImage"] = data
+        for picture in pictures:
+            body["inputImage"] = picture.data
         yield Batch(body | options)
 
 
@@ -105,7 +125,7 @@ def cohere(model: str, ask: EmbeddingRequest, notes: Notes) -> Iterator[Batch]:
             raise unsupported("dimensions", "this model's vectors have one length")
         options["output_dimension"] = ask.dimensions
     _unheard(ask, notes, "title", "user", "normalize")
-    for one in _runs([_parts(one) for one in ask.inputs]):
+    for one in _runs([_pictured(one) for one in ask.inputs]):
         texts = [texts for texts, _ in one]
         if not one[0][1]:
             yield Batch({"texts": ["\n".join(text) for text in texts], **options}, len(one))
@@ -117,14 +137,14 @@ def cohere(model: str, ask: EmbeddingRequest, notes: Notes) -> Iterator[Batch]:
         else:
             # Version 3 wants them one by one, and to be told so.
             for _, pictures in one:
-                images = [f"data:image/{format};base64,{data}" for format, data in pictures]
+                images = [_data_url(picture) for picture in pictures]
                 if len(images) != 1:
                     raise unsupported("input", "this model embeds one picture at a time")
                 yield Batch({"images": images, **options, "input_type": "image"})
 
 
 def nova(model: str, ask: EmbeddingRequest, notes: Notes) -> Iterator[Batch]:
-    """One text or one picture a request."""
+    """One text, picture, sound or film a request."""
     _floats(ask)
     purpose = _PURPOSES.get(ask.input_type or "document")
     if purpose is None:
@@ -135,16 +155,18 @@ def nova(model: str, ask: EmbeddingRequest, notes: Notes) -> Iterator[Batch]:
         options["embeddingDimension"] = ask.dimensions
     _unheard(ask, notes, "title", "user", "normalize")
     for one in ask.inputs:
-        texts, pictures = _parts(one)
-        if len(pictures) + bool(texts) != 1:
-            raise unsupported("input", "this model embeds one text or one picture at a time")
+        texts, shown = _parts(one)
+        if len(shown) + bool(texts) != 1:
+            raise unsupported("input", "this model embeds one text, picture, sound or film at a time")
         what: Body
         if texts:
             mode = _TRUNCATIONS[ask.truncate or "none"]
             what = {"text": {"truncationMode": mode, "value": "\n".join(texts)}}
         else:
-            format, data = pictures[0]
-            what = {"image": {"format": format, "source": {"bytes": data}}}
+            held: Body = {"format": shown[0].format, "source": {"bytes": shown[0].data}}
+            if shown[0].kind == "video":
+                held["embeddingMode"] = "AUDIO_VIDEO_COMBINED"  # One vector, as one input is owed.
+            what = {shown[0].kind: held}
         yield Batch({"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": {**options, **what}})
 
 
@@ -161,9 +183,9 @@ def language(model: str) -> Render | None:
     return next((render for pattern, render in _LANGUAGES if pattern.match(model)), None)
 
 
-def _runs(inputs: Sequence[tuple[list[str], list[tuple[str, str]]]]) -> Iterator[list[Any]]:
+def _runs(inputs: Sequence[tuple[list[str], list[Shown]]]) -> Iterator[list[tuple[list[str], list[Shown]]]]:
     """Cut the inputs into batches, none of which mixes plain texts with pictures."""
-    run: list[Any] = []
+    run: list[tuple[list[str], list[Shown]]] = []
     for one in inputs:
         if run and (len(run) == MOST_TEXTS or bool(run[0][1]) != bool(one[1])):
             yield run
@@ -173,46 +195,63 @@ def _runs(inputs: Sequence[tuple[list[str], list[tuple[str, str]]]]) -> Iterator
         yield run
 
 
-def _contents(texts: list[str], pictures: list[tuple[str, str]]) -> list[Body]:
+def _contents(texts: list[str], pictures: list[Shown]) -> list[Body]:
     return [
         *({"type": "text", "text": text} for text in texts),
-        *(
-            {"type": "image_url", "image_url": {"url": f"data:image/{format};base64,{data}"}}
-            for format, data in pictures
-        ),
+        *({"type": "image_url", "image_url": {"url": _data_url(picture)}} for picture in pictures),
     ]
 
 
+def _data_url(shown: Shown) -> str:
+    return f"data:{shown.kind}/{shown.format};base64,{shown.data}"
+
+
 def _text(one: EmbeddingInput) -> str:
-    texts, pictures = _parts(one)
-    if pictures:
+    texts, shown = _parts(one)
+    if shown:
         raise unsupported("input", "this model embeds text only")
     return "\n".join(texts)
 
 
-def _parts(one: EmbeddingInput) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return an input's texts, and its pictures as format and base64."""
+def _pictured(one: EmbeddingInput) -> tuple[list[str], list[Shown]]:
+    texts, shown = _parts(one)
+    if any(each.kind != "image" for each in shown):
+        raise unsupported("input", "this model embeds texts and pictures only")
+    return texts, shown
+
+
+def _parts(one: EmbeddingInput) -> tuple[list[str], list[Shown]]:
+    """Return an input's texts, and what it shows."""
     if isinstance(one, str):
         return [one], []
     texts: list[str] = []
-    pictures: list[tuple[str, str]] = []
+    shown: list[Shown] = []
     for part in one:
         match part:
             case Text(text=text):
                 texts.append(text)
-            case Media(kind="image", source=Bytes(base64=data), mime=mime):
-                pictures.append(((mime or "image/png").partition("/")[2], data))
-            case Media(kind="image", source=Url(url=url)) if head := _DATA_URL.match(url):
-                pictures.append((head[1], url[head.end() :]))
+            case Media(kind="image" | "audio" | "video" as kind, source=Bytes(base64=data), mime=mime):
+                shown.append(Shown(kind, _format(kind, (mime or "").partition("/")[2]), data))
+            case Media(source=Url(url=url)) if head := _DATA_URL.match(url):
+                shown.append(Shown(head[1], _format(head[1], head[2]), url[head.end() :]))
             case Media():
-                raise unsupported("input", "Bedrock embeds pictures given by their content, as a data: URL")
+                raise unsupported(
+                    "input",
+                    "Bedrock embeds pictures, sounds and films given by their content, as a data: URL",
+                )
             case _:
                 raise unsupported(
                     "input",
                     "bedrock does not take token ids; send text"
                     " (LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))",
                 )
-    return texts, pictures
+    return texts, shown
+
+
+def _format(kind: str, subtype: str) -> str:
+    if kind == "audio" and subtype == "mpeg":
+        return "mp3"
+    return _FORMATS.get(subtype, subtype) or _USUAL[kind]
 
 
 def _floats(ask: EmbeddingRequest) -> None:

@@ -18,10 +18,13 @@ from msgspec import Struct
 
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import Frame, HttpRequest
+from integration_api.core.json import encode_text
 from integration_api.core.llm import LlmRequest
 from integration_api.dialects.aws_event_stream import AwsEventStream
+from integration_api.dialects.notes import Notes
 from integration_api.providers.bedrock import client
-from integration_api.providers.bedrock.converse_payload import Body
+from integration_api.providers.bedrock.converse_options import options
+from integration_api.providers.bedrock.options import AROUND, Body, merged
 from integration_api.providers.bedrock.refusals import stream_fault, unreadable_event
 
 JSON_ANSWER: client.Headers = (*client.JSON_BODY, ("accept", "application/json"))
@@ -61,25 +64,27 @@ class ChunkFraming:
                 raise stream_fault(frame)
 
 
-def request(ask: LlmRequest, body: Body, credential: Credential, *, stream: bool) -> HttpRequest:
-    """Address a vendor's body. What Converse has in its body is in headers here."""
+def around(ask: LlmRequest, notes: Notes) -> Body:
+    """Return what Converse would have around the conversation; here it goes into headers."""
+    return merged(options(ask, notes), {name: ask.extras[name] for name in AROUND & ask.extras.keys()})
+
+
+def request(model: str, body: Body, beside: Body, credential: Credential, *, stream: bool) -> HttpRequest:
+    """Address a vendor's body, with what Converse would have `around` it `beside`."""
     operation = "invoke-with-response-stream" if stream else "invoke"
-    headers = (*(JSON_EVENTS if stream else JSON_ANSWER), *_aside(ask))
-    return client.ask(ask.model, operation, body, credential, headers)
+    headers = (*(JSON_EVENTS if stream else JSON_ANSWER), *_spelled(beside))
+    return client.ask(model, operation, body, credential, headers)
 
 
-def _aside(ask: LlmRequest) -> client.Headers:
-    guardrail = ask.safety.guardrail or {}
-    tier = ask.service_tier if ask.service_tier in {"default", "flex", "priority", "reserved"} else None
+def _spelled(beside: Body) -> client.Headers:
+    guardrail = beside.get("guardrailConfig", {})
+    trace, metadata = guardrail.get("trace"), beside.get("requestMetadata")
     found = {
-        "x-amzn-bedrock-guardrailidentifier": guardrail.get("guardrailIdentifier", guardrail.get("id")),
-        "x-amzn-bedrock-guardrailversion": guardrail.get("guardrailVersion", guardrail.get("version")),
-        "x-amzn-bedrock-trace": _upper(guardrail.get("trace")),
-        "x-amzn-bedrock-service-tier": tier,
-        "x-amzn-bedrock-performanceconfig-latency": "optimized" if ask.speed == "fast" else None,
+        "x-amzn-bedrock-guardrailidentifier": guardrail.get("guardrailIdentifier"),
+        "x-amzn-bedrock-guardrailversion": guardrail.get("guardrailVersion"),
+        "x-amzn-bedrock-trace": None if trace is None else str(trace).upper(),
+        "x-amzn-bedrock-service-tier": beside.get("serviceTier", {}).get("type"),
+        "x-amzn-bedrock-performanceconfig-latency": beside.get("performanceConfig", {}).get("latency"),
+        "x-amzn-bedrock-request-metadata": None if metadata is None else encode_text(metadata),
     }
     return tuple((name, str(value)) for name, value in found.items() if value is not None)
-
-
-def _upper(word: object) -> str | None:
-    return None if word is None else str(word).upper()

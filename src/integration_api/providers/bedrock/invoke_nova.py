@@ -9,24 +9,23 @@ import msgspec
 from msgspec import Raw
 
 from integration_api.core.credential import Credential
-from integration_api.core.exchange import Exchange, Frame, Stream, decode, unreadable
+from integration_api.core.exchange import Exchange, Frame, HttpRequest, Stream, decode, unreadable
 from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse
 from integration_api.providers.bedrock import converse_answer, invoke
 from integration_api.providers.bedrock import converse_wire as wire
-from integration_api.providers.bedrock.converse_payload import Body, Prepared, merged, prepare
+from integration_api.providers.bedrock.converse_payload import Prepared, prepare
 from integration_api.providers.bedrock.converse_reader import Reader
+from integration_api.providers.bedrock.options import AROUND, Body, merged
 from integration_api.providers.bedrock.refusals import unreadable_event
 
 SCHEMA = "messages-v1"
-
-_IN_HEADERS = frozenset({"guardrailConfig", "serviceTier", "performanceConfig", "requestMetadata"})
 
 _NAMED = msgspec.json.Decoder(dict[str, Raw])
 
 
 def complete(ask: LlmRequest, credential: Credential) -> Exchange[LlmResponse]:
     prepared = _prepared(ask, credential)
-    reply = yield invoke.request(ask, body(prepared), credential, stream=False)
+    reply = yield _request(ask, prepared, credential, stream=False)
     answer = decode(reply, wire.ANSWER)
     try:
         return converse_answer.response(answer, reply.headers.get("x-amzn-requestid", ""), prepared.reading)
@@ -38,19 +37,24 @@ def stream(ask: LlmRequest, credential: Credential) -> Stream[LlmEvent]:
     prepared = _prepared(ask, credential)
     framing = _Framing()
     reader = Reader(prepared.reading, framing.events)
-    request = invoke.request(ask, body(prepared), credential, stream=True)
+    request = _request(ask, prepared, credential, stream=True)
     return Stream(request, framing, reader, reader.opened)
 
 
 def body(prepared: Prepared) -> Body:
     """Return Nova's body: the fields Converse has for each model's own are at home here."""
-    found = {name: value for name, value in prepared.body.items() if name not in _IN_HEADERS}
+    found = {name: value for name, value in prepared.body.items() if name not in AROUND}
     additional = found.pop("additionalModelRequestFields", {})
     return merged({"schemaVersion": SCHEMA, **found}, additional)
 
 
 def _prepared(ask: LlmRequest, credential: Credential) -> Prepared:
     return prepare(ask, credential_id=credential.id, fields=credential.fields)
+
+
+def _request(ask: LlmRequest, prepared: Prepared, credential: Credential, *, stream: bool) -> HttpRequest:
+    beside = {name: prepared.body[name] for name in AROUND & prepared.body.keys()}
+    return invoke.request(ask.model, body(prepared), beside, credential, stream=stream)
 
 
 class _Framing(invoke.ChunkFraming):

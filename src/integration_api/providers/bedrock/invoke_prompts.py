@@ -21,7 +21,9 @@ from integration_api.core.llm import (
 from integration_api.dialects.anthropic_messages_blocks import rag_result
 from integration_api.dialects.anthropic_messages_turns import BEGIN
 from integration_api.dialects.notes import Notes, unsupported
-from integration_api.providers.bedrock.converse_payload import Body, output_form, refuse_the_rest
+from integration_api.providers.bedrock.converse_options import refuse_the_rest
+from integration_api.providers.bedrock.converse_output import output_form
+from integration_api.providers.bedrock.options import Body
 
 Said = list[tuple[str, str]]
 """Who said what: `user` and `assistant` in turn, the user first."""

@@ -33,8 +33,8 @@ from integration_api.core.llm import (
 )
 from integration_api.dialects.notes import Notes
 from integration_api.providers.bedrock import client, invoke
-from integration_api.providers.bedrock.converse_payload import OPTIONS, Body, merged
 from integration_api.providers.bedrock.invoke_prompts import LANGUAGES
+from integration_api.providers.bedrock.options import Body, merged, native
 from integration_api.providers.bedrock.refusals import unreadable_event
 
 Count = int | float
@@ -136,8 +136,8 @@ class Counts(Struct):
 
 
 def complete(ask: LlmRequest, credential: Credential, language: str) -> Exchange[LlmResponse]:
-    body, notices = prepare(ask, language)
-    reply = yield invoke.request(ask, body, credential, stream=False)
+    body, beside, notices = prepare(ask, language)
+    reply = yield invoke.request(ask.model, body, beside, credential, stream=False)
     said = decode(reply, SAID)
     return LlmResponse(
         id=said.id or said.response_id or reply.headers.get("x-amzn-requestid", ""),
@@ -152,19 +152,22 @@ def complete(ask: LlmRequest, credential: Credential, language: str) -> Exchange
 
 
 def stream(ask: LlmRequest, credential: Credential, language: str) -> Stream[LlmEvent]:
-    body, notices = prepare(ask, language)
+    body, beside, notices = prepare(ask, language)
     framing = invoke.ChunkFraming()
     reader = Reader(ask.model, notices, framing)
-    return Stream(invoke.request(ask, body, credential, stream=True), framing, reader, reader.opened)
+    request = invoke.request(ask.model, body, beside, credential, stream=True)
+    return Stream(request, framing, reader, reader.opened)
 
 
-def prepare(ask: LlmRequest, language: str) -> tuple[Body, tuple[Notice, ...]]:
-    """Render `ask` in one of the languages. Raises `Failure` for what no text can say."""
+def prepare(ask: LlmRequest, language: str) -> tuple[Body, Body, tuple[Notice, ...]]:
+    """Render `ask` in one of the languages: a body, and what goes beside it into headers.
+
+    Raises `Failure` for what no text can say.
+    """
     notes = Notes(strict=ask.strict)
     render: Callable[[LlmRequest, Notes], Body] = LANGUAGES[language]
-    body = render(ask, notes)
-    merged(body, {name: value for name, value in ask.extras.items() if name not in OPTIONS})
-    return body, notes.all
+    body = merged(render(ask, notes), native(ask.extras))
+    return body, invoke.around(ask, notes), notes.all
 
 
 def pieces(said: Said) -> list[Piece]:

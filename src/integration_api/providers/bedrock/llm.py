@@ -10,8 +10,8 @@ from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse
 from integration_api.core.provider import Llm
 from integration_api.dialects.notes import unsupported
 from integration_api.providers.bedrock import converse, invoke_claude, invoke_nova, invoke_text
-from integration_api.providers.bedrock.converse_payload import base_model
 from integration_api.providers.bedrock.families import family
+from integration_api.providers.bedrock.options import base_model
 
 
 def complete(ask: LlmRequest, credential: Credential) -> Exchange[LlmResponse]:

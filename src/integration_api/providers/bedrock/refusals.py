@@ -30,7 +30,9 @@ SAID = msgspec.json.Decoder(Said)
 
 _KINDS = {
     "accessdenied": Kind.PERMISSION,
+    "badgateway": Kind.UPSTREAM,
     "conflict": Kind.CONFLICT,
+    "dependencyfailed": Kind.UPSTREAM,
     "expiredtoken": Kind.CREDENTIAL_REJECTED,
     "incompletesignature": Kind.CREDENTIAL_REJECTED,
     "internalserver": Kind.UPSTREAM,
@@ -69,6 +71,9 @@ _TELLING: tuple[tuple[re.Pattern[str], Kind, str | None], ...] = (
 
 _BAD_KEY = re.compile(r"(?i)api key|bearer token|authentication failed")
 """An API key that is wrong is answered AccessDenied, as is a good one that may not do this."""
+
+_UNPAID = re.compile(r"(?i)payment_instrument|payment instrument")
+"""So is an account that cannot pay."""
 
 _SIGNATURE_WORDS = (
     (
@@ -156,6 +161,8 @@ def _kind(type: str, status: int | None, words: str) -> tuple[Kind, str | None]:
                 return telling, code
     if kind is Kind.PERMISSION and _BAD_KEY.search(words):
         return Kind.CREDENTIAL_REJECTED, None
+    if kind is Kind.PERMISSION and _UNPAID.search(words):
+        return Kind.QUOTA, None
     return kind, None
 
 

@@ -15,9 +15,9 @@ from integration_api.core.exchange import Exchange, HttpRequest, decode, json_bo
 from integration_api.core.llm import Notice, Usage
 from integration_api.core.reranking import Ranked, RerankingRequest, RerankingResponse
 from integration_api.providers.bedrock import client, invoke
-from integration_api.providers.bedrock.converse_payload import OPTIONS, Body, base_model, merged
 from integration_api.providers.bedrock.embedding import INPUT_TOKENS
 from integration_api.providers.bedrock.families import bare
+from integration_api.providers.bedrock.options import Body, base_model, merged, native
 
 MAX_DOCUMENTS = 1000
 MAX_PAGES = 16
@@ -79,7 +79,7 @@ def rerank(ask: RerankingRequest, credential: Credential) -> Exchange[RerankingR
 def _agents(ask: RerankingRequest, credential: Credential) -> Exchange[tuple[list[Result], str, Usage]]:
     """Ask the agents' API, page by page."""
     model: Body = {"modelArn": arn(ask.model, credential)}
-    additional = {name: value for name, value in ask.extras.items() if name not in OPTIONS}
+    additional = native(ask.extras)
     if ask.max_tokens_per_document is not None:
         additional["max_tokens_per_doc"] = ask.max_tokens_per_document
     if additional:
@@ -127,7 +127,7 @@ def _invoke(ask: RerankingRequest, credential: Credential) -> Exchange[tuple[lis
         body["api_version"] = COHERE_VERSION
         if ask.max_tokens_per_document is not None:
             body["max_tokens_per_doc"] = ask.max_tokens_per_document
-    body = merged(body, {name: value for name, value in ask.extras.items() if name not in OPTIONS})
+    body = merged(body, native(ask.extras))
     reply = yield client.ask(ask.model, "invoke", body, credential, invoke.JSON_ANSWER)
     tokens = reply.headers.get(INPUT_TOKENS, "")
     usage = Usage(input_total=int(tokens) if tokens.isascii() and tokens.isdigit() else None)
