@@ -162,12 +162,14 @@ def embed(
     *,
     provider: str,
     most: int,
+    alone: bool = False,
     request: Callable[[Sequence[EmbeddingInput]], HttpRequest],
     read: Callable[[HttpResponse], Vectors],
 ) -> Exchange[EmbeddingResponse]:
     """Embed every input, in as many requests as it takes; their order is kept.
 
-    A batch that is refused as too large is halved, and what follows it comes in no larger ones.
+    A batch that is refused as too large is halved, and what follows it comes in no larger ones. `alone` is for
+    a model that may take but one input at a time, which it says in no word of its own: then one by one.
     """
     vectors: list[bytes] = []
     counted: int | None = None
@@ -177,9 +179,11 @@ def embed(
         try:
             reply = yield request(batch)
         except ProviderError as refusal:
-            if len(batch) == 1 or not _too_much(refusal):
+            if len(batch) == 1 or not (
+                _too_much(refusal) or (alone and refusal.kind is Kind.INVALID_REQUEST)
+            ):
                 raise
-            most = len(batch) // 2
+            most = 1 if alone else len(batch) // 2
             continue
         found, tokens = read(reply)
         if len(found) != len(batch):

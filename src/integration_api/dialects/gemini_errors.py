@@ -53,6 +53,7 @@ _TELLING = (
     ),
     (re.compile(r"(?i)\bbilling\b.*(disabled|enable)|prepay|credits are depleted"), Kind.QUOTA),
     (re.compile(r"(?i)user location is not supported"), Kind.PERMISSION),
+    (re.compile(r"(?i)request payload size exceeds"), Kind.TOO_LARGE),
 )
 """What a 400 means when its reason is not told."""
 

@@ -26,16 +26,18 @@ class Spoken:
             self._starts[part] = at
             at += length
 
-    def place(self, start: int, end: int, text: str | None) -> tuple[int, int, int] | None:
+    def place(self, start: int, end: int, text: str | None, begin: int) -> tuple[int, int, int] | None:
         """Return the part and its code points that the bytes `start` to `end` are; None where they are not there.
 
-        `text` is what Google says stands there, and it counts: offsets have been seen to be off.
+        Offsets count from `begin`, or from the first text: both have been seen. `text` is what Google says
+        stands there, and it decides.
         """
-        if text:
-            said = text.encode()
-            if self._bytes[start:end] != said:
-                start = self._bytes.find(said)
-                end = start + len(said)
+        said = (text or "").encode()
+        if not said or self._bytes[begin + start : begin + end] == said:
+            start, end = begin + start, begin + end
+        elif self._bytes[start:end] != said:
+            start = self._bytes.find(said)
+            end = start + len(said)
         if not 0 <= start < end <= len(self._bytes):
             return None
         for part, length in self._parts:
@@ -48,16 +50,22 @@ class Spoken:
 
 
 def citations(
-    spoken: Spoken, grounding: Json | None, attribution: Json | None
+    spoken: Spoken, grounding: Json | None, attribution: Json | None, begins: Mapping[int, int]
 ) -> Iterator[tuple[int | None, Citation]]:
-    """Yield each citation and the part it belongs to; None for a source that no stretch of text points to."""
+    """Yield each citation and the part it belongs to; None for a source that no stretch of text points to.
+
+    `begins` is where each of Google's own parts begins in the text, for all but the first.
+    """
     if grounding:
         chunks = grounding.get("groundingChunks") or ()
         supports = grounding.get("groundingSupports") or ()
         for support in supports:
             segment = support.get("segment") or {}
             found = spoken.place(
-                segment.get("startIndex", 0), segment.get("endIndex", 0), segment.get("text")
+                segment.get("startIndex", 0),
+                segment.get("endIndex", 0),
+                segment.get("text"),
+                begins.get(segment.get("partIndex", 0), 0),
             )
             for number in support.get("groundingChunkIndices") or ():
                 if 0 <= number < len(chunks):
@@ -67,7 +75,7 @@ def citations(
                 yield None, Citation(**_source(chunk), source_index=number)
     told = attribution or {}
     for source in told.get("citationSources") or told.get("citations") or ():
-        found = spoken.place(source.get("startIndex", 0), source.get("endIndex", 0), None)
+        found = spoken.place(source.get("startIndex", 0), source.get("endIndex", 0), None, 0)
         fields = {"kind": "url", "url": source.get("uri"), "title": source.get("title"), "native": source}
         yield _placed(found, fields)
 

@@ -97,6 +97,9 @@ def _source(part: Media, where: str, provider: str) -> dict[str, Any]:
                     param=where,
                     code="foreign_file",
                 )
+            if id.startswith("gs://"):
+                return {"fileData": {"mimeType": part.mime or _by_ending(id, part.kind), "fileUri": id}}
+            # What an uploaded file is, its holder knows.
             known = part.mime or (_ENDINGS.get(_ending(id)) if "." in id else None)
             return {"fileData": {"mimeType": known, "fileUri": id} if known else {"fileUri": id}}
         case _:

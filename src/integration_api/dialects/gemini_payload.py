@@ -23,7 +23,7 @@ from integration_api.dialects.gemini_rules import (
     rules_for,
 )
 from integration_api.dialects.gemini_schema import subset
-from integration_api.dialects.gemini_tools import Toolbox, sent_names, toolbox
+from integration_api.dialects.gemini_tools import Host, Toolbox, sent_names, toolbox
 from integration_api.dialects.gemini_turns import Turn, document, turns
 from integration_api.dialects.notes import Notes
 from integration_api.dialects.openai_chat_payload import merge
@@ -63,8 +63,27 @@ class Dialect:
     """Whether a safety setting may say by what it measures."""
     counted: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = lambda model, body: body
     """A model and a body to what `countTokens` wants of them."""
-    own_tools: bool = False
+    cached: Callable[[str, Credential], str] = lambda name, credential: name
+    """A cached content's name to its full name."""
+    tools: frozenset[str] = frozenset()
+    """Which of Google's own tools it has, by the names of their fields."""
+    tells_tools: bool = False
     """Whether answers tell what Google's own tools did beside functions, and take it back."""
+
+
+_SNAKE = re.compile(r"_([a-z])")
+_OF_THE_CALLER = frozenset({"labels", "responseSchema", "responseJsonSchema", "tools", "contents"})
+"""Fields in which names are, or may be, the caller's own."""
+
+
+def spelled(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Google's options with their names as we write them: they are known by two spellings."""
+    found = {}
+    for name, value in options.items():
+        known = _SNAKE.sub(lambda letter: letter[1].upper(), name)
+        inner = isinstance(value, Mapping) and known not in _OF_THE_CALLER
+        found[known] = spelled(value) if inner else value
+    return found
 
 
 class Rendered(Struct, frozen=True):
@@ -84,8 +103,11 @@ def render(dialect: Dialect, ask: LlmRequest, credential: Credential) -> Rendere
     rules = rules_for(ask.model)
     notes = Notes(strict=ask.strict)
     names = sent_names(ask)
-    system, contents = turns(ask, names, rules, notes, provider=dialect.provider, own_tools=dialect.own_tools)
-    box = toolbox(ask, names, rules, notes, server_side=dialect.own_tools)
+    system, contents = turns(
+        ask, names, rules, notes, provider=dialect.provider, own_tools=dialect.tells_tools
+    )
+    host = Host(dialect.provider, dialect.tools, dialect.tells_tools)
+    box = toolbox(ask, names, rules, notes, host)
     writer = _Writer(dialect, rules, notes)
     generation, instruction = writer.generation(ask, box)
     if instruction:
@@ -108,7 +130,12 @@ def render(dialect: Dialect, ask: LlmRequest, credential: Credential) -> Rendere
     if generation:
         body["generationConfig"] = generation
     headers = writer.others(ask, body)
-    merge(body, ask.extras)
+    merge(body, spelled(ask.extras))
+    if isinstance(cached := body.get("cachedContent"), str):
+        body["cachedContent"] = dialect.cached(cached, credential)
+        for name in _CACHED:
+            if body.pop(name, None) is not None:
+                notes.note("dropped", name, "it is in the cached content that the request uses")
     return Rendered(
         body,
         headers,
@@ -117,7 +144,7 @@ def render(dialect: Dialect, ask: LlmRequest, credential: Credential) -> Rendere
             notices=notes.all,
             names={sent: name for name, sent in names.items()},
             custom=frozenset(tool.name for tool in ask.tools if tool.kind == "custom"),
-            searches=box.searches or "tools" in ask.extras,
+            searches=box.searches or "tools" in ask.extras or "cachedContent" in body,
         ),
     )
 
@@ -283,7 +310,7 @@ class _Writer:
             if self._rules.json_schema:
                 found["responseJsonSchema"] = schema
             else:
-                found["responseSchema"], lost = subset(schema)
+                found["responseSchema"], lost = subset(schema, ordered=True)
                 if lost:
                     message = f"this model's schemas lack {', '.join(lost)}"
                     self._notes.note("mapped", "response_format", message)
@@ -313,9 +340,6 @@ class _Writer:
         """Set the body's remaining fields; return the headers that ask for the rest."""
         if ask.cache.handle is not None:
             body["cachedContent"] = ask.cache.handle
-            for name in _CACHED:
-                if body.pop(name, None) is not None:
-                    self._notes.note("dropped", name, "it is in the cached content that the request uses")
         if ask.metadata:
             self._labels(ask.metadata, body)
         headers = self._tier(ask.service_tier, body)

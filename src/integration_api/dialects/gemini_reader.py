@@ -60,7 +60,7 @@ class _Candidate:
     """One candidate as its parts arrive. Neighbouring texts are one part, unless one of them is signed."""
 
     __slots__ = (
-        "_argued", "_audio", "_calls", "_custom", "_open", "_ran", "_reader", "_tail", "_texts", "_waiting",
+        "_argued", "_audio", "_begins", "_calls", "_custom", "_open", "_ran", "_reader", "_tail", "_texts", "_waiting",
         "about", "finish", "index", "message", "parts", "ratings", "said",
     )  # fmt: skip
 
@@ -73,6 +73,8 @@ class _Candidate:
         self._open: tuple[int, type] | None = None
         """The part that more of the same may be added to, and of which kind it is."""
         self._texts: dict[int, list[str]] = {}
+        self._begins: dict[int, int] = {}
+        """Where Gemini's own part of that number begins, in bytes of the visible text."""
         self._waiting: set[int] = set()
         """Texts that stay open until their sources are told."""
         self._calls = 0
@@ -110,6 +112,10 @@ class _Candidate:
                 self.about[name] = {**self.about.get(name, {}), **value}
         if told.content is not None:
             for number, part in enumerate(told.content.parts or ()):
+                if number and part.text is not None:
+                    self._begins[number] = sum(
+                        len(piece.encode()) for text in self._texts.values() for piece in text
+                    )
                 self._part(out, part, data, place, number)
         if told.logprobs_result is not None:
             found = answer.logprobs(told.logprobs_result)
@@ -149,27 +155,33 @@ class _Candidate:
             self._call(out, part.function_call, signature)
         elif part.text is not None:
             self._text(out, part.text, signature, Reasoning if part.thought else Text)
-        elif part.inline_data is not None:
+        elif part.inline_data is not None and not part.thought:
             self._media(out, part.inline_data, signature)
-        elif part.executable_code is not None:
-            self._executable(out, part.executable_code, signature)
+        else:
+            self._kept(out, part, wire.ANYTHING.decode(data)["candidates"][place]["content"]["parts"][number])
+
+    def _kept(self, out: list[LlmEvent], part: wire.Part, told: dict[str, Any]) -> None:
+        """Keep a part that only Gemini understands as the JSON it came in; one that holds nothing is none."""
+        origin = self._reader.origin
+        if part.executable_code is not None:
+            code = part.executable_code
+            self._ran = str(code.get("id") or f"code_{self.parts}")
+            self._whole(out, ServerToolCall(self._ran, "code_execution", encode_text(code), told, origin))
         elif part.code_execution_result is not None:
             call = str(part.code_execution_result.get("id") or self._ran)
-            whole = _whole_part("codeExecutionResult", part.code_execution_result, signature)
-            self._whole(out, ServerToolResult(call, "code_execution", whole, self._reader.origin))
+            self._whole(out, ServerToolResult(call, "code_execution", told, origin))
         elif part.tool_call is not None:
-            native = part.tool_call
-            whole = _whole_part("toolCall", native, signature)
-            name, asked = _tool_name(native), encode_text(native.get("args") or {})
-            id = str(native.get("id") or "")
-            self._whole(out, ServerToolCall(id, name, asked, whole, self._reader.origin))
+            asked = part.tool_call
+            arguments = encode_text(asked.get("args") or {})
+            self._whole(out, ServerToolCall(_id(asked), _tool_name(asked), arguments, told, origin))
         elif part.tool_response is not None:
-            native = part.tool_response
-            whole = _whole_part("toolResponse", native, signature)
-            id = str(native.get("id") or "")
-            self._whole(out, ServerToolResult(id, _tool_name(native), whole, self._reader.origin))
+            answered = part.tool_response
+            self._whole(out, ServerToolResult(_id(answered), _tool_name(answered), told, origin))
         else:
-            self._unknown(out, data, place, number, signature)
+            # A picture among the thoughts is a draft: it is not shown, but it is signed.
+            kinds = [name for name in told if name not in {_SIGNED, "thought"}]
+            if kinds or _SIGNED in told:
+                self._whole(out, Native(kinds[0] if kinds else _SIGNED, told, origin))
 
     def _text(self, out: list[LlmEvent], text: str, signature: str | None, kind: type) -> None:
         if signature is None:
@@ -267,21 +279,6 @@ class _Candidate:
         if whole:
             out.append(MediaDelta(self.index, part, whole))
 
-    def _executable(self, out: list[LlmEvent], code: dict[str, Any], signature: str | None) -> None:
-        self._ran = str(code.get("id") or f"code_{self.parts}")
-        whole = _whole_part("executableCode", code, signature)
-        call = ServerToolCall(self._ran, "code_execution", encode_text(code), whole, self._reader.origin)
-        self._whole(out, call)
-
-    def _unknown(
-        self, out: list[LlmEvent], data: bytes, place: int, number: int, signature: str | None
-    ) -> None:
-        """Keep a part of a kind nobody knows yet as the JSON it came in; one that holds nothing is none."""
-        told = wire.ANYTHING.decode(data)["candidates"][place]["content"]["parts"][number]
-        kinds = [name for name in told if name not in {_SIGNED, "thought"}]
-        if kinds or signature is not None:
-            self._whole(out, Native(kinds[0] if kinds else _SIGNED, told, self._reader.origin))
-
     def _begin(self, out: list[LlmEvent], shell: Part) -> int:
         part = self.parts
         self.parts += 1
@@ -320,7 +317,7 @@ class _Candidate:
             return
         spoken = Spoken([(part, "".join(pieces)) for part, pieces in self._texts.items()])
         last = max(self._waiting, default=None)
-        for part, citation in citations(spoken, grounding, attribution):
+        for part, citation in citations(spoken, grounding, attribution, self._begins):
             at = last if part is None else part
             if at in self._waiting:
                 out.append(CitationDelta(self.index, at, citation))
@@ -502,9 +499,8 @@ def _text_alone(told: wire.Candidate) -> str | None:
     return part.text or None
 
 
-def _whole_part(kind: str, value: dict[str, Any], signature: str | None) -> dict[str, Any]:
-    """Return a part as it came, for replay."""
-    return {kind: value} if signature is None else {kind: value, _SIGNED: signature}
+def _id(native: dict[str, Any]) -> str:
+    return str(native.get("id") or "")
 
 
 def _tool_name(native: dict[str, Any]) -> str:

@@ -9,15 +9,15 @@ from typing import Literal
 
 from msgspec import Struct
 
-Level = Literal["minimal", "low", "medium", "high"]
+Level = Literal["minimal", "low", "medium", "high", "xhigh"]
 
-LEVELS: tuple[Level, ...] = ("minimal", "low", "medium", "high")
+LEVELS: tuple[Level, ...] = ("minimal", "low", "medium", "high", "xhigh")
 
 
 class Rules(Struct, frozen=True, kw_only=True):
     """The newest family's rules are the defaults: an unknown id is most likely a newer model."""
 
-    generation: int = 3
+    generation: int = 4
     """Thought signatures are understood within one generation."""
     system: bool = True
     """Whether it takes a system instruction; else that goes on top of the first turn."""
@@ -27,7 +27,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Whether presence and frequency penalties are taken."""
     several: bool = False
     """Whether one request may ask for several answers."""
-    levels: tuple[Level, ...] = ("low", "medium", "high")
+    levels: tuple[Level, ...] = ("low", "medium", "high", "xhigh")
     """Levels of thinking it knows; empty where thinking has none."""
     budget: tuple[int, int] | None = None
     """The least and most tokens it can be told to think, for families that count them."""
@@ -89,11 +89,18 @@ def _earlier(
     )
 
 
+def _third(*levels: Level, sampling: bool = True) -> Rules:
+    """Gemini 3: its levels differ from model to model."""
+    return Rules(generation=3, sampling=sampling, levels=levels)
+
+
 TUNED = _earlier(budget=(0, 24_576), off=True)
 """A tuned model does not tell in its id what it was made of; so far only these can be tuned."""
 
 _FAMILIES: tuple[tuple[str, Rules], ...] = (
     (r"(tunedModels|endpoints)/.*|\d+", TUNED),
+    # What these stand for moves on: what the last two generations both take is safe.
+    (r"gemini-(pro|flash|flash-lite)-latest", _third("low", "medium", "high", sampling=False)),
     (r"gemma-[123]n?-.*", Rules(
         generation=0, system=False, sampling=True, levels=(), call_ids=False, signed_calls=False,
         rich_results=False, resolution=False, functions=False, json=False, json_schema=False,
@@ -110,13 +117,13 @@ _FAMILIES: tuple[tuple[str, Rules], ...] = (
     (r"gemini-2\.5-pro.*", _earlier(budget=(128, 32_768))),
     (r"gemini-2\.5-flash-lite.*", _earlier(budget=(512, 24_576), off=True)),
     (r"gemini-2\..*", _earlier(budget=(0, 24_576), off=True)),
-    (r"gemini-3-pro-image.*|gemini-3.*-tts.*", Rules(sampling=True, levels=())),
-    (r"gemini-3.*-image.*", Rules(sampling=True, levels=("minimal", "high"))),
-    (r"gemini-3-pro.*", Rules(sampling=True, levels=("low", "high"))),
-    (r"gemini-3\.\d+-pro.*", Rules(sampling=True, levels=("low", "medium", "high"))),
-    (r"gemini-3\.5-flash-lite.*", Rules(levels=LEVELS)),
-    (r"gemini-3\.6-flash.*", Rules(levels=LEVELS)),
-    (r"gemini-3(\.[1-5])?-flash.*", Rules(sampling=True, levels=LEVELS)),
+    (r"gemini-3-pro-image.*|gemini-3.*-tts.*", _third()),
+    (r"gemini-3.*-image.*", _third("minimal", "high")),
+    (r"gemini-3-pro.*", _third("low", "high")),
+    (r"gemini-3\.\d+-pro.*", _third("low", "medium", "high")),
+    (r"gemini-3\.(5-flash-lite|6-flash).*", _third("minimal", "low", "medium", "high", sampling=False)),
+    (r"gemini-3(\.[1-5])?-flash.*", _third("minimal", "low", "medium", "high")),
+    (r"gemini-3.*", _third("low", "medium", "high", sampling=False)),
 )  # fmt: skip
 
 _COMPILED = tuple((re.compile(pattern), rules) for pattern, rules in _FAMILIES)
@@ -139,7 +146,7 @@ EFFORT_BUDGETS = {
 }
 """Thinking tokens for families that count them; the first four as Google itself reads OpenAI's efforts."""
 
-_BUDGET_LEVELS: tuple[tuple[int, Level], ...] = ((1_024, "low"), (8_192, "medium"))
+_BUDGET_LEVELS: tuple[tuple[int, Level], ...] = ((1_024, "low"), (8_192, "medium"), (24_576, "high"))
 
 
 def level_of_budget(budget: int) -> Level:
@@ -148,11 +155,11 @@ def level_of_budget(budget: int) -> Level:
         return "minimal"
     if budget < 0:
         return "high"  # As much as it takes.
-    return next((level for most, level in _BUDGET_LEVELS if budget <= most), "high")
+    return next((level for most, level in _BUDGET_LEVELS if budget <= most), "xhigh")
 
 
 def nearest_level(effort: str, rules: Rules) -> Level:
     """Return the level the family has that is nearest to `effort`, the weaker of two."""
-    ladder = ("none", *LEVELS, "xhigh", "max")
+    ladder = ("none", *LEVELS, "max")
     place = ladder.index(effort)
     return min(rules.levels, key=lambda level: abs(ladder.index(level) - place - 0.1 * (place < 3)))

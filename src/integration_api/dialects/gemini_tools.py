@@ -36,7 +36,16 @@ OWN_TOOLS = {
 _FOREIGN = frozenset({"web_search", "web_search_preview", "code_interpreter", "file_search"})
 """Other vendors' tools: what they were told beside their type means nothing here."""
 
-_OWN_FIELDS = frozenset((*OWN_TOOLS.values(), "mcpServers"))
+_OWN_FIELDS = frozenset((*OWN_TOOLS.values(), "mcpServers", "parallelAiSearch", "exaAiSearch"))
+
+
+class Host(Struct, frozen=True):
+    """Who is asked, and what that host has."""
+
+    name: str
+    tools: frozenset[str]
+    tells_tools: bool
+    """Whether it tells what its own tools did beside functions."""
 
 
 class Toolbox(Struct, frozen=True):
@@ -69,14 +78,9 @@ def sent_names(ask: LlmRequest) -> dict[str, str]:
     return changed
 
 
-def toolbox(
-    ask: LlmRequest, names: Mapping[str, str], rules: Rules, notes: Notes, *, server_side: bool
-) -> Toolbox:
-    """Return the tools and how to choose among them.
-
-    `server_side` is whether the host tells what its own tools did beside functions.
-    """
-    box = _Box(names, rules, notes)
+def toolbox(ask: LlmRequest, names: Mapping[str, str], rules: Rules, notes: Notes, host: Host) -> Toolbox:
+    """Return the tools and how to choose among them."""
+    box = _Box(names, rules, notes, host)
     choice, tools = ask.tool_choice, ask.tools
     if (
         choice is not None
@@ -95,6 +99,14 @@ def toolbox(
         notes.cannot("tools", "this model calls no functions")
         functions = []
     found = [tool for tool in own if tool is not None]
+    if choice is not None and choice.mode not in {"auto", "allowed"} and found:
+        if choice.mode == "none":
+            notes.note(
+                "mapped", "tool_choice", "Google's own tools were left out: they choose for themselves"
+            )
+            found = []
+        elif not functions:
+            notes.cannot("tool_choice", "Google's own tools cannot be demanded")
     if functions and found and not rules.functions_with_own:
         notes.cannot(
             "tools", "this model takes functions or Google's own tools, not both: functions were sent"
@@ -106,16 +118,17 @@ def toolbox(
     config: dict[str, Any] = {}
     if functions and (calling := box.calling(choice, ask.tools)):
         config["functionCallingConfig"] = calling
-    if functions and found and server_side:
+    if functions and found and host.tells_tools:
         config["includeServerSideToolInvocations"] = True
-    return Toolbox([*sent, *found], config, bool(functions), bool(found))
+    return Toolbox([*found, *sent], config, bool(functions), bool(found))
 
 
 class _Box:
-    def __init__(self, names: Mapping[str, str], rules: Rules, notes: Notes) -> None:
+    def __init__(self, names: Mapping[str, str], rules: Rules, notes: Notes, host: Host) -> None:
         self._names = names
         self._rules = rules
         self._notes = notes
+        self._host = host
 
     def function(self, tool: Tool, where: str) -> dict[str, Any]:
         if tool.cache is not None:
@@ -147,19 +160,22 @@ class _Box:
         """Return a tool of Google's own, however it was named; None for another vendor's."""
         native = dict(tool.native or {})
         if kept := {name: value for name, value in native.items() if name in _OWN_FIELDS}:
-            return kept
+            for name in sorted(kept.keys() - self._host.tools):
+                self._notes.cannot(where, f"{self._host.name} has no tool {name}")
+                del kept[name]
+            return kept or None
         kind = str(native.get("type") or tool.name)
-        field = OWN_TOOLS.get(kind) or next(
-            (own for name, own in OWN_TOOLS.items() if kind.startswith(name)), None
-        )
+        field: str | None = kind if kind in _OWN_FIELDS else OWN_TOOLS.get(kind)
         if field is None:
-            self._notes.cannot(where, f"Gemini has no tool of type {kind}")
+            field = next((own for name, own in OWN_TOOLS.items() if kind.startswith(name)), None)
+        if field is None or field not in self._host.tools:
+            self._notes.cannot(where, f"{self._host.name} has no tool of type {kind}")
             return None
         settings = native.get(kind)
         if isinstance(settings, Mapping):
             return {field: dict(settings)}
         rest = {name: value for name, value in native.items() if name not in {"type", "name"}}
-        if kind in _FOREIGN or kind not in OWN_TOOLS:
+        if kind in _FOREIGN or (kind not in OWN_TOOLS and kind != field):
             self._notes.note("mapped", where, f"another vendor's {kind} became Google's own {field}")
             rest = {}
         return {field: rest}

@@ -40,6 +40,11 @@ def name_of(model: str) -> str:
     return model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
 
 
+def cached(name: str, credential: Credential) -> str:
+    """Return the full name of a cached content."""
+    return name if "/" in name else f"cachedContents/{name}"
+
+
 def model_url(model: str, method: str, credential: Credential) -> str:
     return url(f"{quote(name_of(model), safe='/')}:{method}", credential)
 

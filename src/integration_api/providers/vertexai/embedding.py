@@ -5,6 +5,7 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embed
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,6 +28,8 @@ MOST_CONTENTS = 100
 """The most contents one `batchEmbedContents` takes."""
 
 _MULTIMODAL = re.compile(r"multimodalembedding.*")
+_GEMINI = re.compile(r"gemini-embedding-")
+"""The first of these takes one text at a time, or many: that differs by region and has changed."""
 
 
 class Statistics(Struct, gc=False):
@@ -44,22 +47,20 @@ class Prediction(Struct, rename="camel"):
     image_embedding: list[float] | None = None
 
 
-class Predictions(Struct):
-    predictions: list[Prediction]
-
-
 class Counts(Struct, rename="camel", gc=False):
     prompt_token_count: int | None = None
 
 
 class Embeddings(Struct, rename="camel"):
-    embedding: TextVector | None = None
+    """An answer of any of the methods."""
+
+    predictions: list[Prediction] = []
     embeddings: list[TextVector] = []
+    embedding: TextVector | None = None
     usage_metadata: Counts | None = None
 
 
-PREDICTIONS = msgspec.json.Decoder(Predictions)
-EMBEDDINGS = msgspec.json.Decoder(Embeddings)
+DECODER = msgspec.json.Decoder(Embeddings)
 
 
 def embed(ask: EmbeddingRequest, credential: Credential) -> Exchange[EmbeddingResponse]:
@@ -71,6 +72,23 @@ def embed(ask: EmbeddingRequest, credential: Credential) -> Exchange[EmbeddingRe
     if google.NEWER.match(model):
         return _contents(asked, notes, credential)
     return _predict(asked, notes, credential)
+
+
+def _read(asked: google.Plan, reply: HttpResponse) -> google.Vectors:
+    told = decode(reply, DECODER)
+    found = [
+        one.embeddings or TextVector(one.text_embedding or one.image_embedding or [])
+        for one in told.predictions
+    ]
+    found += told.embeddings
+    if told.embedding is not None:
+        found.append(told.embedding)
+    told_counts = [one.statistics.token_count for one in found if one.statistics is not None]
+    counts = [count for count in told_counts if count is not None]
+    tokens = int(sum(counts)) if counts else None
+    if told.usage_metadata is not None:
+        tokens = told.usage_metadata.prompt_token_count
+    return [google.packed(one.values, evened=asked.evens) for one in found], tokens
 
 
 # --- predict ---------------------------------------------------------------------------------
@@ -95,24 +113,21 @@ def _predict(asked: google.Plan, notes: Notes, credential: Credential) -> Exchan
             client.published("google", ask.model, "predict", credential), json_body(body), credential
         )
 
-    def read(reply: HttpResponse) -> google.Vectors:
-        told = decode(reply, PREDICTIONS).predictions
-        counts = [one.embeddings.statistics for one in told if one.embeddings is not None]
-        tokens = [
-            count.token_count for count in counts if count is not None and count.token_count is not None
-        ]
-        return (
-            [google.packed(_values(one), evened=asked.evens) for one in told],
-            int(sum(tokens)) if tokens else None,
-        )
-
     most = 1 if multimodal else MOST_INSTANCES
-    return google.embed(ask, notes, provider=client.NAME, most=most, request=request, read=read)
+    return google.embed(
+        ask,
+        notes,
+        provider=client.NAME,
+        most=most,
+        alone=_GEMINI.match(ask.model) is not None,
+        request=request,
+        read=partial(_read, asked),
+    )
 
 
 def _truncation(ask: EmbeddingRequest) -> dict[str, Any]:
-    """It cuts in silence unless told: a text that is too long is refused where the caller wants that."""
-    return {} if ask.truncate is None else {"autoTruncate": ask.truncate != "none"}
+    """It cuts in silence unless told not to: a text that is too long is refused unless the caller wants it cut."""
+    return {"autoTruncate": ask.truncate not in {None, "none"}}
 
 
 def _instance(one: EmbeddingInput, asked: google.Plan) -> dict[str, Any]:
@@ -144,12 +159,6 @@ def _pictured(one: EmbeddingInput) -> dict[str, Any]:
             )
 
 
-def _values(one: Prediction) -> list[float]:
-    if one.embeddings is not None:
-        return one.embeddings.values
-    return one.text_embedding or one.image_embedding or []
-
-
 # --- contents --------------------------------------------------------------------------------
 
 
@@ -171,20 +180,12 @@ def _contents(asked: google.Plan, notes: Notes, credential: Credential) -> Excha
             client.published("google", ask.model, method, credential), json_body(body), credential
         )
 
-    def read(reply: HttpResponse) -> google.Vectors:
-        told = decode(reply, EMBEDDINGS)
-        found = told.embeddings or ([told.embedding] if told.embedding is not None else [])
-        counts = told.usage_metadata
-        return (
-            [google.packed(one.values, evened=asked.evens) for one in found],
-            None if counts is None else counts.prompt_token_count,
-        )
-
-    return google.embed(ask, notes, provider=client.NAME, most=MOST_CONTENTS, request=request, read=read)
+    return google.embed(
+        ask, notes, provider=client.NAME, most=MOST_CONTENTS, request=request, read=partial(_read, asked)
+    )
 
 
 def _content(one: EmbeddingInput, ask: EmbeddingRequest, config: dict[str, Any]) -> dict[str, Any]:
     written: dict[str, Any] = {"content": {"parts": google.parts_of(one, ask, client.NAME)}}
-    if config:
-        written["embedContentConfig"] = dict(config)
+    written["embedContentConfig"] = dict(config)
     return written

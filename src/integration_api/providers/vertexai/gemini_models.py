@@ -19,6 +19,16 @@ def url(model: str, method: str, credential: Credential) -> str:
     return client.published("google", named(model).model, method, credential)
 
 
+def cached(name: str, credential: Credential) -> str:
+    """Return the full name of a cached content: it belongs to a project and a location."""
+    if name.startswith("projects/") or client.is_express(credential):
+        return name
+    whole = name if "/" in name else f"cachedContents/{name}"
+    if not whole.startswith("locations/"):
+        whole = f"locations/{client.region(credential)}/{whole}"
+    return f"projects/{client.project(credential)}/{whole}"
+
+
 def tier_headers(tier: str) -> tuple[tuple[str, str], ...]:
     """Ask for a tier of the shared capacity; only headers can."""
     if tier == "dedicated":
@@ -26,6 +36,12 @@ def tier_headers(tier: str) -> tuple[tuple[str, str], ...]:
     shared = ("x-vertex-ai-llm-request-type", "shared")
     return (shared,) if tier == "shared" else (shared, ("x-vertex-ai-llm-shared-request-type", tier))
 
+
+TOOLS = frozenset({
+    "codeExecution", "computerUse", "enterpriseWebSearch", "exaAiSearch", "googleMaps", "googleSearch",
+    "googleSearchRetrieval", "mcpServers", "parallelAiSearch", "retrieval", "urlContext",
+})  # fmt: skip
+"""Google's own tools that are to be had here."""
 
 DIALECT = gemini.Dialect(
     provider=client.NAME,
@@ -40,6 +56,8 @@ DIALECT = gemini.Dialect(
         "reserved": "dedicated",
     },
     tier_headers=tier_headers,
+    cached=cached,
+    tools=TOOLS,
     labels=True,
     logprobs=True,
     safety_method=True,

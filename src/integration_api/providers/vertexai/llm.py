@@ -23,7 +23,7 @@ def complete(ask: LlmRequest, credential: Credential) -> Exchange[LlmResponse]:
         case "open":
             return openai_chat.complete(OPEN, replace(ask, model=found.id), credential)
         case "gemini":
-            return gemini_models.LLM.complete(ask, credential)
+            return gemini_models.LLM.complete(replace(ask, model=found.model), credential)
 
 
 def stream(ask: LlmRequest, credential: Credential) -> Stream[LlmEvent]:
@@ -37,7 +37,7 @@ def stream(ask: LlmRequest, credential: Credential) -> Stream[LlmEvent]:
         case "open":
             return openai_chat.stream(OPEN, replace(ask, model=found.id), credential)
         case "gemini":
-            return gemini_models.LLM.stream(ask, credential)
+            return gemini_models.LLM.stream(replace(ask, model=found.model), credential)
 
 
 LLM = Llm(complete, stream)
