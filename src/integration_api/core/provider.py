@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from integration_api.core.credential import Credential, CredentialField
+from integration_api.core.credential import BASE_URL, Credential, CredentialField
 from integration_api.core.embedding import EmbeddingRequest, EmbeddingResponse
 from integration_api.core.exchange import Exchange, Fault, Stream
 from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse
@@ -55,6 +55,11 @@ class Provider:
     reranking: Unary[RerankingRequest, RerankingResponse] | None = None
     moderation: Unary[ModerationRequest, ModerationResponse] | None = None
     models: Callable[[Credential], Exchange[tuple[ModelInfo, ...]]] | None = None
+
+    @property
+    def needs_credential(self) -> bool:
+        """Whether nothing can be asked without one: its fields say who asks, where they say more than where."""
+        return any(field.name != BASE_URL.name for field in self.fields)
 
     @property
     def capabilities(self) -> tuple[str, ...]:

@@ -287,7 +287,7 @@ class Calls:
             found = self._credentials.peek(tenant, provider.name) or await self._credentials.default(
                 tenant, provider.name
             )
-            if found is None and any(f.required for f in provider.fields):
+            if found is None and provider.needs_credential:
                 raise Failure(
                     Kind.INVALID_REQUEST,
                     f"the project has no credential for {provider.name}; store one with POST /v1/credentials",

@@ -64,8 +64,7 @@ class ModelService:
         targets = [
             Target(provider, "*", wanted.get(name))
             for name, provider in PROVIDERS.items()
-            if provider.models is not None
-            and (name in wanted or not any(field.required for field in provider.fields))
+            if provider.models is not None and (name in wanted or not provider.needs_credential)
         ]
         answers = await asyncio.gather(
             *(self.of(origin, target) for target in targets), return_exceptions=True
