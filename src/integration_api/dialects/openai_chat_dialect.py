@@ -90,6 +90,8 @@ class Dialect:
     arrange: Callable[[list[Turn], Notes], list[Turn]] = as_they_are
     """Puts finished turns into an order the provider takes."""
     message_names: bool = True
+    refusal_parts: bool = True
+    """Whether an earlier refusal has a part of its own; else it is text like any other."""
     reasoning: Callable[[ReasoningRequest], Mapping[str, Any]] | None = None
     """How hard to think, in fields of its own; None: it knows `reasoning_effort`."""
     reasoning_history: Literal["", "reasoning_content", "reasoning_details", "thinking"] = ""

@@ -193,7 +193,8 @@ class MessageWriter:
                 case Reasoning():
                     self._reasoning(part, written, thoughts)
                 case RefusalText(text):
-                    written.append({"type": "refusal", "refusal": text})
+                    kind = "refusal" if self._dialect.refusal_parts else "text"
+                    written.append({"type": kind, kind: text})
                 case Media(kind="audio", id=str(id)):
                     audio_id = id
                 case Media(transcript=str(text)):

@@ -44,6 +44,7 @@ DIALECT = openai_chat.Dialect(
     arrange=arrange,
     reasoning=reasoning,
     reasoning_history="reasoning_content",
+    refusal_parts=False,
     custom_tools=False,
     allowed_tools=False,
     finish_reasons={**openai_chat.FINISH_REASONS, "insufficient_system_resource": FinishReason.ERROR},

@@ -30,6 +30,7 @@ DIALECT = openai_chat.Dialect(
     service_tiers={tier: tier for tier in ("auto", "on_demand", "flex", "performance")} | {"default": "on_demand"},
     max_stop=4,
     message_names=False,
+    refusal_parts=False,
     custom_tools=False,
     allowed_tools=False,
     native_tools=frozenset({"browser_search", "code_interpreter", "mcp"}),

@@ -102,9 +102,7 @@ def arrange(turns: list[Turn], notes: Notes) -> list[Turn]:
         notes.note("mapped", "messages", "system messages were moved to the front")
     for turn in others:
         if turn["role"] == "assistant":
-            if isinstance(turn["content"], list):
-                turn["content"] = [_known(part) for part in turn["content"]]
-            elif turn["content"] is None:
+            if turn["content"] is None:
                 turn["content"] = ""
     if others and others[-1]["role"] == "assistant" and "tool_calls" not in others[-1]:
         others[-1]["prefix"] = True
@@ -113,11 +111,6 @@ def arrange(turns: list[Turn], notes: Notes) -> list[Turn]:
 
 def _says_nothing(turn: Turn) -> bool:
     return turn["role"] == "assistant" and not turn["content"] and "tool_calls" not in turn
-
-
-def _known(part: dict[str, Any]) -> dict[str, Any]:
-    """Mistral has no part for a refusal: it is text like any other."""
-    return {"type": "text", "text": part["refusal"]} if part["type"] == "refusal" else part
 
 
 DIALECT = openai_chat.Dialect(
@@ -133,6 +126,7 @@ DIALECT = openai_chat.Dialect(
     media=media,
     arrange=arrange,
     message_names=False,
+    refusal_parts=False,
     reasoning_history="thinking",
     tool_ids=IdForm(re.compile(r"[A-Za-z0-9]{9}"), prefix="", length=9),
     tool_result_names=True,

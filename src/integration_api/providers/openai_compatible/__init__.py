@@ -41,6 +41,7 @@ DIALECT = openai_chat.Dialect(
     fields=openai_chat.FIELDS | {"max_tokens", "min_p", "repetition_penalty", "top_k"},
     # What most servers know; OpenAI's newer word for it is newer than they are.
     spelling={"max_completion_tokens": "max_tokens"},
+    refusal_parts=False,
     allowed_tools=False,
     think_tags=True,
     finish_reasons=openai_chat.OPEN_FINISH_REASONS,

@@ -43,6 +43,7 @@ DIALECT = openai_chat.Dialect(
     fields=openai_chat.FIELDS | {"min_p", "reasoning", "repetition_penalty", "top_k"},
     reasoning=reasoning,
     reasoning_history="reasoning_details",
+    refusal_parts=False,
     custom_tools=False,
 )
 

@@ -14,6 +14,7 @@ DIALECT = openai_chat.Dialect(
                       "top_p", "user", "chat_template_kwargs"}),
     # Its log-probabilities have a shape of their own, and are not asked for.
     spelling={"max_completion_tokens": "max_tokens"},
+    refusal_parts=False,
     custom_tools=False,
     allowed_tools=False,
     think_tags=True,

@@ -32,6 +32,7 @@ DIALECT = openai_chat.Dialect(
     - {"audio", "modalities", "moderation", "prediction", "prompt_cache_key", "prompt_cache_options", "metadata",
        "prompt_cache_retention", "safety_identifier", "service_tier", "store", "verbosity"}
     | {"deferred", "search_parameters", "web_search_options"},
+    refusal_parts=False,
     custom_tools=False,
     allowed_tools=False,
     native_tools=frozenset({"live_search", "web_search", "x_search", "code_interpreter"}),
