@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from integration_api.core.credential import Credential
 from integration_api.core.embedding import EmbeddingInput, EmbeddingRequest, EmbeddingResponse
+from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import Auth, Exchange, HttpRequest, decode
 from integration_api.core.llm import Usage
 from integration_api.dialects.batches import in_batches, summed
@@ -73,6 +74,7 @@ def embed(
     """
     notes = Notes(strict=ask.strict)
     options = _options(dialect, ask, notes)
+    sized = dialect.spelling.get("dimensions", "dimensions") if ask.dtype == "float" else ""
 
     def one(batch: Sequence[str | list[int]]) -> Exchange[tuple[Embeddings, list[bytes]]]:
         body: dict[str, Any] = {"model": ask.model, "input": batch, **options}
@@ -85,7 +87,16 @@ def embed(
             auth=dialect.auth(credential),
         )
         answer = decode(reply, DECODER)
-        return answer, _vectors(answer, len(batch), ask.dtype)
+        vectors = _vectors(answer, len(batch), ask.dtype)
+        if options.get(sized) and any(len(vector) != 4 * options[sized] for vector in vectors):
+            raise ProviderError(
+                Kind.UNSUPPORTED,
+                f"{dialect.provider} gave vectors of {len(vectors[0]) // 4} numbers with {ask.model}, whatever"
+                " was asked for; leave dimensions out",
+                code="unsupported_parameter",
+                param="dimensions",
+            )
+        return answer, vectors
 
     parts = yield from in_batches(
         _inputs(dialect, ask),

@@ -73,6 +73,9 @@ TOO_LARGE = "Request too large for"
 KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|hf|gsk|xai|r8)[-_][A-Za-z0-9*_-]{6,}|\bBearer\s+\S+")
 """Some servers repeat the key they were sent."""
 
+STATUSES = ("raw_status_code", "status_code", "http_status_code", "status")
+"""Where a failure inside a stream keeps the status it could not have."""
+
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -161,10 +164,10 @@ def _read(body: bytes) -> _Said:
             request_id=_word(said.get("request_id")),
         )
     message = detail.get("message") or detail.get("detail") or detail.get("msg") or said.get("message")
-    status = detail.get("raw_status_code") or detail.get("status_code") or detail.get("status")
+    status = next((detail[name] for name in STATUSES if detail.get(name)), None)
     return _Said(
         message=_text(message),
-        type=_word(detail.get("type")) or _type_of(message),
+        type=_word(detail.get("type")) or _word(detail.get("error_type")) or _type_of(message),
         code=_word(detail.get("code")),
         param=_word(detail.get("param")) or _location(message),
         request_id=_word(detail.get("request_id")) or _word(said.get("request_id")),
