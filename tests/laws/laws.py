@@ -248,7 +248,8 @@ def refusal(case: Case) -> None:
     provider = PROVIDERS[case.provider]
     error = provider.fault(replay.reply(case))
     assert isinstance(error, ProviderError)
-    told = case.speaker.refused(msgspec.json.decode(case.body))
+    said = replay.json(case)
+    told = case.speaker.refused(said)
     assert error.kind in (STATUS_KINDS[case.status] if told is None else {told})
     assert error.refusal.status == case.status
     assert error.phase is Phase.HEADERS
@@ -261,7 +262,6 @@ def refusal(case: Case) -> None:
     named = [case.headers[name] for name in provider.request_id_headers if name in case.headers]
     if named:
         assert error.refusal.request_id == named[0]
-    said = msgspec.json.decode(case.body)
     if error.kind is Kind.CREDENTIAL_REJECTED:
         assert "Incorrect API key" not in error.message, "its own words may repeat the key"
     else:

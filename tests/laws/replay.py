@@ -140,4 +140,7 @@ def models(case: Case) -> tuple[ModelInfo, ...]:
 
 
 def json(case: Case) -> Any:
+    """What an answer says; some refusals are plain text."""
+    if case.headers.get("content-type", "").startswith("text/plain"):
+        return case.body.decode()
     return msgspec.json.decode(case.body)

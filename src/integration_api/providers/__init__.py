@@ -8,6 +8,7 @@ from integration_api.providers.cohere import COHERE
 from integration_api.providers.deepseek import DEEPSEEK
 from integration_api.providers.gemini import GEMINI
 from integration_api.providers.groq import GROQ
+from integration_api.providers.huggingface import HUGGINGFACE
 from integration_api.providers.mistral import MISTRAL
 from integration_api.providers.openai import OPENAI
 from integration_api.providers.openai_compatible import OPENAI_COMPATIBLE
@@ -31,6 +32,7 @@ PROVIDERS: dict[str, Provider] = {
         BEDROCK,
         MISTRAL,
         VOYAGEAI,
+        HUGGINGFACE,
         REPLICATE,
         GROQ,
         XAI,

@@ -5,7 +5,7 @@ from integration_api.dialects.openai_surface_wire import ProviderChoice
 from integration_api.rest.routing import Ask
 from integration_api.services.target import Target, resolve
 
-PASSED_ON = (b"anthropic-beta", b"anthropic-version", b"openai-beta")
+PASSED_ON = (b"anthropic-beta", b"anthropic-version", b"openai-beta", b"x-hf-bill-to")
 """Headers of the caller that may reach a provider. Nothing that signs, names a host or holds a cookie."""
 HEADER_BYTES = 1_024
 

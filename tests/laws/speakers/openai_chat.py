@@ -153,8 +153,9 @@ def completion_stream(whole: dict[str, Any]) -> bytes:
             said = "input" if kind == "custom" else "arguments"
             first = {**call, "index": place, kind: {**call[kind], said: ""}}
             say(choice, {"tool_calls": [first]})
-            for letter in call[kind][said]:
-                say(choice, {"tool_calls": [{"index": place, kind: {said: letter}}]})
+            whole_said = call[kind][said]  # Old servers have an object here, and do not cut it up.
+            for piece in whole_said if isinstance(whole_said, str) else [whole_said]:
+                say(choice, {"tool_calls": [{"index": place, kind: {said: piece}}]})
         if choice.get("logprobs"):
             say(choice, {}, logprobs=choice["logprobs"])
         say(choice, {}, choice["finish_reason"])
