@@ -250,8 +250,12 @@ class Doors:
 
     def __init__(self, house: House) -> None:
         self._cors = Cors(house.settings.cors.allowed)
+        self._log = house.log
         self._http = RestDoor(Routes(routes(house)), house.identity.authenticate, self._cors, house.log)
         self._rpc = RpcDoor(methods(house), house.identity.authenticate, house.log)
+
+    def failed(self, error: Exception, path: str) -> None:
+        self._log.error("unexpected", error=error, route=path[:200])
 
     async def http(self, request: Request) -> Response | Upgrade:
         return await self._http(request)

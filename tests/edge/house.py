@@ -33,6 +33,11 @@ class House:
     taken: int = 0
     """Messages that slow readers have taken."""
 
+    failures: list[Exception] = field(default_factory=list)
+
+    def failed(self, error: Exception, path: str) -> None:
+        self.failures.append(error)
+
     # Plain HTTP.
 
     async def http(self, request: Request) -> Response | Upgrade:

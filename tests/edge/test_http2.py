@@ -295,9 +295,8 @@ async def test_a_slow_body_is_refused():
         assert (b"grpc-status", b"1") in client.of(h2.events.ResponseReceived, call)[0].headers
 
 
-async def test_a_quiet_stream_is_kept_alive(monkeypatch):
-    monkeypatch.setattr("integration_api.edge.http2_answer.KEEPALIVE", 0.05)
-    async with opened() as edge, connected(edge) as client:
+async def test_a_quiet_stream_is_kept_alive():
+    async with opened(replace(QUICK, quiet=0.05)) as edge, connected(edge) as client:
         stream = await client.ask("/quiet")
         await client.hear(lambda: any(b": still here" in e.data for e in client.of(h2.events.DataReceived)))
         edge.house.gate.set()

@@ -39,7 +39,7 @@ class Response:
     """Without content-length, transfer-encoding, connection and date: the edge's own."""
     body: bytes | AsyncIterator[bytes] = b""
     keepalive: bytes = b""
-    """Sent as a chunk of a streamed body whenever nothing else was for some 15 seconds; b"" for never."""
+    """Sent as a chunk of a streamed body whenever nothing else was for `Limits.quiet`; b"" for never."""
 
 
 class WebSocket(Protocol):
@@ -133,6 +133,10 @@ class Method:
 
 class Application(Protocol):
     """The house behind the edge. Its handlers run in one task a request."""
+
+    def failed(self, error: Exception, path: str) -> None:
+        """Hear of a bug in a handler or in what it answered. The caller learns only that there is one."""
+        ...
 
     async def http(self, request: Request) -> Response | Upgrade:
         """Answer a request. Must not raise, except `CancelledError` when the caller has left."""

@@ -17,6 +17,7 @@ from integration_api.edge.http2_fields import write_field, write_fields, write_s
 from integration_api.edge.http2_frames import ErrorCode
 from integration_api.edge.http2_request import Head
 from integration_api.edge.http2_stream import Stream, Taker
+from integration_api.edge.patience import Pace
 from integration_api.edge.wipe import wipe_buffer
 
 if TYPE_CHECKING:
@@ -138,17 +139,19 @@ class Rpc:
             stream.send_head(HEAD + trailers)
             stream.finish()
 
-    def _fail(self, fault: BaseException) -> None:
+    def _fail(self, fault: Exception | asyncio.CancelledError) -> None:
         """End the call with what its handler raised; bugs are shown to nobody."""
         if isinstance(fault, RpcError):
             error = fault
         elif isinstance(fault, asyncio.CancelledError):
             error = RpcError(Status.CANCELLED, "the call was cancelled")
         else:
+            self._connection.live.application.failed(fault, self._call.path)
             error = RpcError(Status.INTERNAL, "internal error")
         try:
             self._close(error)
-        except ValueError:
+        except ValueError as refused:
+            self._connection.live.application.failed(refused, self._call.path)
             self._call.initial_metadata = []
             self._call.trailing_metadata = []
             self._close(RpcError(Status.INTERNAL, "internal error"))
@@ -157,7 +160,7 @@ class Rpc:
 class UnaryRpc(Rpc):
     """One message in, one out; the handler begins when the request is complete."""
 
-    __slots__ = ("_message", "_method", "_seen", "_since", "_size")
+    __slots__ = ("_message", "_method", "_pace", "_size")
 
     def __init__(
         self,
@@ -170,8 +173,8 @@ class UnaryRpc(Rpc):
         super().__init__(connection, stream, call, messages)
         self._method = method
         self._message: bytearray | None = None
-        self._size = self._seen = 0
-        self._since = stream.at
+        self._size = 0
+        self._pace = Pace(stream.at)
 
     def take(self, payload: memoryview) -> None:
         size = len(payload)
@@ -196,17 +199,7 @@ class UnaryRpc(Rpc):
         self._message = None
 
     def tick(self, now: float) -> None:
-        if self._task is not None:
-            return
-        limits = self._connection.live.limits
-        if self._size != self._seen:
-            self._seen, self._since = self._size, now
-        age = now - self._stream.at
-        if (
-            age > limits.body_timeout
-            or now - self._since > limits.body_idle
-            or (age > limits.body_idle and self._seen < limits.body_min_rate * age)
-        ):
+        if self._task is None and self._pace.too_slow(self._size, now, self._connection.live.limits):
             self._break_off(RpcError(Status.CANCELLED, "the request came too slowly"))
 
     def _stop(self) -> None:

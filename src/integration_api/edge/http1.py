@@ -13,6 +13,7 @@ from integration_api.edge.http1_answer import answer
 from integration_api.edge.http1_request import body_size, check_head, read_target, too_large
 from integration_api.edge.http1_response import CONTINUE
 from integration_api.edge.live import Live, prepare
+from integration_api.edge.patience import Pace, Stall
 from integration_api.edge.refusals import DRAINING_ANSWER, Refused, refusal
 from integration_api.edge.websocket import Socket
 from integration_api.edge.wipe import Gather, wipe_buffer, wipe_bytes
@@ -45,6 +46,7 @@ class Mode(Enum):
 METHODS = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 }
+"""Those of HTTP. The parser also knows WebDAV's and RTSP's."""
 CHUNK_OVERHEAD = 8
 """Framing bytes allowed for each byte of a chunked body: one-byte chunks cost five."""
 
@@ -52,12 +54,14 @@ CHUNK_OVERHEAD = 8
 class Http1(asyncio.BufferedProtocol):
     """Parses with httptools, hands requests to one task each, and keeps the answers in order."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, begun: float) -> None:
         self.live = live
         self.parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self.mode = Mode.OPEN
         self.task: asyncio.Task[None] | None = None
         self.queue: deque[Turn] = deque()
+        self.queued = 0
+        """Bytes of the bodies in the queue."""
         self.last_words = b""
         """A refusal that waits for the answers before it."""
         self.reading = True
@@ -83,18 +87,21 @@ class Http1(asyncio.BufferedProtocol):
         self.answering = False
         """Its head is out, or about to be: it cannot become another answer."""
         self.held = b""
+        self.quiet = b""
+        """What a streamed answer says when it has nothing to say."""
+        self.spoke = False
+        """It said something since the last tick."""
+        self.spoke_at = 0.0
         self.leftover = bytearray()
         # What the clock looks at.
         self.raw = 0
         """Bytes of the head, or of the body, that came after the read which began it."""
         self.began = False
         self.fresh = True
-        self.since = perf_counter()
-        """When the present wait began: for a request, for more of a body, for the peer to leave."""
-        self.seen = 0
-        self.body_at = 0.0
-        self.pending = 0
-        self.pending_at = 0.0
+        self.since = begun
+        """When the present wait began: for a request, or for the peer to leave."""
+        self.pace = Pace(begun)
+        self.stall = Stall()
 
     # The transport speaks.
 
@@ -213,13 +220,13 @@ class Http1(asyncio.BufferedProtocol):
         headers = self.headers
         self.head_read = True
         method = parser.get_method()
-        self.method = METHODS.get(method) or method.decode()
         version = parser.get_http_version()
         self.old = version == "1.0"
         try:
             check_head(headers, self.target, version, limits)
-            if method == b"CONNECT":
-                raise Refused(501, "This is not a proxy.")
+            if method not in METHODS:
+                raise Refused(501, f"This service does not know {method.decode()}.")
+            self.method = METHODS[method]
             self.path, self.query = read_target(self.target, self.method, headers)
             self.expected, self.chunked = body_size(headers, version, limits)
         except Refused as refused:
@@ -232,8 +239,7 @@ class Http1(asyncio.BufferedProtocol):
                 and not (self.expected or self.chunked)
             )
         if self.expected or self.chunked:
-            self.body_at = self.since = self.received_at
-            self.seen = 0
+            self.pace.restart(self.received_at)
             self.began = True
             if headers.get(b"expect", b"").lower() == b"100-continue" and not self.old:
                 self.expecting = True
@@ -273,7 +279,10 @@ class Http1(asyncio.BufferedProtocol):
         if len(self.queue) >= self.live.limits.pipelined:
             self._fail(400, "Wait for answers before sending more requests.")
         self.queue.append(turn)
-        if self.reading:
+        self.queued += len(request.body)
+        limits = self.live.limits
+        # A caller who leaves is seen only while reading goes on.
+        if self.reading and (2 * len(self.queue) > limits.pipelined or self.queued > limits.stream_backlog):
             self.reading = False
             self.transport.pause_reading()
 
@@ -324,22 +333,28 @@ class Http1(asyncio.BufferedProtocol):
         if not keep:
             self._leave()
         elif self.queue:
-            self._start(self.queue.popleft())
+            self._next()
         elif self.last_words:
             self.transport.write(self.last_words)
             self._leave()
         elif self.mode is Mode.UPGRADING:
             self._stay()
-        else:
-            if not self.reading:
-                self.reading = True
-                self.transport.resume_reading()
-            if self.in_message:
-                self.since = self.body_at = perf_counter()  # a paused reader is nobody's fault
-                if not self.head_read:
-                    self.received_at = self.since
-                if self.expecting:
-                    self._continue()
+        elif self.in_message:
+            # Nobody's fault that it had to wait.
+            self.received_at = perf_counter()
+            self.pace.restart(self.received_at)
+            if self.expecting:
+                self._continue()
+        elif self.live.draining:
+            self._leave()
+
+    def _next(self) -> None:
+        turn = self.queue.popleft()
+        self.queued -= len(turn.request.body)
+        self._start(turn)
+        if not self.queue and not self.reading:
+            self.reading = True
+            self.transport.resume_reading()
 
     def _stay(self) -> None:
         """The handler did not grant the WebSocket: go on with HTTP."""
@@ -366,6 +381,10 @@ class Http1(asyncio.BufferedProtocol):
         """Keep a head until the loop's next turn, in case its body's first chunk comes before."""
         self.held = head
         self.live.loop.call_soon(self._flush)
+
+    def keep_alive(self, said: bytes) -> None:
+        """Say this whenever the answer was silent for long, until `quiet` is empty again."""
+        self.quiet, self.spoke = said, True
 
     def release(self) -> bytes:
         """Return the head if it was not written yet."""
@@ -413,44 +432,40 @@ class Http1(asyncio.BufferedProtocol):
 
     def tick(self, now: float) -> None:
         limits = self.live.limits
-        if pending := self.transport.get_write_buffer_size():
-            if pending != self.pending:
-                self.pending, self.pending_at = pending, now
-            elif now - self.pending_at > limits.write_stall:
+        pending = self.transport.get_write_buffer_size()
+        if self.stall.given_up(pending, now, limits):
+            self.transport.abort()
+        elif self.mode is Mode.LINGERING:
+            if now - self.since > limits.linger and not pending:
                 self.transport.abort()
-                return
-        else:
-            self.pending = 0
-        match self.mode:
-            case Mode.LINGERING:
-                if now - self.since > limits.linger and not pending:
-                    self.transport.abort()
-            case Mode.CLOSING:
-                if now - self.since > limits.write_stall:
-                    self.transport.abort()
-            case Mode.OPEN if self.in_message and self.reading:
+        elif self.mode is Mode.CLOSING:
+            if now - self.since > limits.write_stall:
+                self.transport.abort()
+        elif self.task is not None:
+            if self.quiet and not pending:
+                self._break_silence(now)
+        elif self.mode is Mode.OPEN:
+            if self.in_message:
                 self._tick_message(now)
-            case Mode.OPEN if self.task is None:
-                if not self.since:
-                    self.since = now
-                elif now - self.since > (limits.header_timeout if self.fresh else limits.keepalive):
-                    self.mode, self.since = Mode.CLOSING, now
-                    self.transport.close()
+            elif not self.since:
+                self.since = now
+            elif now - self.since > (limits.header_timeout if self.fresh else limits.keepalive):
+                self.mode, self.since = Mode.CLOSING, now
+                self.transport.close()
+
+    def _break_silence(self, now: float) -> None:
+        if self.spoke:
+            self.spoke, self.spoke_at = False, now
+        elif now - self.spoke_at > self.live.limits.quiet:
+            self.spoke_at = now
+            self.transport.write(self.release() + self.quiet)
 
     def _tick_message(self, now: float) -> None:
         limits = self.live.limits
         if not self.head_read:
             if now - self.received_at > limits.header_timeout:
                 self._refuse(Refused(408, f"The request head took over {limits.header_timeout:g} seconds."))
-            return
-        age = now - self.body_at
-        if self.body.size != self.seen:
-            self.seen, self.since = self.body.size, now
-        if (
-            age > limits.body_timeout
-            or now - self.since > limits.body_idle
-            or (age > limits.body_idle and self.seen < limits.body_min_rate * age)
-        ):
+        elif self.pace.too_slow(self.body.size, now, limits):
             self._refuse(Refused(408, "The request body came too slowly."))
 
     def drain(self) -> None:

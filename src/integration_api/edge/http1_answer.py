@@ -38,9 +38,10 @@ async def answer(connection: "Http1", turn: "Turn") -> None:
     except asyncio.CancelledError:
         if not connection.wanted:
             raise
-        keep = _apologise(connection, keep=keep, old=old)
-    except Exception:  # noqa: BLE001 - the caller learns that it failed, and nothing of what failed
-        keep = _apologise(connection, keep=keep, old=old)
+        keep = _apologise(connection, turn, keep=keep)
+    except Exception as error:  # noqa: BLE001 - the caller learns that it failed, and nothing of what failed
+        live.application.failed(error, request.path)
+        keep = _apologise(connection, turn, keep=keep)
     connection.finished(keep=keep)
 
 
@@ -55,20 +56,21 @@ async def _talk(connection: "Http1", turn: "Turn", upgrade: Upgrade) -> None:
     await socket.run(upgrade.talk)
 
 
-def _framing(length: bytes, *, keep: bool, old: bool) -> bytes:
+def _framing(connection: "Http1", length: bytes, *, keep: bool, old: bool) -> bytes:
+    """Return the header lines that are ours."""
     if not keep:
-        return length + CLOSE
-    return length + KEEP if old else length
+        return length + connection.live.date.line + CLOSE
+    return length + connection.live.date.line + (KEEP if old else b"")
 
 
-def _apologise(connection: "Http1", *, keep: bool, old: bool) -> bool:
+def _apologise(connection: "Http1", turn: "Turn", *, keep: bool) -> bool:
     """Write a 500, or break off an answer that has begun. Return whether the connection lives on."""
     if connection.answering:
         connection.transport.abort()
         return False
     length = b"content-length: %d\r\n" % len(INTERNAL)
-    head = render_head(500, JSON_HEADERS, _framing(length, keep=keep, old=old))
-    connection.transport.write(head + INTERNAL)
+    head = render_head(500, JSON_HEADERS, _framing(connection, length, keep=keep, old=turn.old))
+    connection.transport.write(head if turn.request.method == "HEAD" else head + INTERNAL)
     return keep
 
 
@@ -77,7 +79,8 @@ async def _write(connection: "Http1", turn: "Turn", response: Response, *, keep:
     silent = turn.request.method == "HEAD" or not has_body(status)
     if isinstance(body, (bytes, bytearray)):
         length = b"content-length: %d\r\n" % len(body) if has_body(status) else b""
-        head = render_head(status, response.headers, _framing(length, keep=keep, old=turn.old))
+        framing = _framing(connection, length, keep=keep, old=turn.old)
+        head = render_head(status, response.headers, framing)
         connection.answering = True
         if silent:
             transport.write(head)
@@ -105,22 +108,28 @@ async def _stream(
     transport = connection.transport
     chunked = not turn.old and has_body(response.status)
     try:
-        framing = _framing(CHUNKED if chunked else b"", keep=keep, old=turn.old)
+        framing = _framing(connection, CHUNKED if chunked else b"", keep=keep, old=turn.old)
         held = render_head(response.status, response.headers, framing)
         connection.answering = True
         if silent:
             transport.write(held)
             return
         connection.hold(held)
+        if response.keepalive:
+            connection.keep_alive(_chunk(response.keepalive) if chunked else response.keepalive)
         async for chunk in chunks:
             if chunk:
-                transport.write(
-                    connection.release() + (b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
-                )
+                transport.write(connection.release() + (_chunk(chunk) if chunked else chunk))
+                connection.spoke = True
                 if connection.paused:
                     await connection.writable()
         transport.write(connection.release() + (LAST_CHUNK if chunked else b""))
     finally:
+        connection.quiet = b""
         close = getattr(chunks, "aclose", None)
         if close is not None:
             await close()
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)

@@ -1,9 +1,13 @@
 """Reads the head of an HTTP/1.1 request strictly. https://www.rfc-editor.org/rfc/rfc9112"""
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from integration_api.edge.limits import Limits
 from integration_api.edge.refusals import Refused
+
+_is_host = re.compile(rb"[0-9A-Za-z\-._~!$&'()*+,;=%:\[\]]*").fullmatch
+"""What a host and its port are made of, not how. RFC 3986, section 3.2.2."""
 
 
 def read_target(target: bytes, method: str, headers: dict[bytes, bytes]) -> tuple[str, str]:
@@ -51,11 +55,14 @@ def check_head(headers: dict[bytes, bytes], target: bytes, version: str, limits:
     size = len(target) + sum(map(len, headers)) + sum(map(len, headers.values())) + 4 * len(headers)
     if size > limits.header_bytes:
         raise Refused(431, f"The request head is larger than {limits.header_bytes} bytes.")
-    if version == "1.1":
-        if b"host" not in headers:
-            raise Refused(400, "An HTTP/1.1 request needs a host header.")
-    elif version != "1.0":
+    if version not in ("1.1", "1.0"):
         raise Refused(400, "Speak HTTP/1.1, HTTP/1.0, or HTTP/2 with its preface.")
+    host = headers.get(b"host")
+    if host is None:
+        if version == "1.1":
+            raise Refused(400, "An HTTP/1.1 request needs a host header.")
+    elif not _is_host(host):
+        raise Refused(400, "The host header does not hold a host.")
 
 
 def body_size(headers: dict[bytes, bytes], version: str, limits: Limits) -> tuple[int, bool]:

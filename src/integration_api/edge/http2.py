@@ -13,6 +13,7 @@ from integration_api.edge.http2_frames import ErrorCode
 from integration_api.edge.http2_request import Head
 from integration_api.edge.http2_stream import Stream, Taker
 from integration_api.edge.live import Live, prepare
+from integration_api.edge.patience import Stall
 from integration_api.edge.wipe import wipe_buffer
 
 ONE_FLUSH = 256 * 1024
@@ -32,22 +33,22 @@ class Mode(Enum):
 class Http2(asyncio.BufferedProtocol):
     """Gives bytes to the connection, one task to each request, and writes once a turn of the loop."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, begun: float) -> None:
         self.live = live
         self.mode = Mode.OPEN
         self.tasks: set[asyncio.Task[None]] = set()
         self.paused = False
         self.scheduled = False
         """A flush will come: at the end of this read, or in the loop's next turn."""
-        self.begun = self.heard_at = self.idle_at = perf_counter()
+        self.begun = begun
+        self.heard_at = self.idle_at = perf_counter()
         self.since = 0.0
         """When the mode began."""
         self.asked_at = 0.0
-        self.pending = 0
-        self.pending_at = 0.0
+        self.stall = Stall()
         age = live.limits.http2_age
         self.old_at = self.begun + age * random.uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD) if age else 0.0  # noqa: S311
-        self.connection = Http2Connection(self, live.limits, self.begun)
+        self.connection = Http2Connection(self, live.limits, self.heard_at)
 
     # The transport speaks.
 
@@ -147,9 +148,7 @@ class Http2(asyncio.BufferedProtocol):
     def tick(self, now: float) -> None:
         limits, connection = self.live.limits, self.connection
         pending = self.transport.get_write_buffer_size()
-        if not pending or pending != self.pending:
-            self.pending, self.pending_at = pending, now
-        elif now - self.pending_at > limits.write_stall:
+        if self.stall.given_up(pending, now, limits):
             self.transport.abort()
             return
         if self.mode is Mode.LINGERING:

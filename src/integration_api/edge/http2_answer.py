@@ -13,14 +13,12 @@ from integration_api.edge.http2_fields import write_field, write_fields, write_s
 from integration_api.edge.http2_frames import ErrorCode
 from integration_api.edge.http2_request import Head
 from integration_api.edge.http2_stream import Stream, Taker
+from integration_api.edge.patience import Pace
 from integration_api.edge.refusals import INTERNAL, JSON_HEADERS, Refused, error_body
 from integration_api.edge.wipe import Gather
 
 if TYPE_CHECKING:
     from integration_api.edge.http2 import Http2
-
-KEEPALIVE = 15.0
-"""Seconds of silence in a streamed answer after which `Response.keepalive` is sent."""
 
 CONTINUE = write_status(100)
 UPGRADE = error_body(426, "This address speaks WebSocket, which this service offers over HTTP/1.1.")
@@ -35,20 +33,27 @@ def answer(connection: "Http2", stream: Stream, head: Head | None) -> Taker:
             raise Refused(431, f"The request head is larger than {limits.header_bytes} bytes.")
         return Exchange(connection, stream, head)
     except Refused as refused:
-        refuse(stream, refused)
+        refuse(connection, stream, refused)
         return DEAF
 
 
-def refuse(stream: Stream, refused: Refused) -> None:
+def refuse(connection: "Http2", stream: Stream, refused: Refused) -> None:
     """Answer in the application's stead, in the shape that HTTP/1.1 callers get, too."""
-    send_whole(stream, refused.status, JSON_HEADERS, error_body(refused.status, refused.message))
+    body = error_body(refused.status, refused.message)
+    send_whole(connection, stream, refused.status, JSON_HEADERS, body)
 
 
 def send_whole(
-    stream: Stream, status: int, headers: list[tuple[bytes, bytes]], body: bytes, *, silent: bool = False
+    connection: "Http2",
+    stream: Stream,
+    status: int,
+    headers: list[tuple[bytes, bytes]],
+    body: bytes,
+    *,
+    silent: bool = False,
 ) -> None:
     """Send a whole answer; `silent` keeps its body back, as HEAD asks. Raises ValueError for a bad header."""
-    block = write_status(status) + write_fields(headers)
+    block = write_status(status) + write_fields(headers) + connection.live.date.field
     if has_body(status):
         block += write_field(b"content-length", b"%d" % len(body))
     stream.send_head(block)
@@ -84,12 +89,11 @@ class Exchange:
         "_headers",
         "_length",
         "_method",
+        "_pace",
         "_path",
         "_query",
         "_quiet",
-        "_seen",
         "_sent_at",
-        "_since",
         "_stream",
         "_task",
     )
@@ -103,8 +107,7 @@ class Exchange:
         self._method = head.method.decode("latin-1")
         self._body = Gather()
         self._task: asyncio.Task[None] | None = None
-        self._seen = 0
-        self._since = stream.at
+        self._pace = Pace(stream.at)
         self._quiet = b""
         self._sent_at = 0.0
         self._path, self._query = _read_target(head, limits.target_bytes)
@@ -151,20 +154,12 @@ class Exchange:
             self._task.cancel()
 
     def tick(self, now: float) -> None:
+        limits = self._connection.live.limits
         if self._task is not None:
-            if self._quiet and now - self._sent_at > KEEPALIVE and not self._stream.queued:
+            if self._quiet and now - self._sent_at > limits.quiet and not self._stream.queued:
                 self._sent_at = now
                 self._stream.send(self._quiet)
-            return
-        limits = self._connection.live.limits
-        if self._body.size != self._seen:
-            self._seen, self._since = self._body.size, now
-        age = now - self._stream.at
-        if (
-            age > limits.body_timeout
-            or now - self._since > limits.body_idle
-            or (age > limits.body_idle and self._seen < limits.body_min_rate * age)
-        ):
+        elif self._pace.too_slow(self._body.size, now, limits):
             self._refuse(Refused(408, "The request body came too slowly."))
 
     def abandon(self) -> None:
@@ -173,12 +168,12 @@ class Exchange:
         if stream.answered:
             stream.reset(ErrorCode.CANCEL)
         else:
-            send_whole(stream, 503, JSON_HEADERS, LEAVING)
+            send_whole(self._connection, stream, 503, JSON_HEADERS, LEAVING)
             stream.taker = DEAF
 
     def _refuse(self, refused: Refused) -> None:
         self._body.clear()
-        refuse(self._stream, refused)
+        refuse(self._connection, self._stream, refused)
         self._stream.taker = DEAF
 
     # The answer goes out.
@@ -194,20 +189,23 @@ class Exchange:
                 response = Response(426, JSON_HEADERS, UPGRADE)
             silent = request.method == "HEAD" or not has_body(response.status)
             if isinstance(response.body, (bytes, bytearray)):
-                send_whole(stream, response.status, response.headers, bytes(response.body), silent=silent)
+                body = bytes(response.body)
+                send_whole(self._connection, stream, response.status, response.headers, body, silent=silent)
             else:
                 await self._send_stream(response, response.body, silent=silent)
         except asyncio.CancelledError:
             if stream.closed or stream.finishing:
                 raise
             self._apologise()
-        except Exception:  # noqa: BLE001 - the caller learns that it failed, and nothing of what failed
+        except Exception as error:  # noqa: BLE001 - the caller learns that it failed, and nothing of what failed
+            live.application.failed(error, request.path)
             self._apologise()
 
     async def _send_stream(self, response: Response, chunks: AsyncIterator[bytes], *, silent: bool) -> None:
         stream, loop = self._stream, self._connection.live.loop
         try:
-            stream.send_head(write_status(response.status) + write_fields(response.headers))
+            date = self._connection.live.date.field
+            stream.send_head(write_status(response.status) + write_fields(response.headers) + date)
             if not silent:
                 self._sent_at = perf_counter()
                 self._quiet = response.keepalive
@@ -229,7 +227,8 @@ class Exchange:
         if self._stream.answered:
             self._stream.reset(ErrorCode.INTERNAL_ERROR)
         else:
-            send_whole(self._stream, 500, JSON_HEADERS, INTERNAL)
+            silent = self._method == "HEAD"
+            send_whole(self._connection, self._stream, 500, JSON_HEADERS, INTERNAL, silent=silent)
 
 
 async def room(stream: Stream, loop: asyncio.AbstractEventLoop) -> None:

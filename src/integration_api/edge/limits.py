@@ -13,7 +13,7 @@ class Limits:
     """A worker. Ten thousand idle ones cost about 40 MB and a tick of a few milliseconds."""
 
     header_timeout: float = 10.0
-    """From a request's first byte (or the connection's start, TLS handshake included) to its head's end."""
+    """From a request's first byte, or the connection's, to its head's end. A TLS handshake has as long before."""
     header_bytes: int = 16_384
     """Request line and fields together; also HTTP/2's header list. What nginx and node allow, too."""
     header_count: int = 100
@@ -21,7 +21,7 @@ class Limits:
     target_bytes: int = 8_192
     """The request target alone; longer ones break other servers first."""
     pipelined: int = 64
-    """Requests waiting on one HTTP/1.1 connection. Benchmarks pipeline 16, clients none."""
+    """Requests waiting on one HTTP/1.1 connection; at half of them it is not read on. Benchmarks pipeline 16."""
 
     body_bytes: int = 10 * 1024 * 1024
     """A JSON request with pictures in it; refused before it is read when its length is told."""
@@ -34,6 +34,8 @@ class Limits:
 
     keepalive: float = 75.0
     """Between requests: above the 60 s of usual load balancers, so that they close first."""
+    quiet: float = 15.0
+    """Silence in a streamed answer after which `Response.keepalive` is sent."""
     write_stall: float = 30.0
     """An answer waits this long for its reader to take any byte at all."""
     linger: float = 2.0
@@ -76,7 +78,7 @@ class Limits:
     message_bytes: int = 16 * 1024 * 1024
     """One gRPC or WebSocket message, after decompression."""
     stream_backlog: int = 256 * 1024
-    """WebSocket bytes waiting for their handler before the socket is no longer read."""
+    """Bytes waiting for their handler before their connection (or HTTP/2 stream) is no longer read."""
     websocket_ping: float = 20.0
     """Below the 60 s after which proxies forget silent connections."""
     websocket_ping_timeout: float = 20.0

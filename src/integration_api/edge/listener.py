@@ -8,7 +8,7 @@ from integration_api.edge.http1 import Http1
 from integration_api.edge.http2 import Http2
 from integration_api.edge.http2_frames import PREFACE
 from integration_api.edge.live import Live
-from integration_api.edge.refusals import FULL_ANSWER
+from integration_api.edge.refusals import DRAINING_ANSWER, FULL_ANSWER
 
 
 class Listener(asyncio.BufferedProtocol):
@@ -26,7 +26,7 @@ class Listener(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own.
         if self._live.full or self._live.draining:
-            self._transport.write(FULL_ANSWER)
+            self._transport.write(DRAINING_ANSWER if self._live.draining else FULL_ANSWER)
             self._transport.close()
             return
         tls = transport.get_extra_info("ssl_object")
@@ -53,7 +53,7 @@ class Listener(asyncio.BufferedProtocol):
     def _hand(self, speaker: type[Http1 | Http2], nbytes: int = 0) -> None:
         """Give the connection up, with the bytes of earlier reads and the `nbytes` in the receive buffer."""
         self._live.discard(self)
-        protocol = speaker(self._live)
+        protocol = speaker(self._live, self._begun)
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         if self._seen:

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Protocol
 
 from integration_api.edge.application import Application
+from integration_api.edge.date import Date
 from integration_api.edge.limits import Limits
 
 RECEIVE_BYTES = 64 * 1024
@@ -48,6 +49,8 @@ class Live:
         self.view = memoryview(self.receive)
         """What transports read into: uvloop under TLS slices what it is given, and a slice of a bytearray is a copy."""
         self.connections: set[Connection] = set()
+        self.date = Date()
+        """As of the last tick: not older than that while there are connections."""
         self.draining = False
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Future[None] | None = None
@@ -63,6 +66,7 @@ class Live:
     def add(self, connection: Connection) -> None:
         self.connections.add(connection)
         if self._timer is None:
+            self.date.refresh()
             self._timer = self.loop.call_later(self.limits.tick, self._tick)
 
     def discard(self, connection: Connection) -> None:
@@ -71,6 +75,7 @@ class Live:
             self._empty.set_result(None)
 
     def _tick(self) -> None:
+        self.date.refresh()
         now = perf_counter()
         for connection in tuple(self.connections):
             connection.tick(now)
