@@ -1,6 +1,6 @@
 """The registry: every provider the lab emulates, one line each."""
 
-from lab import anthropic, cohere, mistral, openai, voyageai
+from lab import anthropic, azure_openai, cohere, entra, mistral, openai, voyageai
 
 PROVIDERS = (
     openai.PROVIDER,
@@ -8,4 +8,6 @@ PROVIDERS = (
     mistral.PROVIDER,
     cohere.PROVIDER,
     voyageai.PROVIDER,
+    azure_openai.PROVIDER,
+    entra.PROVIDER,
 )

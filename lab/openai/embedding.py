@@ -9,11 +9,11 @@ from lab.openai.traits import EMBEDDING
 from lab.openai.values import between, filled, known, one_of, required, short, typed
 from lab.vectors import in_base64, vector
 
-_FIELDS = frozenset({"model", "input", "dimensions", "encoding_format", "user"})
+FIELDS = frozenset({"model", "input", "dimensions", "encoding_format", "user"})
 _INPUTS = 2048
 _INPUT_TOKENS = 8192
 _REQUEST_TOKENS = 300_000
-_DEFAULT = "text-embedding-3-small"
+DEFAULT = "text-embedding-3-small"
 _VOCABULARY = 100_257
 
 
@@ -21,9 +21,9 @@ def embed(call: Call) -> Response:
     """POST /v1/embeddings. Raises `Refused`."""
     admit(call)
     body = document(call)
-    known(call, body, _FIELDS)
+    known(call, body, FIELDS)
     model = required(call, body, "model")
-    name = call.asked.base or _DEFAULT
+    name = call.asked.base or DEFAULT
     if name not in EMBEDDING:
         refuse(
             call,
@@ -31,6 +31,11 @@ def embed(call: Call) -> Response:
             code="model_not_found",
             status=404,
         )
+    return answer(call, embedded(call, body, name))
+
+
+def embedded(call: Call, body: dict[str, Any], name: str) -> dict[str, Any]:
+    """The vectors of a model of that name. Raises `Refused`."""
     dimensions = _dimensions(call, body, name)
     form = body.get("encoding_format") or "float"
     one_of(call, form, ("float", "base64"), "encoding_format")
@@ -57,7 +62,7 @@ def embed(call: Call) -> Response:
         shown = in_base64(values) if form == "base64" else values.tolist()
         data.append({"object": "embedding", "index": index, "embedding": shown})
     usage = {"prompt_tokens": sum(sizes), "total_tokens": sum(sizes)}
-    return answer(call, {"object": "list", "data": data, "model": call.model, "usage": usage})
+    return {"object": "list", "data": data, "model": call.model, "usage": usage}
 
 
 def _dimensions(call: Call, body: dict[str, Any], name: str) -> int:

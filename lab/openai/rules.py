@@ -8,7 +8,7 @@ from lab.openai.client import refuse
 from lab.openai.traits import Traits, traits
 from lab.openai.values import between, filled, known, named, one_of, required, short, typed
 
-_FIELDS = frozenset(
+FIELDS = frozenset(
     [
         "audio",
         "frequency_penalty",
@@ -61,7 +61,7 @@ _VALUE_LIMIT = 512
 
 def check(call: Call, body: dict[str, Any]) -> Traits:
     """The model's traits, if OpenAI would take the request. Raises `Refused`; null is as good as absent."""
-    known(call, body, _FIELDS)
+    known(call, body, FIELDS)
     given = {name: value for name, value in body.items() if value is not None}
     model = given.get("model")
     if not model:
@@ -77,6 +77,12 @@ def check(call: Call, body: dict[str, Any]) -> Traits:
             "Did you mean to use v1/completions?"
         )
         refuse(call, message, param="model", status=404)
+    examine(call, given, trait)
+    return trait
+
+
+def examine(call: Call, given: dict[str, Any], trait: Traits) -> None:
+    """Everything but the model and the names of the fields. Raises `Refused`."""
     required(call, given, "messages")
     message_rules.check(call, given["messages"])
     _instructions(call, given["messages"], trait)
@@ -87,7 +93,6 @@ def check(call: Call, body: dict[str, Any]) -> Traits:
     _tool_choice(call, given, tools)
     _format(call, given)
     _small(call, given)
-    return trait
 
 
 def _instructions(call: Call, messages: list[dict[str, Any]], trait: Traits) -> None:
