@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,20 @@ def _recorded(counts: dict[str, list[int]], kinds: tuple[str, ...]) -> str:
 def _driven(provider: str) -> str:
     if provider == "sandbox":
         return "its own tests"
-    return "SDK" if (SDK / f"test_{provider.replace('-', '_')}.py").exists() else "unverified"
+    return "SDK" if provider in _driven_by_sdk() else "unverified"
+
+
+@cache
+def _driven_by_sdk() -> frozenset[str]:
+    """Return the providers whose emulators are driven in tests/lab: a file's own name, or its `DRIVEN`."""
+    found = set()
+    for path in SDK.glob("test_*.py"):
+        found.add(path.stem.removeprefix("test_").replace("_", "-"))
+        for node in ast.parse(path.read_text()).body:
+            match node:
+                case ast.Assign(targets=[ast.Name("DRIVEN")], value=value):
+                    found.update(ast.literal_eval(value))
+    return frozenset(found)
 
 
 def count_recordings() -> None:

@@ -189,6 +189,10 @@ class Writer:
             },
         } | reply.usage
 
+    def thoughts(self) -> list[dict[str, Any]]:
+        """The deltas that show what was thought: OpenAI shows none."""
+        return []
+
     def deltas(self) -> Iterator[bytes]:
         """The events of the stream up to its ending; choices take turns."""
         reply = self.reply
@@ -196,7 +200,8 @@ class Writer:
         calls = reply.calls
         opening: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
         rest = list(calls)
-        if calls and not reply.lazy and not list(reply.text):
+        thoughts = self.thoughts()
+        if calls and not thoughts and not reply.lazy and not list(reply.text):
             # With nothing to say first, the opening carries the first call.
             opening = {
                 "role": "assistant",
@@ -205,6 +210,8 @@ class Writer:
                 "refusal": None,
             }
         yield from (self._chunk(index, opening) for index in turns)
+        for thought in thoughts:
+            yield from (self._chunk(index, thought) for index in turns)
         if not opening.get("tool_calls"):
             for piece in reply.text:
                 probable = self._logprobs([piece]) if self.body.get("logprobs") else None

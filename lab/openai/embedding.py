@@ -1,5 +1,6 @@
 """OpenAI's embeddings (platform.openai.com/docs/api-reference/embeddings)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from lab.conversation import count
@@ -34,26 +35,28 @@ def embed(call: Call) -> Response:
     return answer(call, embedded(call, body, name))
 
 
-def embedded(call: Call, body: dict[str, Any], name: str) -> dict[str, Any]:
-    """The vectors of a model of that name. Raises `Refused`."""
-    dimensions = _dimensions(call, body, name)
+def embedded(
+    call: Call, body: dict[str, Any], name: str, sizes: Mapping[str, int] = EMBEDDING
+) -> dict[str, Any]:
+    """The vectors of the model of that name among models of these sizes. Raises `Refused`."""
+    dimensions = _dimensions(call, body, name, sizes[name])
     form = body.get("encoding_format") or "float"
     one_of(call, form, ("float", "base64"), "encoding_format")
     if body.get("user") is not None:
         short(call, body["user"], 512, "user")
     inputs = _inputs(call, required(call, body, "input"))
-    sizes = [len(one) if isinstance(one, list) else count(one) for one in inputs]
-    for size in sizes:
+    counts = [len(one) if isinstance(one, list) else count(one) for one in inputs]
+    for size in counts:
         if size > _INPUT_TOKENS:
             refuse(
                 call,
                 f"This model's maximum context length is {_INPUT_TOKENS} tokens, however you requested {size} "
                 "tokens. Please reduce your prompt.",
             )
-    if sum(sizes) > _REQUEST_TOKENS:
+    if sum(counts) > _REQUEST_TOKENS:
         refuse(
             call,
-            f"Requested {sum(sizes)} tokens, max {_REQUEST_TOKENS} tokens per request",
+            f"Requested {sum(counts)} tokens, max {_REQUEST_TOKENS} tokens per request",
             code="max_tokens_per_request",
         )
     data = []
@@ -61,19 +64,19 @@ def embedded(call: Call, body: dict[str, Any], name: str) -> dict[str, Any]:
         values = vector(one if isinstance(one, str) else " ".join(map(str, one)), dimensions)
         shown = in_base64(values) if form == "base64" else values.tolist()
         data.append({"object": "embedding", "index": index, "embedding": shown})
-    usage = {"prompt_tokens": sum(sizes), "total_tokens": sum(sizes)}
+    usage = {"prompt_tokens": sum(counts), "total_tokens": sum(counts)}
     return {"object": "list", "data": data, "model": call.model, "usage": usage}
 
 
-def _dimensions(call: Call, body: dict[str, Any], name: str) -> int:
+def _dimensions(call: Call, body: dict[str, Any], name: str, most: int) -> int:
     wanted = body.get("dimensions")
     if wanted is None:
-        return EMBEDDING[name]
+        return most
     if name == "text-embedding-ada-002":
         refuse(call, "This model does not support specifying dimensions.")
     if isinstance(wanted, int) and wanted < 1:
         refuse(call, f"{wanted} is less than the minimum of 1 - 'dimensions'")
-    between(call, wanted, 1, EMBEDDING[name], "dimensions", whole=True)
+    between(call, wanted, 1, most, "dimensions", whole=True)
     return int(wanted)
 
 
