@@ -7,7 +7,10 @@ import pytest
 
 from tests.e2e.service import Service, lab_running, running
 
-PROVIDERS = ("openai", "anthropic", "mistral")
+PROVIDERS = (
+    "openai", "anthropic", "mistral",
+    "groq", "xai", "deepseek", "openrouter", "together", "openai-compatible",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,24 @@ import pytest
 from openai import OpenAI
 from pydantic import BaseModel
 
+from tests.e2e.conftest import PROVIDERS
 from tests.e2e.service import ADMIN_KEY, Service
 
-CHAT_MODELS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "mistral/mistral-small-latest", "sandbox/echo")
+CHAT_MODELS = (
+    "openai/gpt-4o",
+    "anthropic/claude-sonnet-4-5",
+    "mistral/mistral-small-latest",
+    "groq/llama-3.3-70b-versatile",
+    "xai/grok-3",
+    "deepseek/deepseek-chat",
+    "openrouter/meta-llama/llama-3.3-70b-instruct",
+    "together/meta-llama/Llama-3.3-70B-Instruct-Turbo",
+    "openai-compatible/any-model",
+    "sandbox/echo",
+)
 TOOL_MODELS = (*CHAT_MODELS[:-1], "sandbox/tools")
+SCHEMA_MODELS = tuple(model for model in CHAT_MODELS if not model.startswith("deepseek/"))
+"""DeepSeek can only be told of a schema, and not be bound to it."""
 WEATHER = {
     "type": "function",
     "function": {
@@ -102,7 +116,7 @@ class City(BaseModel):
     population: int
 
 
-@pytest.mark.parametrize("model", CHAT_MODELS)
+@pytest.mark.parametrize("model", SCHEMA_MODELS)
 def test_structured_output_is_parsed(client: OpenAI, model: str) -> None:
     answer = client.chat.completions.parse(
         model=model, messages=[{"role": "user", "content": "A city, please"}], response_format=City
@@ -128,7 +142,17 @@ def test_images_go_in(client: OpenAI, model: str) -> None:
     assert answer.choices[0].message.content
 
 
-@pytest.mark.parametrize("model", ["openai/text-embedding-3-small", "mistral/mistral-embed", "sandbox/embed"])
+EMBEDDING_MODELS = (
+    "openai/text-embedding-3-small",
+    "mistral/mistral-embed",
+    "openrouter/qwen/qwen3-embedding-8b",
+    "together/BAAI/bge-base-en-v1.5",
+    "openai-compatible/any-embedding",
+    "sandbox/embed",
+)
+
+
+@pytest.mark.parametrize("model", EMBEDDING_MODELS)
 def test_embeddings_by_default_and_as_floats_agree(client: OpenAI, model: str) -> None:
     texts = ["one", "two", "three"]
     default = client.embeddings.create(model=model, input=texts)
@@ -148,7 +172,7 @@ def test_moderations(client: OpenAI, model: str) -> None:
 
 def test_models_of_every_provider_are_listed_with_their_prefix(client: OpenAI) -> None:
     listed = {model.id for model in client.models.list()}
-    assert {name.split("/")[0] for name in listed} >= {"openai", "anthropic", "mistral", "sandbox"}
+    assert {name.split("/")[0] for name in listed} >= {*PROVIDERS, "sandbox"}
     one = client.models.retrieve("sandbox/echo")
     assert one.id == "sandbox/echo"
 
@@ -169,6 +193,12 @@ REASONING = (
     "openai/o4-mini",
     "anthropic/claude-sonnet-4-5",
     "mistral/magistral-medium-latest",
+    "groq/openai/gpt-oss-20b",
+    "xai/grok-3-mini",
+    "deepseek/deepseek-reasoner",
+    "openrouter/deepseek/deepseek-r1",
+    "together/deepseek-ai/DeepSeek-R1",
+    "openai-compatible/any-thinking",
     "sandbox/reasoner",
 )
 
