@@ -57,6 +57,7 @@ from integration_api.storage.open import StorageConfig, open_repository
 from integration_api.storage.repository import Repository
 from integration_api.storage.spool import Spool
 from integration_api.telemetry.log import Log
+from integration_api.telemetry.metrics import BOARD
 from integration_api.transport.drive import Transport
 from integration_api.transport.egress import EgressGuard
 from integration_api.transport.limits import TransportLimits
@@ -151,6 +152,8 @@ class House:
     models: ModelService
     turns: Turns
     accepting: bool = True
+    counting: asyncio.Task[None] | None = None
+    """Tells the other workers what this one has counted."""
 
     @classmethod
     async def open(cls, settings: Settings, log: Log) -> "House":
@@ -216,11 +219,15 @@ class House:
         """Begin the work that goes on beside requests."""
         await self.feed.start()
         self.audit.start()
+        self.counting = asyncio.create_task(BOARD.publish_for_ever())
 
     async def close(self) -> None:
         """Store what is left and let go of everything."""
         await self.feed.stop()
         await self.audit.stop()
+        if self.counting is not None:
+            self.counting.cancel()
+        BOARD.publish()
         await self.transport.close()
         await self.cache.close()
         await self.store.close()

@@ -93,8 +93,6 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
             os.environ[name] = str(value)
     gc.disable()  # Nothing that imports make is garbage; `serve` turns it on again.
     chosen = settings()
-    if chosen.workers > 1:
-        _share_metrics(chosen)
     from integration_api.core.errors import Failure
     from integration_api.serve import serve as start
 
@@ -102,15 +100,6 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
         sys.exit(start(chosen, out))
     except (Failure, SettingsError, OSError) as error:
         raise OneLine(str(error)) from None
-
-
-def _share_metrics(chosen: Settings) -> None:
-    """Let workers add up their metrics: the client library wants this said before it is imported."""
-    folder = chosen.data_path / "metrics"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for stale in folder.glob("*.db"):
-        stale.unlink(missing_ok=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 @main.command()

@@ -15,6 +15,7 @@ from integration_api.core.tenant import Tenant
 from integration_api.settings import Settings
 from integration_api.supervisor import Supervisor
 from integration_api.telemetry.log import Log, capture_libraries
+from integration_api.telemetry.metrics import BOARD
 from integration_api.vault.hygiene import harden
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def serve(settings: Settings, out: Out) -> int:
     if settings.workers == 1:
         return _work(settings, log, sock, 0, out)
     uvloop.run(_prepare(settings, log, out, port))
+    BOARD.share(settings.data_path / "metrics")
     return Supervisor(
         settings.workers,
         lambda number: _work(settings, log, sock, number),

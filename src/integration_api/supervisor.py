@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from prometheus_client import multiprocess
-
 from integration_api.telemetry.log import Log
 
 RESTART_SECONDS = 0.2
@@ -38,7 +36,6 @@ class Supervisor:
         while self._numbers:
             pid, status = os.waitpid(-1, 0)
             number: int | None = self._numbers.pop(pid, None)
-            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
             if number is not None and not self._stopping:
                 self._log.error("worker_died", worker=number, exit_code=os.waitstatus_to_exitcode(status))
                 time.sleep(RESTART_SECONDS)

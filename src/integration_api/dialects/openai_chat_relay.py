@@ -32,9 +32,10 @@ EXTENSION = "provider"
 
 DONE = b"data: [DONE]\n\n"
 
-NOTHING_YET = b'"finish_reason":null}],"usage":null}\n\n'
-NOTHING_SAID = b'"finish_reason":null}]}\n\n'
 NULL_USAGE = b',"usage":null'
+ENDS = ((b'"finish_reason":null}]}\n\n', 0), (b'"finish_reason":null}],"usage":null}\n\n', 1))
+"""How an event ends that adds to the answer and says nothing else, and how often it then names its usage."""
+USAGE = b'"usage"'
 OBFUSCATION = re.compile(rb',\s*"obfuscation"\s*:\s*"[^"\\]*"')
 
 
@@ -167,9 +168,23 @@ class PassedStream:
         whole = self._events.feed(chunk)
         if not whole or self._done:
             return b""
-        if self._watch.id and (passed := self._ordinary(whole)) is not None:
-            return passed
-        return self._look(whole)
+        # The first event names the answer, and the last ones tell how it ended.
+        start = 0 if self._watch.id else whole.find(b"\n\n") + 2
+        cut, nulls = _ordinary(whole, start)
+        if not start and cut == len(whole):
+            return whole.replace(NULL_USAGE, b"") if nulls and not self._shows_usage else whole
+        passed: list[bytes] = []
+        try:
+            self._look(whole[:start], passed)
+            if start < cut and not self._done:
+                plain = whole[start:cut]
+                passed.append(plain.replace(NULL_USAGE, b"") if nulls and not self._shows_usage else plain)
+            self._look(whole[cut:], passed)
+        except ProviderError as failure:
+            if not passed:
+                raise
+            self._failure = failure
+        return b"".join(passed)
 
     def close(self) -> tuple[bytes, Tally]:
         if self._failure is not None:
@@ -180,36 +195,12 @@ class PassedStream:
             raise StreamCut(self._provider)
         return DONE, self._watch.tally()
 
-    def _ordinary(self, whole: bytes) -> bytes | None:
-        """Pass events of which each adds to the answer and says nothing else, or return None.
-
-        Every such event ends in the two nulls. A quote inside a text is escaped, so
-        the pattern cannot stand in what a model says.
-        """
-        passed = whole.replace(NOTHING_YET, NOTHING_SAID)
-        ordinary, rest = divmod(len(whole) - len(passed), len(NULL_USAGE))
-        if rest or whole.count(b"\n") != 2 * ordinary:
-            return None
-        return whole if self._shows_usage else passed
-
-    def _look(self, whole: bytes) -> bytes:
-        passed: list[bytes] = []
-        for event in whole[:-2].split(b"\n\n"):
+    def _look(self, whole: bytes, passed: list[bytes]) -> None:
+        for event in whole[:-2].split(b"\n\n") if whole else ():
             if self._done:
-                break
-            try:
-                shown = self._event(event)
-            except ProviderError as failure:
-                if not passed:
-                    raise
-                self._failure = failure
-                break
-            if shown:
-                passed.append(shown)
-        if not passed:
-            return b""
-        passed.append(b"")
-        return b"\n\n".join(passed)
+                return
+            if shown := self._event(event):
+                passed.append(shown + b"\n\n")
 
     def _event(self, event: bytes) -> bytes:
         data = data_of(event)
@@ -235,6 +226,24 @@ class PassedStream:
         if seen.usage is not None and not seen.choices and seen.moderation is None:
             return b""
         return without(data_of(event) or data, "usage")
+
+
+def _ordinary(whole: bytes, start: int) -> tuple[int, bool]:
+    """Return up to where, from `start`, each event adds to the answer and says nothing else.
+
+    And whether each of them says `usage: null`. Every such event is one line with one of two ends, which
+    can not stand in what a model says, since a quote inside a text is escaped.
+    """
+    lines = whole.count(b"\n", start)
+    for end, named in ENDS:
+        events = whole.count(end, start)
+        if events:
+            cut = len(whole) if 2 * events == lines else whole.rfind(end) + len(end)
+            if (cut == len(whole) or whole.count(b"\n", start, cut) == 2 * events) and whole.count(
+                USAGE, start, cut
+            ) == named * events:
+                return cut, named == 1
+    return start, False
 
 
 def _look_for_failure(data: bytes, seen: Watched, provider: str) -> None:

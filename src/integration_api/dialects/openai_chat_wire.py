@@ -145,14 +145,9 @@ def read_usage(reported: dict[str, Any]) -> Usage:
     given = wire.prompt_tokens_details or wire.prompt_token_details or InputDetails()
     made = wire.completion_tokens_details or OutputDetails()
     total = wire.prompt_tokens
-    cached = next(
-        (
-            count
-            for count in (given.cached_tokens, wire.num_cached_tokens, wire.prompt_cache_hit_tokens)
-            if count is not None
-        ),
-        None,
-    )
+    cached = given.cached_tokens
+    if cached is None:
+        cached = wire.prompt_cache_hit_tokens if wire.num_cached_tokens is None else wire.num_cached_tokens
     written = given.cache_write_tokens
     uncached = None
     if total is not None and (cached is not None or written is not None):

@@ -33,9 +33,9 @@ def check(body: bytes | bytearray) -> None:
             body.decode()
         except UnicodeDecodeError:
             raise invalid("the body is not valid UTF-8", code="invalid_json") from None
-    if body.count(b"{") + body.count(b"[") > DEPTH or body.count(b":") > KEYS:
+    if body.count(b"{") + body.count(b"[") > DEPTH or (len(body) > KEYS and body.count(b":") > KEYS):
         _check_shape(bytes(body))
-    if b"\\ud" in body or b"\\uD" in body:
+    if b"\\" in body and (b"\\ud" in body or b"\\uD" in body):
         for found in _SURROGATES.finditer(body):
             if found[2] or (found[1] is None and found[0] != b"\\\\"):
                 raise invalid("the body has half of a surrogate pair", code="invalid_json")

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal, Protocol, TypeAlias
 
+from msgspec import Struct
+
 Headers: TypeAlias = Mapping[bytes, bytes]
 """Names lower case; values as sent, trimmed. A name sent twice has its values joined with `, `."""
 
 
-@dataclass(slots=True)
-class Request:
+class Request(Struct):
     """One HTTP request, its body read and within limits."""
 
     method: str
@@ -27,8 +28,7 @@ class Request:
     """The peer's address, for the log."""
 
 
-@dataclass(slots=True)
-class Response:
+class Response(Struct):
     """An answer: whole, or a stream of chunks that the edge pulls as the caller reads.
 
     When the caller leaves, the iterator is closed (`aclose`) and the handler's task cancelled.

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
-from prometheus_client import Counter
-
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.tenant import Principal, Scope
 from integration_api.dialects.openai_surface_errors import error_response
@@ -14,6 +12,7 @@ from integration_api.rest.cors import Cors
 from integration_api.rest.routing import Ask, MethodNotAllowed, Route, Routes
 from integration_api.services import clock
 from integration_api.services.caller import forbidden, key_of, request_id_of
+from integration_api.telemetry.board import Count
 from integration_api.telemetry.log import Log
 from integration_api.telemetry.metrics import HTTP
 
@@ -55,7 +54,7 @@ class RestDoor:
         headers.append((b"x-request-id", request_id.encode()))
         if b"origin" in request.headers:
             headers += self._cors.headers(request.headers)
-        _count(route.path if route else "unknown", response.status).inc()
+        _count(route.path if route else "unknown", response.status).value += 1
         if self._debug:
             self._log.debug(
                 "http",
@@ -86,5 +85,5 @@ class RestDoor:
 
 
 @lru_cache(maxsize=1024)
-def _count(route: str, status: int) -> Counter:
-    return HTTP.labels(route, str(status))
+def _count(route: str, status: int) -> Count:
+    return HTTP.of(route, str(status))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from integration_api.edge.application import Response
 from integration_api.rest.answers import json
 from integration_api.rest.routing import Ask, Route
-from integration_api.telemetry.metrics import exposition
+from integration_api.telemetry.metrics import BOARD
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -22,7 +22,9 @@ def routes(checks: Mapping[str, Check]) -> list[Route]:
         return json({"code": 200 if well else 503, "success": well, "data": state}, 200 if well else 503)
 
     async def metrics(_: Ask) -> Response:
-        return Response(200, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")], exposition())
+        return Response(
+            200, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")], BOARD.exposition()
+        )
 
     return [
         Route(method="GET", path="/healthz", handler=live, scope=None, summary="Is the process alive?"),

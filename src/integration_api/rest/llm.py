@@ -1,6 +1,7 @@
 """POST /v1/chat/completions. https://platform.openai.com/docs/api-reference/chat"""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from typing import TypeVar
 
@@ -26,7 +27,7 @@ FIRST_SECONDS = 15.0
 """A stream's status waits this long for its first event, so that an early failure keeps its own;
 then the answer begins with a ping, as it goes on whenever the provider is silent that long."""
 LANGUAGE = "openai_chat"
-EXTENSIONS = (b'"reasoning_', b'"extra_content"', b'"cache_control"', b'"provider_extra"', b'"thinking"')
+EXTENSIONS = re.compile(rb'"(?:reasoning_|extra_content"|cache_control"|provider_extra"|thinking")')
 """Marks of a history that other providers' answers went into: it must be translated, even for OpenAI."""
 
 Item = TypeVar("Item")
@@ -89,9 +90,7 @@ def _passes_through(ask: Ask, target: Target, peek: surface.Peek) -> bool:
         return False
     messages = peek.raw.get("messages")
     return (
-        relay.accepts(peek.raw, target.model)
-        and messages is not None
-        and not any(mark in memoryview(messages).tobytes() for mark in EXTENSIONS)
+        relay.accepts(peek.raw, target.model) and messages is not None and EXTENSIONS.search(messages) is None
     )
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from msgspec import Struct
+
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.tenant import Principal, Scope
 from integration_api.edge.application import Request, Response
@@ -19,8 +21,7 @@ QUERY_BYTES = 8 << 10
 QUERY_FIELDS = 64
 
 
-@dataclass(slots=True)
-class Ask:
+class Ask(Struct):
     """One routed request: who asks for what."""
 
     request: Request

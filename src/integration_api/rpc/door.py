@@ -4,8 +4,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 from functools import lru_cache
 
-from prometheus_client import Counter
-
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.secret import wipe
 from integration_api.core.tenant import Principal
@@ -13,6 +11,7 @@ from integration_api.edge.application import Call, Method, RpcError, Status
 from integration_api.rpc.errors import rpc_error
 from integration_api.rpc.methods import Ask, RpcMethod, Stream, Unary
 from integration_api.services.caller import forbidden, key_of, request_id_of
+from integration_api.telemetry.board import Count
 from integration_api.telemetry.log import Log
 from integration_api.telemetry.metrics import RPC
 
@@ -52,7 +51,7 @@ class RpcDoor:
                 raise refusal from None
             finally:
                 wipe(message)
-                _count(method.path, status.name).inc()
+                _count(method.path, status.name).value += 1
 
         return unary
 
@@ -73,7 +72,7 @@ class RpcDoor:
                 status = refusal.status
                 raise refusal from None
             finally:
-                _count(method.path, status.name).inc()
+                _count(method.path, status.name).value += 1
 
         return stream
 
@@ -100,5 +99,5 @@ class RpcDoor:
 
 
 @lru_cache(maxsize=1024)
-def _count(method: str, status: str) -> Counter:
-    return RPC.labels(method, status)
+def _count(method: str, status: str) -> Count:
+    return RPC.of(method, status)

@@ -76,7 +76,7 @@ class AuditTrail:
             except Exception as error:  # noqa: BLE001 - nothing may end the one task that stores records
                 self._log.error("audit_shipping_failed", error=error, bytes=self._spool.waiting)
                 stored = False
-            SPOOL.set(self._spool.waiting)
+            SPOOL.value = self._spool.waiting
             pause = self._settings.ship_seconds if stored else min(BACKOFF_SECONDS, pause * 2)
             await asyncio.sleep(pause)
 

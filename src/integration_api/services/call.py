@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
 import msgspec
+from msgspec import Struct
 
 from integration_api.core.credential import Credential, Secrets
 from integration_api.core.errors import Failure, Kind, ProviderError
@@ -65,15 +65,14 @@ class Ids(Protocol):
     def next(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What a door knows of a caller's request before it is read."""
 
     principal: Principal
     request_id: str
     received_at: float
     """`time.perf_counter()` at its first byte."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = {}
 
 
 class Account(NamedTuple):
@@ -222,7 +221,6 @@ class Call:
             )
         )
         self._ended = True
-        IN_FLIGHT.dec()
         meter(self.target.provider.name, self.operation).record(
             status,
             gateway=sent - start if sent else None,
@@ -242,7 +240,6 @@ class Calls:
         self._credentials = credentials
         self._vault = vault
         self._most = most
-        self.in_flight = 0
         self.audit = audit
         self.ids = ids
 
@@ -253,8 +250,14 @@ class Calls:
         could be kept. A call that could not begin is recorded as failed.
         """
         self.audit.check()
+        if IN_FLIGHT.value >= self._most:
+            raise Failure(
+                Kind.OVERLOADED,
+                "too many calls are under way; try again shortly",
+                code="overloaded",
+                retry_after=1.0,
+            )
         call = Call(self, origin, target, operation, streamed=streamed)
-        IN_FLIGHT.inc()
         try:
             if target.live is not None:
                 live = target.live
@@ -318,9 +321,11 @@ class Ending:
         self.usage: Usage | None = None
 
     def __enter__(self) -> Self:
+        IN_FLIGHT.value += 1
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        IN_FLIGHT.value -= 1
         if error is None:
             return
         if isinstance(error, ProviderError):

@@ -1,7 +1,8 @@
 """A tenant's provider credentials: verified with the provider, sealed, listed, replaced, deleted."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import msgspec
@@ -206,36 +207,17 @@ class CredentialService:
             )
         recent.append(now)
 
-    def _recorded(
+    @asynccontextmanager
+    async def _recorded(
         self, origin: Origin, provider: Provider, operation: str, record: CredentialRecord
-    ) -> "_Recorded":
-        return _Recorded(self._calls, origin, provider, operation, record)
-
-
-class _Recorded:
-    """An administrative act: no act without its audit record, and no silence about one that failed."""
-
-    def __init__(
-        self, calls: Calls, origin: Origin, provider: Provider, operation: str, record: CredentialRecord
-    ) -> None:
-        self._calls, self._origin, self._operation = calls, origin, operation
-        self._target = Target(provider, "", live=LiveCredential({}, LiveSecrets({})))
-        self._record = record
-
-    async def __aenter__(self) -> Call:
-        self._call = await self._calls.open(self._origin, self._target, self._operation)
-        self._call.credential = Credential(
-            self._record.provider, self._record.fields, self._record.id, self._record.version
-        )
-        return self._call
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
-    ) -> None:
-        if error is None:
-            self._call.done(Usage())
-        else:
-            Ending(self._call).__exit__(kind, error, trace)
+    ) -> AsyncGenerator[Call, None]:
+        """Record an administrative act: none happens without its audit record, nor fails in silence."""
+        target = Target(provider, "", live=LiveCredential({}, LiveSecrets({})))
+        call = await self._calls.open(origin, target, operation)
+        call.credential = Credential(record.provider, record.fields, record.id, record.version)
+        with Ending(call):
+            yield call
+            call.done(Usage())
 
 
 def _provider(name: str) -> Provider:

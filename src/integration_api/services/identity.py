@@ -33,7 +33,7 @@ class Identity:
         *,
         peek: Callable[[bytes], ApiKey | None] = lambda _: None,
     ) -> None:
-        self._pepper = pepper
+        self._keyed = hmac.new(pepper, digestmod=sha256)
         self._look_up = look_up
         self._peek = peek
         self._store = store
@@ -41,7 +41,9 @@ class Identity:
         self._principals: dict[int, Principal] = {}
 
     def digest(self, key: bytes) -> bytes:
-        return hmac.digest(self._pepper, key, sha256)
+        keyed = self._keyed.copy()
+        keyed.update(key)
+        return keyed.digest()
 
     async def authenticate(self, key: bytes) -> Principal:
         """Return who holds `key`. Raises `Failure(AUTHENTICATION)`; there is no other way out."""

@@ -45,7 +45,9 @@ def call_headers(call: Call, warnings: tuple[Notice, ...] = ()) -> list[tuple[by
 
 
 def _header_text(text: str) -> bytes:
-    return "".join(char if " " <= char <= "~" else "?" for char in text).encode()
+    if not text.isascii() or not text.isprintable():
+        text = "".join(char if " " <= char <= "~" else "?" for char in text)
+    return text.encode()
 
 
 def _warnings(warnings: tuple[Notice, ...]) -> bytes:

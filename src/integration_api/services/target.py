@@ -3,7 +3,8 @@
 import hmac
 import os
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind
@@ -18,8 +19,7 @@ _ACCOUNTS = os.urandom(32)
 """Live credentials are told apart by a digest under this process's own key: it is no use elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class LiveCredential:
+class LiveCredential(Struct, frozen=True):
     """A credential that came in clear with the call: used for it, kept nowhere."""
 
     fields: Mapping[str, str]
@@ -45,8 +45,7 @@ def live(tenant: Tenant, provider: Provider, value: Mapping[str, Secret]) -> Liv
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where a call goes. No credential named means the project's default for the provider."""
 
     provider: Provider

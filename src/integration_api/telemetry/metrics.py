@@ -1,79 +1,52 @@
 """Prometheus metrics. https://prometheus.io/docs/practices/naming/
 
-Labels come from closed sets (providers, operations, outcomes): a caller cannot
-make new series. With several workers, the client library's multiprocess mode
-adds them up (PROMETHEUS_MULTIPROC_DIR, set by the supervisor).
+Labels come from closed sets (providers, operations, outcomes): a caller cannot make new series.
 """
 
-import os
 from functools import lru_cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from integration_api.telemetry.board import Board, Count
 
 GATEWAY_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0)
 """Our own time: tens of microseconds when well, milliseconds when not."""
 UPSTREAM_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """A provider's time: from a fast embedding to a long thought."""
 
-REGISTRY = CollectorRegistry()
+BOARD = Board()
 
-CALLS = Counter(
-    "integration_calls_total",
-    "Calls by how they ended.",
-    ("provider", "operation", "status"),
-    registry=REGISTRY,
+CALLS = BOARD.counter(
+    "integration_calls_total", "Calls by how they ended.", ("provider", "operation", "status")
 )
-GATEWAY = Histogram(
+GATEWAY = BOARD.histogram(
     "integration_gateway_seconds",
     "Time a call spent in this service before its request was sent to the provider.",
     ("provider", "operation"),
-    buckets=GATEWAY_BUCKETS,
-    registry=REGISTRY,
+    GATEWAY_BUCKETS,
 )
-UPSTREAM = Histogram(
+UPSTREAM = BOARD.histogram(
     "integration_upstream_seconds",
     "Time from sending a request to the end of the provider's answer.",
     ("provider", "operation"),
-    buckets=UPSTREAM_BUCKETS,
-    registry=REGISTRY,
+    UPSTREAM_BUCKETS,
 )
-FIRST_TOKEN = Histogram(
+FIRST_TOKEN = BOARD.histogram(
     "integration_first_token_seconds",
     "Time from the caller's first byte to the first useful event of a streamed answer.",
     ("provider", "operation"),
-    buckets=UPSTREAM_BUCKETS,
-    registry=REGISTRY,
+    UPSTREAM_BUCKETS,
 )
-TOKENS = Counter(
-    "integration_tokens_total",
-    "Tokens as the provider counted them.",
-    ("provider", "direction"),
-    registry=REGISTRY,
+TOKENS = BOARD.counter(
+    "integration_tokens_total", "Tokens as the provider counted them.", ("provider", "direction")
 )
-HTTP = Counter(
-    "integration_http_responses_total",
-    "REST answers by route and status.",
-    ("route", "status"),
-    registry=REGISTRY,
+HTTP = BOARD.counter(
+    "integration_http_responses_total", "REST answers by route and status.", ("route", "status")
 )
-RPC = Counter(
-    "integration_grpc_responses_total",
-    "gRPC answers by method and status.",
-    ("method", "status"),
-    registry=REGISTRY,
+RPC = BOARD.counter(
+    "integration_grpc_responses_total", "gRPC answers by method and status.", ("method", "status")
 )
-IN_FLIGHT = Gauge(
-    "integration_calls_in_flight",
-    "Calls being answered now.",
-    multiprocess_mode="livesum",
-    registry=REGISTRY,
-)
-SPOOL = Gauge(
-    "integration_audit_spool_bytes",
-    "Audit records on disk that the database has not stored yet.",
-    multiprocess_mode="livesum",
-    registry=REGISTRY,
+IN_FLIGHT = BOARD.gauge("integration_calls_in_flight", "Calls being answered now.")
+SPOOL = BOARD.gauge(
+    "integration_audit_spool_bytes", "Audit records on disk that the database has not stored yet."
 )
 
 
@@ -81,24 +54,17 @@ class Meter:
     """The series of one provider and operation, looked up once."""
 
     __slots__ = (
-        "_first_token",
-        "_gateway",
-        "_input",
-        "_output",
-        "_statuses",
-        "_upstream",
-        "operation",
-        "provider",
-    )
+        "_first_token", "_gateway", "_input", "_operation", "_output", "_provider", "_statuses", "_upstream",
+    )  # fmt: skip
 
     def __init__(self, provider: str, operation: str) -> None:
-        self.provider, self.operation = provider, operation
-        self._gateway = GATEWAY.labels(provider, operation)
-        self._upstream = UPSTREAM.labels(provider, operation)
-        self._first_token = FIRST_TOKEN.labels(provider, operation)
-        self._input = TOKENS.labels(provider, "input")
-        self._output = TOKENS.labels(provider, "output")
-        self._statuses: dict[str, Counter] = {}
+        self._provider, self._operation = provider, operation
+        self._gateway = GATEWAY.of(provider, operation)
+        self._upstream = UPSTREAM.of(provider, operation)
+        self._first_token = FIRST_TOKEN.of(provider, operation)
+        self._input = TOKENS.of(provider, "input")
+        self._output = TOKENS.of(provider, "output")
+        self._statuses: dict[str, Count] = {}
 
     def record(
         self,
@@ -113,8 +79,8 @@ class Meter:
         """Count one finished call; times in seconds, None where it never came to that."""
         counter = self._statuses.get(status)
         if counter is None:
-            counter = self._statuses[status] = CALLS.labels(self.provider, self.operation, status)
-        counter.inc()
+            counter = self._statuses[status] = CALLS.of(self._provider, self._operation, status)
+        counter.value += 1
         if gateway is not None:
             self._gateway.observe(gateway)
         if upstream is not None:
@@ -122,21 +88,12 @@ class Meter:
         if first_token is not None:
             self._first_token.observe(first_token)
         if input_tokens:
-            self._input.inc(input_tokens)
+            self._input.value += input_tokens
         if output_tokens:
-            self._output.inc(output_tokens)
+            self._output.value += output_tokens
 
 
 @lru_cache(maxsize=256)
 def meter(provider: str, operation: str) -> Meter:
     """Return the one meter of a provider and operation."""
     return Meter(provider, operation)
-
-
-def exposition() -> bytes:
-    """Return all metrics in the Prometheus text format, every worker's added up."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(REGISTRY)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)

@@ -175,6 +175,8 @@ class EgressGuard:
         self._lookup = lookup or _getaddrinfo
         self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._asking: dict[tuple[str, int], asyncio.Task[list[Address]]] = {}
+        self._passed: set[Origin] = set()
+        """Origins that were found good: what is judged here depends on nothing that changes."""
         for entry in allow:
             self._exempt(entry.strip())
 
@@ -198,6 +200,13 @@ class EgressGuard:
 
     def check(self, origin: Origin) -> None:
         """Refuse an origin as `check_url` does."""
+        if origin not in self._passed:
+            self._judge(origin)
+            if len(self._passed) >= DNS_CACHE_NAMES:
+                self._passed.clear()
+            self._passed.add(origin)
+
+    def _judge(self, origin: Origin) -> None:
         address = _literal(origin.host)
         if self._exempted(origin, address):
             return

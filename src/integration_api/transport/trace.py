@@ -1,11 +1,11 @@
 """What is noted of a call as it proceeds, for audit, metrics and server-timing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(Struct):
     """Times are `time.perf_counter()`, 0 for what has not happened. Status and headers are of the last answer."""
 
     started_at: float
@@ -16,4 +16,4 @@ class Trace:
     attempts: int = 0
     """1 once something was tried, and one more for every retry; the steps of a conversation do not count."""
     status: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
