@@ -9,7 +9,7 @@ from integration_api.core.provider import Llm
 from integration_api.dialects import openai_chat
 from integration_api.providers.vertexai import claude_models, gemini_models
 from integration_api.providers.vertexai.naming import named
-from integration_api.providers.vertexai.open_models import MISTRAL, MISTRAL_STREAMED, OPEN
+from integration_api.providers.vertexai.open_models import MISTRAL, OPEN
 
 
 def complete(ask: LlmRequest, credential: Credential) -> Exchange[LlmResponse]:
@@ -19,7 +19,7 @@ def complete(ask: LlmRequest, credential: Credential) -> Exchange[LlmResponse]:
         case "claude":
             return claude_models.LLM.complete(replace(ask, model=found.model), credential)
         case "mistral":
-            return openai_chat.complete(MISTRAL, replace(ask, model=found.model), credential)
+            return MISTRAL.complete(replace(ask, model=found.model), credential)
         case "open":
             return openai_chat.complete(OPEN, replace(ask, model=found.id), credential)
         case "gemini":
@@ -33,7 +33,7 @@ def stream(ask: LlmRequest, credential: Credential) -> Stream[LlmEvent]:
         case "claude":
             return claude_models.LLM.stream(replace(ask, model=found.model), credential)
         case "mistral":
-            return openai_chat.stream(MISTRAL_STREAMED, replace(ask, model=found.model), credential)
+            return MISTRAL.stream(replace(ask, model=found.model), credential)
         case "open":
             return openai_chat.stream(OPEN, replace(ask, model=found.id), credential)
         case "gemini":

@@ -3,19 +3,19 @@
 https://cloud.google.com/vertex-ai/generative-ai/docs/maas/call-open-model-apis
 """
 
-import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from integration_api.core.credential import Credential
-from integration_api.dialects import openai_chat
-from integration_api.dialects.openai_chat_ids import IdForm
+from integration_api.dialects import mistral_chat, openai_chat
 from integration_api.providers.vertexai import client
 
 FIELDS = openai_chat.FIELDS - {
     "audio", "modalities", "moderation", "prediction", "prompt_cache_key", "prompt_cache_options",
     "prompt_cache_retention", "safety_identifier", "service_tier", "store", "verbosity", "metadata",
 }  # fmt: skip
+
+MISTRAL_FIELDS = mistral_chat.FIELDS - {"prompt_cache_key", "safe_prompt", "service_tier"}
+"""What Mistral's models know here."""
 
 
 def url(model: str, credential: Credential) -> str:
@@ -41,18 +41,11 @@ OPEN = openai_chat.Dialect(
     spelling={"max_completion_tokens": "max_tokens"},
 )
 
-MISTRAL = openai_chat.Dialect(
+MISTRAL = mistral_chat.llm(
     provider=client.NAME,
     url=mistral("rawPredict"),
+    stream_url=mistral("streamRawPredict"),
     auth=client.auth,
     headers=client.headers,
-    fields=(FIELDS - {"logit_bias", "max_completion_tokens", "seed", "stream_options", "user"})
-    | {"max_tokens", "random_seed", "safe_prompt"},
-    spelling={"max_completion_tokens": "max_tokens", "seed": "random_seed"},
-    stream_options=None,
-    tool_ids=IdForm(re.compile(r"[a-zA-Z0-9]{9}"), prefix="", length=9),
-    custom_tools=False,
-    required_choice="any",
-    reasoning_history="thinking",
+    fields=MISTRAL_FIELDS,
 )
-MISTRAL_STREAMED = replace(MISTRAL, url=mistral("streamRawPredict"))
