@@ -1,6 +1,6 @@
 """The registry: every provider the lab emulates, one line each."""
 
-from lab import anthropic, azure_openai, cohere, entra, mistral, openai, openai_family, voyageai
+from lab import anthropic, azure_openai, cohere, entra, huggingface, mistral, openai, openai_family, voyageai
 
 PROVIDERS = (
     openai.PROVIDER,
@@ -10,5 +10,6 @@ PROVIDERS = (
     voyageai.PROVIDER,
     azure_openai.PROVIDER,
     entra.PROVIDER,
+    huggingface.PROVIDER,
     *openai_family.PROVIDERS,
 )

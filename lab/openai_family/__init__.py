@@ -8,13 +8,8 @@ from typing import Any
 
 from lab.http import Call
 from lab.openai.client import refuse
-from lab.openai_family.accent import Accent
+from lab.openai_family.accent import OPENAI_ONLY, Accent
 from lab.openai_family.chat import complete, no_names
-
-_OPENAI_ONLY = frozenset({
-    "audio", "modalities", "moderation", "prediction", "prompt_cache_key", "prompt_cache_options",
-    "prompt_cache_retention", "safety_identifier", "store", "verbosity", "web_search_options",
-})  # fmt: skip
 
 
 def _groq(call: Call, body: dict[str, Any]) -> None:
@@ -55,7 +50,7 @@ def _openrouter_complains(call: Call, status: int, error: dict[str, Any]) -> Any
 GROQ = Accent(
     name="groq",
     title="Groq",
-    refused=_OPENAI_ONLY | {"logit_bias", "logprobs", "top_logprobs"},
+    refused=OPENAI_ONLY | {"logit_bias", "logprobs", "top_logprobs"},
     own=frozenset(
         {"include_reasoning", "reasoning_format", "search_settings", "documents", "compound_custom"}
     ),
@@ -71,7 +66,7 @@ GROQ = Accent(
 XAI = Accent(
     name="xai",
     title="Grok",
-    refused=_OPENAI_ONLY - {"web_search_options"} | {"metadata", "service_tier"},
+    refused=OPENAI_ONLY - {"web_search_options"} | {"metadata", "service_tier"},
     own=frozenset({"deferred", "search_parameters"}),
     check=_xai,
     models={"grok-3": {}, "grok-3-mini": {}, "grok-4": {}},
@@ -82,7 +77,7 @@ XAI = Accent(
 DEEPSEEK = Accent(
     name="deepseek",
     title="DeepSeek",
-    refused=_OPENAI_ONLY
+    refused=OPENAI_ONLY
     | {
         "logit_bias",
         "max_completion_tokens",
@@ -125,7 +120,7 @@ OPENROUTER = Accent(
 TOGETHER = Accent(
     name="together",
     title="Together",
-    refused=_OPENAI_ONLY | {"max_completion_tokens", "metadata", "service_tier"},
+    refused=OPENAI_ONLY | {"max_completion_tokens", "metadata", "service_tier"},
     own=frozenset({"chat_template_kwargs", "echo", "min_p", "reasoning", "repetition_penalty", "safety_model", "top_k"}),
     models={
         "meta-llama/Llama-3.3-70B-Instruct-Turbo": {

@@ -14,6 +14,12 @@ from lab.keys import bearer
 from lab.openai import client, embedding, rules
 from lab.openai.values import known
 
+OPENAI_ONLY = frozenset({
+    "audio", "modalities", "moderation", "prediction", "prompt_cache_key", "prompt_cache_options",
+    "prompt_cache_retention", "safety_identifier", "store", "verbosity", "web_search_options",
+})  # fmt: skip
+"""Fields of a chat that hardly anybody else has."""
+
 _OPENAIS = ("openai-", "x-request-id")
 _NOWHERE = re.compile(r"nonexistent|does-not-exist")
 

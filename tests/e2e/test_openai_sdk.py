@@ -18,6 +18,7 @@ CHAT_MODELS = (
     "openrouter/meta-llama/llama-3.3-70b-instruct",
     "together/meta-llama/Llama-3.3-70B-Instruct-Turbo",
     "openai-compatible/any-model",
+    "huggingface/meta-llama/Llama-3.3-70B-Instruct:together",
     "sandbox/echo",
 )
 TOOL_MODELS = (*CHAT_MODELS[:-1], "sandbox/tools")
@@ -148,6 +149,7 @@ EMBEDDING_MODELS = (
     "openrouter/qwen/qwen3-embedding-8b",
     "together/BAAI/bge-base-en-v1.5",
     "openai-compatible/any-embedding",
+    "huggingface/intfloat/multilingual-e5-large",
     "sandbox/embed",
 )
 
@@ -199,6 +201,7 @@ REASONING = (
     "openrouter/deepseek/deepseek-r1",
     "together/deepseek-ai/DeepSeek-R1",
     "openai-compatible/any-thinking",
+    "huggingface/deepseek-ai/DeepSeek-V4-Pro",
     "sandbox/reasoner",
 )
 
