@@ -6,7 +6,9 @@ import httpx2 as httpx
 import msgspec
 import openai
 import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from integration_api.core.llm import (
@@ -373,7 +375,7 @@ places = st.integers(0, 5)
 citations = st.builds(
     Citation,
     kind=st.sampled_from(["url", "char", "document"]),
-    start=places,
+    start=st.just(0),
     end=places,
     url=st.none() | st.just("https://example.com"),
     title=st.none() | words,
@@ -390,7 +392,19 @@ extras = st.one_of(
     st.just(ServerToolCall("srv_1", "web_search", '{"q":1}', {"type": "x"}, CLAUDE)),
     st.just(Native("compaction", {"a": [1]}, CLAUDE)),
 )
-images = st.just(Media(kind="image", source=Bytes("QUJD"), mime="image/png"))
+texts = st.one_of(
+    st.builds(
+        Text, words, st.lists(citations, max_size=2).map(tuple), signature=st.none() | st.just(THOUGHT)
+    ),
+    st.just(Text("", signature=THOUGHT)),
+)
+images = st.builds(
+    Media,
+    kind=st.just("image"),
+    source=st.just(Bytes("QUJD")),
+    mime=st.just("image/png"),
+    signature=st.none() | st.just(THOUGHT),
+)
 calls = st.builds(
     ToolCall,
     st.uuids().map(str),
@@ -403,17 +417,10 @@ calls = st.builds(
 
 @st.composite
 def answers(draw):
-    """Parts in an order that the OpenAI shape can say."""
-    spoken = []
-    if draw(st.booleans()):
-        cited = draw(st.lists(citations, max_size=2).map(tuple))
-        spoken.append(Text(draw(words), cited, signature=draw(st.none() | st.just(THOUGHT))))
-    if draw(st.booleans()):
-        spoken.append(RefusalText(draw(words)))
-    spoken += draw(st.lists(images, max_size=1))
-    asked = draw(st.lists(calls, max_size=3, unique_by=lambda call: call.id))
-    parts = [*spoken, *asked]
-    for extra in draw(st.lists(thoughts | extras, max_size=4)):
+    """Parts in any order, but that what is refused is refused before anything is called."""
+    parts = draw(st.lists(st.builds(RefusalText, words), max_size=1))
+    parts += draw(st.lists(calls, max_size=3, unique_by=lambda call: call.id))
+    for extra in draw(st.lists(texts | images | thoughts | extras, max_size=6)):
         parts.insert(draw(st.integers(0, len(parts))), extra)
     return tuple(parts)
 
@@ -450,16 +457,33 @@ def events_of(part, at, cut):
     yield PartEnded(0, at)
 
 
-def interleave(streams, random):
-    """Merge event streams at random, each in its own order; a part begins after the parts before it."""
-    waiting = [list(stream) for stream in streams]
+def interleave(parts, cut, random):
+    """Tell parts at random, each in its own order; one begins after those before it, and only calls mingle."""
+    told = [list(events_of(part, at, cut)) for at, part in enumerate(parts)]
+    waiting = [
+        [[event] for event in events] if isinstance(part, ToolCall) else [events]
+        for part, events in zip(parts, told, strict=True)
+    ]
     begun: list[list] = []
     while waiting or any(begun):
-        choices = [stream for stream in begun if stream] + waiting[:1]
-        chosen = random.choice(choices)
+        chosen = random.choice([stream for stream in begun if stream] + waiting[:1])
         if waiting and chosen is waiting[0]:
             begun.append(waiting.pop(0))
-        yield chosen.pop(0)
+        yield from chosen.pop(0)
+
+
+@settings(deadline=None)
+@given(parts=answers(), cut=st.integers(0, 12), random=st.randoms(use_true_random=False))
+def test_whole_stream_and_history_agree(parts, cut, random):
+    spoken = wrapped(*interleave(parts, cut, random))
+    answer = fold(spoken)
+    assert answer.candidates[0].parts == parts
+    whole = ChatCompletion.model_validate_json(render_chat(answer))
+    assert read_back(whole.choices[0].message) == parts
+    state = ChatCompletionStreamState()
+    for chunk in chunks_of(rendered(spoken)):
+        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
+    assert read_back(state.current_completion_snapshot.choices[0].message) == parts
 
 
 def test_whole_answers_validate_strictly():

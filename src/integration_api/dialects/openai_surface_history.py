@@ -32,6 +32,7 @@ from integration_api.dialects.openai_surface_parts import (
     read_extra_parts,
     read_reasoning,
     read_source,
+    read_texts,
 )
 
 
@@ -92,7 +93,11 @@ def read_part(part: wire.InputPart, param: str) -> Text | Media:
         case wire.ImagePart(image, cache, point):
             url, detail = (image, None) if isinstance(image, str) else (image.url, image.detail)
             source, mime = read_source(url, f"{param}.image_url")
-            return Media(kind="image", source=source, mime=mime, detail=detail, cache=hint(cache, point))
+            signature = read_extra_content(part.extra_content)
+            cached = hint(cache, point)
+            return Media(
+                kind="image", source=source, mime=mime, detail=detail, cache=cached, signature=signature
+            )
         case wire.AudioPart(audio, cache, point):
             return _audio(audio, hint(cache, point), param)
         case wire.VideoPart(video, cache):
@@ -156,10 +161,16 @@ def _answer(message: wire.AssistantMessage, param: str, legacy_call: str) -> Mes
     spoken: list[Part] = []
     placed: list[tuple[int, Part]] = []
     content = message.content
-    if isinstance(content, str):
+    extra = message.provider_extra
+    texts = (
+        _apart(extra.texts, content, _cited(message, param)) if extra is not None and extra.texts else None
+    )
+    if texts is not None:
+        placed += texts
+    elif content is None or isinstance(content, str):
         signature = _signed(message)
         if content or signature:
-            spoken.append(Text(content, _cited(message, param), hint(message.cache_control), signature))
+            spoken.append(Text(content or "", _cited(message, param), hint(message.cache_control), signature))
     elif content:
         for place, part in enumerate(content):
             spoken.append(_spoken(part, f"{param}.content[{place}]"))
@@ -168,14 +179,18 @@ def _answer(message: wire.AssistantMessage, param: str, legacy_call: str) -> Mes
     if message.audio is not None:
         spoken.append(Media(kind="audio", source=FileRef(message.audio.id), id=message.audio.id))
     for place, image in enumerate(message.images or ()):
-        spoken.append(read_part(image, f"{param}.images[{place}]"))
+        shown = read_part(image, f"{param}.images[{place}]")
+        if image.at is None:
+            spoken.append(shown)
+        else:
+            placed.append((image.at, shown))
     said = message.reasoning_content or message.reasoning or ""
     if message.reasoning_details:
         placed += read_reasoning(message.reasoning_details, said)
     elif said:
         placed.append((-1, Reasoning(said)))
-    if message.provider_extra is not None:
-        placed += read_extra_parts(message.provider_extra, f"{param}.provider_extra")
+    if extra is not None:
+        placed += read_extra_parts(extra, f"{param}.provider_extra")
     calls: list[Part] = [
         _call(call, f"{param}.tool_calls[{place}]") for place, call in enumerate(message.tool_calls or ())
     ]
@@ -185,6 +200,18 @@ def _answer(message: wire.AssistantMessage, param: str, legacy_call: str) -> Mes
     if message.cache_control is not None and not isinstance(content, str):
         parts = _cached(list(parts), message.cache_control)
     return Message(Role.ASSISTANT, parts, message.name)
+
+
+def _apart(
+    places: list[wire.TextPlace], content: str | list[wire.SpokenPart] | None, citations: tuple[Citation, ...]
+) -> list[tuple[int, Part]] | None:
+    """Take a message's text apart again; None where it was edited, or holds more than text."""
+    if not isinstance(content, list):
+        return read_texts(places, content or "", citations)
+    texts = [part for part in content if isinstance(part, wire.TextPart)]
+    if len(texts) < len(content):
+        return None
+    return read_texts(places, "".join(part.text for part in texts), citations)
 
 
 def _cited(message: wire.AssistantMessage, param: str) -> tuple[Citation, ...]:

@@ -2,9 +2,12 @@
 
 What the official shape has no place for travels in extensions that clients keep:
 `reasoning_details` (its `index` is the part's place in the message), `extra_content` for
-Gemini's thought signatures, and `provider_extra.parts` for what only its maker understands.
+Gemini's thought signatures, `provider_extra.parts` for what only its maker understands, and
+`provider_extra.texts` for how a message's text falls apart.
 """
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -19,6 +22,7 @@ from integration_api.core.llm import (
     Origin,
     Part,
     Reasoning,
+    Text,
     TokenLogprob,
     Url,
 )
@@ -88,6 +92,44 @@ def read_extra_content(given: dict[str, Any] | None) -> Opaque | None:
     return None
 
 
+# --- several texts in one ----------------------------------------------------------------------
+
+
+def text_place(index: int, at: int, length: int, signature: Opaque | None) -> dict[str, Any]:
+    """Return where a stretch of a message's text belongs: `at` is its part's place, `index` that of this."""
+    place: dict[str, Any] = {"index": index, "at": at, "length": length}
+    return place if signature is None else place | {"extra_content": extra_content(signature)}
+
+
+def read_texts(
+    places: list[wire.TextPlace], text: str, citations: tuple[Citation, ...]
+) -> list[tuple[int, Part]] | None:
+    """Take a message's text apart as its places tell; None where they tell of another text.
+
+    A citation goes to the stretch in which it begins.
+    """
+    if sum(place.length for place in places) != len(text) or any(place.length < 0 for place in places):
+        return None
+    bases = [0, *accumulate(place.length for place in places)]
+    cited: dict[int, list[Citation]] = {}
+    for one in citations:
+        start, end = one.start or 0, one.end or 0
+        number = min(bisect_right(bases, start), len(places)) - 1
+        base = bases[number]
+        cited.setdefault(number, []).append(msgspec.structs.replace(one, start=start - base, end=end - base))
+    return [
+        (
+            place.at,
+            Text(
+                text[bases[number] : bases[number + 1]],
+                tuple(cited.get(number, ())),
+                signature=read_extra_content(place.extra_content),
+            ),
+        )
+        for number, place in enumerate(places)
+    ]
+
+
 # --- reasoning ---------------------------------------------------------------------------------
 
 
@@ -95,8 +137,10 @@ def reasoning_details(part: Reasoning, index: int, text: str) -> list[dict[str, 
     """Return the details of one reasoning part, saying `text` in them; none when nothing is left to say."""
     details: list[dict[str, Any]] = []
     spoken = reasoning_text(part, index, text)
-    if part.kind == "plan":
-        spoken["kind"] = "plan"
+    if part.kind == "plan" or (part.kind == "summary" and not text):
+        spoken["kind"] = (
+            part.kind
+        )  # A stream's client joins details of one index, of which the last one's type stands.
     if part.id is not None:
         spoken["id"] = part.id
     if part.signature is not None:
@@ -127,7 +171,7 @@ def reasoning_text(part: Reasoning, index: int, text: str) -> dict[str, Any]:
 def read_reasoning(details: list[wire.ReasoningDetail], said: str) -> list[tuple[int, Reasoning]]:
     """Join details of one index into one part; `said` is `reasoning_content`.
 
-    A stream says the first part's text in `reasoning_content` alone, which is all parts' text in turn.
+    A stream says a thought that begins its message in `reasoning_content` alone, which is all thoughts in turn.
     """
     groups: dict[int, list[wire.ReasoningDetail]] = {}
     last = 0
@@ -138,11 +182,9 @@ def read_reasoning(details: list[wire.ReasoningDetail], said: str) -> list[tuple
     told = "".join(part.text for _, part in parts)
     untold = said.removesuffix(told)
     if (untold and untold != said) or not told:
-        for place, (index, part) in enumerate(parts):
-            if not part.text and not part.redacted:
-                parts[place] = (index, msgspec.structs.replace(part, text=untold))
-                return parts
-        if untold:
+        if parts and not (parts[0][0] or parts[0][1].text or parts[0][1].redacted):
+            parts[0] = (0, msgspec.structs.replace(parts[0][1], text=untold))
+        elif untold:
             parts.insert(0, (-1, Reasoning(untold)))
     return parts
 
@@ -186,6 +228,12 @@ def read_extra_parts(extra: wire.ProviderExtra, param: str) -> list[tuple[int, P
 
 
 # --- media ---------------------------------------------------------------------------------------
+
+
+def image(part: Media, url: str, index: int, at: int) -> dict[str, Any]:
+    """Return a generated image, with its place in the message."""
+    said = {"type": "image_url", "image_url": {"url": url}, "index": index, "at": at}
+    return said if part.signature is None else said | {"extra_content": extra_content(part.signature)}
 
 
 def read_source(given: str, param: str) -> tuple[MediaSource, str | None]:

@@ -27,9 +27,11 @@ from integration_api.dialects.openai_surface_parts import (
     audio_id,
     extra_content,
     extra_part,
+    image,
     logprob,
     media_url,
     reasoning_details,
+    text_place,
 )
 from integration_api.dialects.openai_surface_stream import DONE, ChatStream
 
@@ -79,7 +81,7 @@ def render_chat(answer: LlmResponse, *, provider: str = "", id: str = "", create
 
 def message(candidate: Candidate, answer_id: str) -> dict[str, Any]:
     """Return the assistant's message, which read back as history is the same parts again."""
-    texts: list[str] = []
+    texts: list[tuple[int, Text]] = []
     thoughts: list[tuple[int, Reasoning]] = []
     refusals: list[str] = []
     calls: list[dict[str, Any]] = []
@@ -87,16 +89,15 @@ def message(candidate: Candidate, answer_id: str) -> dict[str, Any]:
     images: list[dict[str, Any]] = []
     extras: list[dict[str, Any]] = []
     said: dict[str, Any] = {}
-    base = 0
+    base, apart = 0, False
     for at, part in enumerate(candidate.parts):
         match part:
             case Text():
-                texts.append(part.text)
+                texts.append((at, part))
                 for citation in part.citations:
                     annotations.append(annotation(citation, base, len(annotations)))
                 base += len(part.text)
-                if part.signature is not None:
-                    said["extra_content"] = extra_content(part.signature)
+                apart = apart or len(texts) > 1 or bool(calls or refusals or images)
             case ToolCall():
                 calls.append(tool_call(part, len(calls), answer_id))
             case Reasoning():
@@ -106,10 +107,10 @@ def message(candidate: Candidate, answer_id: str) -> dict[str, Any]:
             case Media(kind="audio"):
                 said["audio"] = audio(part)
             case Media(kind="image") if url := media_url(part):
-                images.append({"type": "image_url", "image_url": {"url": url}, "index": len(images)})
+                images.append(image(part, url, len(images), at))
             case _:
                 extras.append(extra_part(part, at))
-    text = "".join(texts)
+    text = "".join(part.text for _, part in texts)
     fields: dict[str, Any] = {
         "role": "assistant",
         "content": text if text or not calls else None,
@@ -127,8 +128,14 @@ def message(candidate: Candidate, answer_id: str) -> dict[str, Any]:
         fields["annotations"] = annotations
     if images:
         fields["images"] = images
+    if texts and (signature := texts[0][1].signature) is not None:
+        fields["extra_content"] = extra_content(signature)
     if extras:
         fields["provider_extra"] = {"parts": extras}
+    if apart:
+        fields.setdefault("provider_extra", {})["texts"] = [
+            text_place(index, at, len(part.text), part.signature) for index, (at, part) in enumerate(texts)
+        ]
     return fields | said
 
 

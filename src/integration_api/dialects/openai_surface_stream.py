@@ -48,10 +48,12 @@ from integration_api.dialects.openai_surface_parts import (
     audio_id,
     extra_content,
     extra_part,
+    image,
     logprob,
     media_url,
     reasoning_details,
     reasoning_text,
+    text_place,
 )
 
 DONE = b"data: [DONE]\n\n"
@@ -69,6 +71,8 @@ class _Open:
     at: int
     base: int = 0
     """Where a text begins in its message's text."""
+    number: int = 0
+    """Of a text, among the texts."""
     detailed: bool = False
     """Whether a thought's text stands in its details too, because its message does not begin with it."""
     pieces: list[str] = field(default_factory=list)
@@ -85,7 +89,8 @@ class _Choice:
     """One candidate: the bytes around its deltas, and how far it has come."""
 
     __slots__ = (
-        "annotations", "calls", "content", "extras", "head", "images", "length", "parts", "thoughts",
+        "annotations", "calls", "content", "extras", "first_text", "head", "images", "length", "moved", "parts",
+        "texts", "thoughts",
     )  # fmt: skip
 
     def __init__(self, head: bytes, answer_id: str) -> None:
@@ -95,7 +100,11 @@ class _Choice:
         """A chunk up to its text."""
         self.parts: dict[int, _Open] = {}
         self.calls = Calls(answer_id)
-        self.length = self.thoughts = self.annotations = self.images = self.extras = 0
+        self.length = self.thoughts = self.annotations = self.images = self.extras = self.texts = 0
+        self.first_text: dict[str, Any] | None = None
+        """The place of its first text, which nobody needs to know unless there is another."""
+        self.moved = False
+        """Whether something came that a client would put behind the text."""
 
 
 class ChatStream:
@@ -213,7 +222,8 @@ class ChatStream:
         part = choice.parts[event.part] = _Open(event.shell, event.part)
         match event.shell:
             case Text(text=text, citations=citations):
-                part.base = choice.length
+                part.base, part.number = choice.length, choice.texts
+                choice.texts += 1
                 if text:
                     self._text(choice, text)
                 for citation in citations:
@@ -223,14 +233,19 @@ class ChatStream:
                 choice.thoughts += 1
                 if text:
                     self._thought(choice, part, text)
-            case RefusalText(text=text) if text:
-                self._refusal(choice, part, text)
+            case RefusalText(text=text):
+                choice.moved = True
+                if text:
+                    self._refusal(choice, part, text)
             case ToolCall() as call:
+                choice.moved = True
                 part.call = OpenCall(call)
                 self._deltas(choice, choice.calls.start(part.call))
             case Media(kind="audio") as media:
                 data = media.source.base64 if isinstance(media.source, Bytes) else ""
                 self._audio(choice, part, audio_id(media), data, media.transcript or "")
+            case Media(kind="image"):
+                choice.moved = True
 
     def _text(self, choice: _Choice, text: str) -> None:
         choice.length += len(text)
@@ -334,9 +349,9 @@ class ChatStream:
                 if expires := (whole.options or {}).get("expires_at"):
                     self._delta(choice, {"audio": {"expires_at": expires}})
             case Media(kind="image") if url := media_url(whole):
-                image = {"type": "image_url", "image_url": {"url": url}, "index": choice.images}
+                shown = _replace(whole, signature=part.signature or whole.signature)
+                self._delta(choice, {"images": [image(shown, url, choice.images, part.at)]})
                 choice.images += 1
-                self._delta(choice, {"images": [image]})
             case _:
                 held = {"index": choice.extras, **extra_part(whole, part.at)}
                 choice.extras += 1
@@ -348,8 +363,17 @@ class ChatStream:
                 self._text(choice, rest)
             for citation in whole.citations[part.cited :]:
                 self._cite(choice, part, citation)
-        if signature := part.signature or whole.signature:
+        signature = part.signature or whole.signature
+        place = text_place(part.number, part.at, choice.length - part.base, signature)
+        if part.number == 0 and signature is not None:
             self._delta(choice, {"extra_content": extra_content(signature)})
+        if choice.texts == 1 and not choice.moved:
+            choice.first_text = place
+            return
+        for told in (choice.first_text, place):
+            if told is not None:
+                self._delta(choice, {"provider_extra": {"texts": [told]}})
+        choice.first_text = None
 
     # --- the end -----------------------------------------------------------------------------------
 

@@ -50,6 +50,8 @@ class ImagePart(Struct, tag="image_url"):
     image_url: str | ImageUrl
     cache_control: CacheControl | None = None
     prompt_cache_breakpoint: Breakpoint | None = None
+    at: int | None = None
+    extra_content: dict[str, Any] | None = None
 
 
 class InputAudio(Struct):
@@ -149,8 +151,15 @@ class ReasoningDetail(Struct):
     origin: dict[str, Any] | None = None
 
 
+class TextPlace(Struct):
+    at: int
+    length: int
+    extra_content: dict[str, Any] | None = None
+
+
 class ProviderExtra(Struct):
     parts: list[dict[str, Any]] = []
+    texts: list[TextPlace] = []
 
 
 class SystemMessage(Struct, tag_field="role", tag="system"):
