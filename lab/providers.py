@@ -1,6 +1,17 @@
 """The registry: every provider the lab emulates, one line each."""
 
-from lab import anthropic, azure_openai, cohere, entra, huggingface, mistral, openai, openai_family, voyageai
+from lab import (
+    anthropic,
+    azure_openai,
+    bedrock,
+    cohere,
+    entra,
+    huggingface,
+    mistral,
+    openai,
+    openai_family,
+    voyageai,
+)
 
 PROVIDERS = (
     openai.PROVIDER,
@@ -9,6 +20,7 @@ PROVIDERS = (
     cohere.PROVIDER,
     voyageai.PROVIDER,
     azure_openai.PROVIDER,
+    bedrock.PROVIDER,
     entra.PROVIDER,
     huggingface.PROVIDER,
     *openai_family.PROVIDERS,
