@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from integration_api.core.errors import Failure, Kind
-from integration_api.storage.spool import FRAME, Spool, read_segment
+from integration_api.storage.spool import FRAME, Frames, Spool
 
 
 def spool(path: Path, max_bytes: int = 1 << 20) -> Spool:
@@ -19,7 +20,7 @@ def spool(path: Path, max_bytes: int = 1 << 20) -> Spool:
 
 
 def stored(path: Path) -> list[bytes]:
-    return [payload for segment in sorted(path.glob("*.spool")) for payload in read_segment(segment).records]
+    return [payload for segment in sorted(path.glob("*.spool")) for payload in Frames(segment.read_bytes())]
 
 
 def test_records_come_back_in_order(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_records_come_back_in_order(tmp_path: Path) -> None:
         kept.append(b"%d" % number)
     kept.rotate()
     (segment,) = kept.sealed()
-    assert read_segment(segment).records == [b"%d" % number for number in range(100)]
+    assert list(Frames(segment.read_bytes())) == [b"%d" % number for number in range(100)]
     kept.forget(segment)
     assert kept.waiting == 0
     assert kept.sealed() == []
@@ -44,7 +45,7 @@ def test_a_torn_record_hides_nothing_before_it(tmp_path: Path) -> None:
     whole = segment.read_bytes()
     for cut in range(1, len(whole) + 1):
         segment.write_bytes(whole + whole[:-cut])
-        assert read_segment(segment).records == [b"whole"]
+        assert list(Frames(segment.read_bytes())) == [b"whole"]
 
 
 def test_a_flipped_bit_costs_its_own_record_and_is_noticed(tmp_path: Path) -> None:
@@ -59,11 +60,12 @@ def test_a_flipped_bit_costs_its_own_record_and_is_noticed(tmp_path: Path) -> No
         data = bytearray(whole)
         data[place] ^= 1 << place % 8
         segment.write_bytes(data)
-        records, damaged = read_segment(segment)
+        frames = Frames(segment.read_bytes())
+        records = list(frames)
         lost = 0 if place < second.start else 1 if place in second else 2
         assert records == [p for at, p in enumerate((b"first", b"second", b"third")) if at != lost]
         # A last record that claims to be longer than the file looks like one that was torn.
-        assert damaged or lost == 2
+        assert frames.damaged or lost == 2
 
 
 def test_a_damaged_segment_is_set_aside_and_not_deleted(tmp_path: Path) -> None:
@@ -105,26 +107,26 @@ def test_an_empty_segment_taken_by_another_process_is_not_written_to(
 async def test_a_segment_stored_before_its_sync_breaks_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, synced = asyncio.Event(), asyncio.Event()
+    held, done, stored = asyncio.Event(), asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
-    real = asyncio.to_thread
+    real = os.fdatasync
 
-    async def late(function: object, *arguments: object) -> object:
-        held.set()
-        await synced.wait()
-        return await real(function, *arguments)  # type: ignore[arg-type]
+    def late(fd: int) -> None:
+        loop.call_soon_threadsafe(held.set)
+        stored.wait(5)
+        real(fd)
+        loop.call_soon_threadsafe(done.set)
 
-    monkeypatch.setattr(asyncio, "to_thread", late)
+    monkeypatch.setattr(os, "fdatasync", late)
     kept = spool(tmp_path)
     task = loop.create_task(kept.keep_synced())
     kept.append(b"x")
     async with asyncio.timeout(5):
         await held.wait()
-    kept.rotate()
-    kept.forget(kept.sealed()[0])
-    synced.set()
-    for _ in range(50):
-        await asyncio.sleep(0.001)
+        kept.rotate()
+        kept.forget(kept.sealed()[0])
+        stored.set()
+        await done.wait()
     kept.append(b"y")
     task.cancel()
     kept.close()
@@ -141,7 +143,7 @@ def test_a_directory_that_takes_no_more_files_goes_on_with_the_one_it_has(
         kept.append(b"two")
         assert kept.sealed() == []
     kept.rotate()
-    assert read_segment(kept.sealed()[0]).records == [b"one", b"two"]
+    assert list(Frames(kept.sealed()[0].read_bytes())) == [b"one", b"two"]
     kept.close()
 
 
@@ -209,7 +211,7 @@ while True:
     child.wait()
     child.stdout.close()
     mine.adopt()
-    records = [int(payload) for segment in mine.sealed() for payload in read_segment(segment).records]
+    records = [int(payload) for segment in mine.sealed() for payload in Frames(segment.read_bytes())]
     assert records[: len(told)] == told
     for segment in mine.sealed():
         mine.forget(segment)

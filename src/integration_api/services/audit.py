@@ -10,7 +10,7 @@ import msgspec
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import AuditRecord
 from integration_api.settings import Audit
-from integration_api.storage.spool import Spool, read_segment
+from integration_api.storage.spool import Frames, Spool
 from integration_api.telemetry.log import Log
 from integration_api.telemetry.metrics import SPOOL
 
@@ -18,6 +18,10 @@ ADOPT_SECONDS = 1.0
 """How often the segments of processes that died are looked for."""
 BACKOFF_SECONDS = 2.0
 """The longest pause between tries while the database is away."""
+
+
+SLICE = 32
+"""Records read in one go: calls that are under way do not wait longer than a fraction of a millisecond."""
 
 
 class AuditStore(Protocol):
@@ -101,23 +105,33 @@ class AuditTrail:
 
     async def _store_segment(self, path: Path) -> bool:
         """Store what can be read of a segment; return whether that is everything."""
-        payloads, damaged = await asyncio.to_thread(read_segment, path)
-        records: list[AuditRecord] = []
-        for payload in payloads:
+        frames = Frames(await asyncio.to_thread(path.read_bytes))
+        whole = True
+        batch: list[AuditRecord] = []
+        for number, payload in enumerate(frames, 1):
             try:
-                records.append(self._decoder.decode(payload))
+                batch.append(self._decoder.decode(payload))
             except msgspec.DecodeError:
-                damaged = True
-        for start in range(0, len(records), self._settings.batch):
-            batch = records[start : start + self._settings.batch]
-            try:
-                await self._store.add_audits(batch)
-            except Failure as failure:
-                if failure.kind is Kind.OVERLOADED:
-                    raise
-                damaged = True
-                await self._store_singly(batch)
-        return not damaged
+                whole = False
+            if len(batch) == self._settings.batch:
+                whole &= await self._store_batch(batch)
+                batch = []
+            elif not number % SLICE:
+                await asyncio.sleep(0)
+        if batch:
+            whole &= await self._store_batch(batch)
+        return whole and not frames.damaged
+
+    async def _store_batch(self, batch: Sequence[AuditRecord]) -> bool:
+        """Return whether the database took the batch as it is."""
+        try:
+            await self._store.add_audits(batch)
+        except Failure as failure:
+            if failure.kind is Kind.OVERLOADED:
+                raise
+            await self._store_singly(batch)
+            return False
+        return True
 
     async def _store_singly(self, batch: Sequence[AuditRecord]) -> None:
         """Store what the database takes of a batch that it refused: one record must not hold up the others."""

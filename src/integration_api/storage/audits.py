@@ -11,7 +11,7 @@ from integration_api.core.tenant import Tenant
 from integration_api.storage import audit_rows
 from integration_api.storage.audit_filter import AuditFilter, conditions
 from integration_api.storage.ids import TIME_SHIFT
-from integration_api.storage.operation import Operation, execute, execute_many, fetch, fetch_one
+from integration_api.storage.operation import Operation, Row, execute, execute_many, fetch, fetch_one
 from integration_api.storage.rows import LARGEST, MOST_ROWS, moment, page_limit
 
 SELECT = (
@@ -31,12 +31,17 @@ MOST_TRIES = 8
 """How often a taken id is replaced before giving up; 22 random bits make the second try the last."""
 
 
-def add(records: Sequence[AuditRecord]) -> Operation[None]:
-    """Store each record once. A record whose id another event has taken gets an id of its own."""
+def add(records: Sequence[AuditRecord], rows: Sequence[Row]) -> Operation[None]:
+    """Store each record once. A record whose id another event has taken gets an id of its own.
+
+    `rows` are the records' values, made beforehand.
+    """
     waiting = {audit_rows.text(record.event_id): record for record in records}
     stored: list[AuditRecord] = []
     for attempt in range(MOST_TRIES):
-        added = yield from execute_many(INSERT, [audit_rows.values(record) for record in waiting.values()])
+        if attempt or len(waiting) != len(rows):
+            rows = [audit_rows.values(record) for record in waiting.values()]
+        added = yield from execute_many(INSERT, rows)
         if added == len(waiting):
             stored += waiting.values()
             break

@@ -1,5 +1,6 @@
 """The repository over either database: which transaction each method is, and whose rows it may touch."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
@@ -15,9 +16,12 @@ from integration_api.core.records import (
     VaultKey,
 )
 from integration_api.core.tenant import Tenant
-from integration_api.storage import audits, changes, credentials, tenants, vault_keys
+from integration_api.storage import audit_rows, audits, changes, credentials, tenants, vault_keys
 from integration_api.storage.audit_filter import AuditFilter
 from integration_api.storage.operation import Database
+
+SLICE = 32
+"""Records turned into rows in one go, between which calls that are under way have their turn."""
 
 
 class RelationalRepository:
@@ -123,7 +127,12 @@ class RelationalRepository:
         return await self._write(tenant, lambda: credentials.delete(tenant, id), erase=True)
 
     async def add_audits(self, records: Sequence[AuditRecord]) -> None:
-        await self._write(None, lambda: audits.add(records), repeatable=True)
+        rows = []
+        for record in records:
+            rows.append(audit_rows.values(record))
+            if not len(rows) % SLICE:
+                await asyncio.sleep(0)
+        await self._write(None, lambda: audits.add(records, rows), repeatable=True)
 
     async def audit(self, tenant: Tenant, id: int) -> AuditRecord | None:
         return await self._read(tenant, lambda: audits.by_id(tenant, id))

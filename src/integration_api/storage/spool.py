@@ -12,24 +12,19 @@ import fcntl
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
 from struct import Struct as Layout
-from typing import NamedTuple
+from threading import Thread
 
 from integration_api.core.errors import Failure, Kind
 
 FRAME = Layout(">II")
 SEGMENT_BYTES = 4 << 20
 """A segment is handed over at this size, whatever the shipper's pace: it is read into memory whole."""
-
-
-class Segment(NamedTuple):
-    records: list[bytes]
-    damaged: bool
-    """Whether there is something that was kept and can not be read; a torn end was never acknowledged."""
 
 
 class Spool:
@@ -47,6 +42,7 @@ class Spool:
         self._broken = False
         self._dirty: set[int] = set()
         """Segments with bytes that no fdatasync has covered yet."""
+        self._syncing = False
         self._named = False
         """Whether the directory, too, has to be synced: a new segment's name stands in it."""
         self._sealed: list[tuple[Path, int, int]] = []
@@ -139,22 +135,38 @@ class Spool:
 
         After a failed fdatasync the kernel may have dropped pages, so nothing more is accepted.
         """
-        while True:
-            await asyncio.sleep(self._sync_seconds)
-            if self._dirty:
-                try:
-                    # Duplicates: a segment may be stored and closed before the thread comes to it.
-                    waiting = _duplicates(self._dirty)
-                    if self._named:
-                        waiting.append(os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC))
-                except OSError:
-                    continue  # No descriptor to spare: the next round tries again.
-                self._dirty.clear()
-                self._named = False
-                try:
-                    await asyncio.to_thread(_sync, waiting)
-                except OSError:
-                    self._broken = True
+        rounds: SimpleQueue[list[int] | None] = SimpleQueue()
+        Thread(target=self._sync_rounds, args=(rounds,), name="spool-sync", daemon=True).start()
+        try:
+            while True:
+                await asyncio.sleep(self._sync_seconds)
+                self._begin_round(rounds)
+        finally:
+            rounds.put(None)
+
+    def _begin_round(self, rounds: "SimpleQueue[list[int] | None]") -> None:
+        if not self._dirty or self._syncing:
+            return
+        try:
+            # Duplicates: a segment may be stored and closed before the thread comes to it.
+            waiting = _duplicates(self._dirty)
+            if self._named:
+                waiting.append(os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError:
+            return  # No descriptor to spare: the next round tries again.
+        self._dirty.clear()
+        self._named = False
+        self._syncing = True
+        rounds.put(waiting)
+
+    def _sync_rounds(self, rounds: "SimpleQueue[list[int] | None]") -> None:
+        """Run in a thread of its own, which waits without touching the interpreter's lock."""
+        for waiting in iter(rounds.get, None):
+            try:
+                _sync(waiting)
+            except OSError:
+                self._broken = True
+            self._syncing = False
 
     def close(self) -> None:
         """Let go of everything; what is not stored stays on disk for the next process."""
@@ -226,25 +238,29 @@ def _sync(descriptors: list[int]) -> None:
             os.close(fd)
 
 
-def read_segment(path: Path) -> Segment:
-    """Read a segment. A record whose checksum is wrong is left out, those after it are found again."""
-    data = path.read_bytes()
-    records: list[bytes] = []
-    at, damaged = 0, False
-    while at + FRAME.size <= len(data):
-        payload = _frame(data, at)
-        if payload is not None:
-            records.append(payload)
-            at += FRAME.size + len(payload)
-            continue
-        after = _next_frame(data, at + 1)
-        if after is None:
-            length, _ = FRAME.unpack_from(data, at)
-            # A torn end is shorter than it says; anything else was whole once.
-            damaged = damaged or at + FRAME.size + length <= len(data)
-            break
-        at, damaged = after, True
-    return Segment(records, damaged)
+class Frames:
+    """The records of a segment's bytes, in order. One whose checksum is wrong is left out; those after it are found."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.damaged = False
+        """Whether something that was kept could not be read; a torn end was never acknowledged."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        data, at = self._data, 0
+        while at + FRAME.size <= len(data):
+            payload = _frame(data, at)
+            if payload is not None:
+                yield payload
+                at += FRAME.size + len(payload)
+                continue
+            after = _next_frame(data, at + 1)
+            if after is None:
+                length, _ = FRAME.unpack_from(data, at)
+                # A torn end is shorter than it says; anything else was whole once.
+                self.damaged = self.damaged or at + FRAME.size + length <= len(data)
+                return
+            at, self.damaged = after, True
 
 
 def _frame(data: bytes, at: int) -> bytes | None:
