@@ -20,6 +20,7 @@ from integration_api.vault.envelope import (
     SUITE,
     Kek,
     _expand,
+    envelope,
     key_of,
     rewrap,
     seal,
@@ -44,7 +45,7 @@ HERE = Binding(1, 101, 7, "openai", 1)
 
 
 def opens(sealed: bytes, to: Binding, key: Kek) -> str | None:
-    plaintext = unseal(sealed, to, key)
+    plaintext = unseal(envelope(sealed, to, key))
     return plaintext[: unpadded(plaintext)].decode()
 
 
@@ -83,7 +84,7 @@ def test_no_mutation_opens() -> None:
         tried[which] += 1
         try:
             key = ring[key_of(mutant)]
-            unseal(mutant, place, key)
+            unseal(envelope(mutant, place, key))
         except (Failure, KeyError):
             continue
         pytest.fail(f"mutation {which} of {sealed.hex()} at {to} opened: {mutant.hex()} at {place}")
@@ -146,7 +147,7 @@ def test_whatever_is_sealed_opens_and_its_own_buffer_is_wiped(plaintext: bytes, 
     assert not any(given_away)
     assert len(sealed) == HEADER + (len(plaintext) // BUCKET + 1) * BUCKET + TAG
     assert key_of(sealed) == (KEK.id, KEK.version)
-    opened = unseal(sealed, to, KEK)
+    opened = unseal(envelope(sealed, to, KEK))
     assert opened[: unpadded(opened)] == plaintext
 
 
@@ -165,7 +166,7 @@ def blind(aad: Callable[[Binding], bytes], to: Binding) -> tuple[object, ...]:
 @given(st.binary(max_size=400))
 def test_bytes_that_were_never_sealed_are_refused_as_such(junk: bytes) -> None:
     with pytest.raises(UnknownFormat):
-        unseal(junk, HERE, KEK)
+        unseal(envelope(junk, HERE, KEK))
     with pytest.raises(UnknownFormat):
         key_of(junk)
 
@@ -173,7 +174,7 @@ def test_bytes_that_were_never_sealed_are_refused_as_such(junk: bytes) -> None:
 @given(st.binary(min_size=HEADER + BUCKET + TAG, max_size=400))
 def test_bytes_that_begin_like_a_seal_are_refused_too(junk: bytes) -> None:
     with pytest.raises(Tampered):
-        unseal(b"IV\x01\x01" + KEK.id + (1).to_bytes(4, "big") + junk[24:], HERE, KEK)
+        unseal(envelope(b"IV\x01\x01" + KEK.id + (1).to_bytes(4, "big") + junk[24:], HERE, KEK))
 
 
 @given(st.binary(max_size=200))
@@ -210,9 +211,9 @@ def test_a_ciphertext_that_gcm_opens_under_two_keys_opens_under_the_committed_on
         wrapped = encrypt(KEK.cipher, wrap_nonce, dek, wrap_aad(HERE, FORMAT, SUITE, KEK.id, 1))
         before = b"IV\x01\x01" + KEK.id + (1).to_bytes(4, "big") + wrap_nonce + wrapped
         sealed = [before + keys[32:] + nonce + ciphertext for keys in expanded]
-        assert len(unseal(sealed[at], HERE, KEK)) == BUCKET
+        assert len(unseal(envelope(sealed[at], HERE, KEK))) == BUCKET
         with pytest.raises(Tampered):
-            unseal(sealed[1 - at], HERE, KEK)
+            unseal(envelope(sealed[1 - at], HERE, KEK))
 
 
 # --- keys --------------------------------------------------------------------------------------
@@ -222,9 +223,9 @@ def test_a_key_is_chosen_by_name_and_never_by_trial() -> None:
     sealed = seal(bytearray(b"x"), HERE, KEK)
     for wrong in (kek(), Kek(KEK.id, 2, KEK.cipher), Kek(os.urandom(16), 1, KEK.cipher)):
         with pytest.raises(KeyUnavailable):
-            unseal(sealed, HERE, wrong)
+            unseal(envelope(sealed, HERE, wrong))
     with pytest.raises(Tampered):
-        unseal(sealed, HERE, Kek(KEK.id, 1, kek().cipher))
+        unseal(envelope(sealed, HERE, Kek(KEK.id, 1, kek().cipher)))
 
 
 def test_wrapping_anew_leaves_commitment_and_ciphertext_and_binds_to_the_same_place() -> None:
@@ -234,7 +235,7 @@ def test_wrapping_anew_leaves_commitment_and_ciphertext_and_binds_to_the_same_pl
     assert moved_on[84:] == sealed[84:]
     assert opens(moved_on, HERE, new) == opens(sealed, HERE, KEK) == "x"
     with pytest.raises(KeyUnavailable):
-        unseal(moved_on, HERE, KEK)
+        unseal(envelope(moved_on, HERE, KEK))
     elsewhere = msgspec.structs.replace(HERE, project_id=5)
     with pytest.raises(Tampered):
         rewrap(sealed, elsewhere, KEK, new)
@@ -247,4 +248,4 @@ def test_another_format_or_suite_is_refused_before_any_key_is_tried(place: int, 
     sealed = bytearray(seal(bytearray(b"x"), HERE, KEK))
     sealed[place] = value
     with pytest.raises(UnknownFormat):
-        unseal(bytes(sealed), HERE, KEK)
+        unseal(envelope(bytes(sealed), HERE, KEK))

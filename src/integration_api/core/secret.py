@@ -169,12 +169,10 @@ def cut_field(text: bytearray, name: str) -> bytearray | None:
     `text` may go on after the object ends. None when there is no such field.
     """
     opening = _opening(name)
-    at = 1
-    while not text.startswith(opening, at):
-        if text[at] != _QUOTE:
-            return None
-        value = _after_string(text, at + 1) + 2
-        at = _after_string(text, value) + 1
+    # It can not stand inside a value, whose own quotes have backslashes before them.
+    at = text.find(opening)
+    if at < 0:
+        return None
     start = at + len(opening)
     end = text.find(b'"', start)
     if text.find(b"\\", start, end) < 0:

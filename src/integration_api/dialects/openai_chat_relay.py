@@ -124,8 +124,8 @@ class _Watch:
         self.usage = Usage()
 
     def see(self, seen: Watched) -> None:
-        self.id = self.id or seen.id or ""
-        self.model = self.model or seen.model or ""
+        if not self.id:
+            self.id, self.model = seen.id or "", seen.model or ""
         for choice in seen.choices or ():
             if choice.finish_reason:
                 reasons = self._dialect.finish_reasons

@@ -8,10 +8,15 @@ from integration_api.services.target import Target, resolve
 PASSED_ON = (b"anthropic-beta", b"anthropic-version", b"openai-beta", b"x-hf-bill-to")
 """Headers of the caller that may reach a provider. Nothing that signs, names a host or holds a cookie."""
 HEADER_BYTES = 1_024
+ROUTING = frozenset({
+    b"x-credential-id", b"x-integration-credential", b"x-integration-provider", b"x-integration-model",
+})  # fmt: skip
 
 
 def target_of(ask: Ask, model: str, chosen: ProviderChoice | None = None) -> Target:
     """Return the call's target. Raises `Failure` for an unknown provider or a malformed credential id."""
+    if chosen is None and ask.request.headers.keys().isdisjoint(ROUTING):
+        return resolve(model)
     credential = ask.header(b"x-credential-id") or ask.header(b"x-integration-credential")
     provider = ask.header(b"x-integration-provider")
     if chosen is not None:

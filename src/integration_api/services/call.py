@@ -183,52 +183,63 @@ class Call:
         usage: Usage | None = None,
         finish: FinishReason | None = None,
     ) -> None:
-        ended_at = clock.perf()
-        origin, trace, start = self._origin, self.trace, self._origin.received_at
-        usage = usage or Usage()
-        refusal = error.refusal if isinstance(error, ProviderError) else None
-        sent = trace.sent_at
-        upstream = (trace.finished_at or ended_at) - sent if sent else 0.0
+        origin, trace, target, credential = self._origin, self.trace, self.target, self.credential
+        principal = origin.principal
+        tenant = principal.tenant
+        start, sent, first = origin.received_at, trace.sent_at, self.first_token_at
+        ended = clock.perf()
+        upstream = (trace.finished_at or ended) - sent
+        fault = error_code = ""
+        provider_status, provider_request_id = trace.status, self.provider_request_id
+        if error is not None:
+            fault, error_code = error.kind.value, error.code[:200]
+            if isinstance(error, ProviderError):
+                provider_status = error.refusal.status or provider_status
+                provider_request_id = error.refusal.request_id or provider_request_id
+        usage = usage or _UNKNOWN
         self._calls.audit.keep(
             AuditRecord(
                 event_id=clock.unique(),
                 id=self.id,
                 created_at=clock.now(),
-                organization_id=origin.principal.tenant.organization_id,
-                project_id=origin.principal.tenant.project_id,
-                key_id=origin.principal.key_id,
+                organization_id=tenant.organization_id,
+                project_id=tenant.project_id,
+                key_id=principal.key_id,
                 operation=self.operation,
-                provider=self.target.provider.name,
+                provider=target.provider.name,
                 model=self.model[:200],
-                credential_id=self.credential.id,
-                credential_version=self.credential.version,
+                credential_id=credential.id,
+                credential_version=credential.version,
                 status=status,
                 response_status=response_status,
-                fault=error.kind.value if error else "",
-                error_code=error.code[:200] if error else "",
-                finish_reason=finish.value if finish else "",
+                fault=fault,
+                error_code=error_code,
+                finish_reason="" if finish is None else finish.value,
                 streamed=self.streamed,
                 request_id=origin.request_id,
-                provider_request_id=(refusal and refusal.request_id) or self.provider_request_id,
-                provider_status=(refusal and refusal.status) or trace.status,
-                retries=max(0, trace.attempts - 1),
-                time_taken=int((ended_at - start) * NANO),
+                provider_request_id=provider_request_id,
+                provider_status=provider_status,
+                retries=trace.attempts - 1 if trace.attempts else 0,
+                time_taken=int((ended - start) * NANO),
                 queue_time=int((sent - start) * NANO) if sent else 0,
-                first_token_time=int((self.first_token_at - start) * NANO) if self.first_token_at else 0,
-                upstream_time=int(upstream * NANO),
+                first_token_time=int((first - start) * NANO) if first else 0,
+                upstream_time=int(upstream * NANO) if sent else 0,
                 usage=usage,
                 metadata=origin.metadata,
             )
         )
         self._ended = True
-        meter(self.target.provider.name, self.operation).record(
+        meter(target.provider.name, self.operation).record(
             status,
-            gateway=sent - start if sent else None,
-            upstream=upstream if sent else None,
-            first_token=self.first_token_at - start if self.first_token_at else None,
-            input_tokens=usage.input_total,
-            output_tokens=usage.output_total,
+            sent - start if sent else None,
+            upstream if sent else None,
+            first - start if first else None,
+            usage.input_total,
+            usage.output_total,
         )
+
+
+_UNKNOWN = Usage()
 
 
 class Calls:

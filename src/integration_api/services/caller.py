@@ -14,17 +14,18 @@ def key_of(headers: Mapping[bytes, bytes]) -> bytes:
 
     Two different keys are refused rather than one of them chosen.
     """
-    authorization = headers.get(b"authorization", b"")
-    scheme, _, token = authorization.partition(b" ")
-    found = {token.strip()} if scheme.lower() == b"bearer" else set()
-    found |= {headers[name] for name in (b"x-api-key", b"api-key") if name in headers}
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    bearer = token.strip() if scheme.lower() == b"bearer" else b""
+    if b"x-api-key" not in headers and b"api-key" not in headers:
+        return bearer
+    found = {bearer} - {b""} | {headers[name] for name in (b"x-api-key", b"api-key") if name in headers}
     if len(found) > 1:
         raise Failure(
             Kind.AUTHENTICATION,
             "the request carries two different API keys; send one",
             code="invalid_api_key",
         )
-    return found.pop() if found else b""
+    return found.pop()
 
 
 def request_id_of(given: bytes | None) -> str:

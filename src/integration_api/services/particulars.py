@@ -1,5 +1,7 @@
 """What every answer says of its call, as HTTP headers or gRPC metadata: who answered, and in what time."""
 
+from functools import lru_cache
+
 import msgspec
 
 from integration_api.core.llm import Notice
@@ -31,17 +33,26 @@ def timing(call: Call) -> bytes:
 def call_headers(call: Call, warnings: tuple[Notice, ...] = ()) -> list[tuple[bytes, bytes]]:
     """Return the headers that tell which provider, credential and model answered, and in what time."""
     headers = [
-        (b"x-integration-provider", call.target.provider.name.encode()),
-        (b"x-integration-model", _header_text(call.model)),
+        *_constant(call.target.provider.name, call.model, call.credential.id),
         (b"server-timing", timing(call)),
     ]
-    if call.credential.id:
-        headers.append((b"x-integration-credential", b"%d" % call.credential.id))
     if request_id := call.provider_request_id:
         headers.append((b"x-upstream-request-id", _header_text(request_id)))
     if warnings:
         headers.append((b"x-integration-warnings", _warnings(warnings)))
     return headers
+
+
+@lru_cache(maxsize=4096)
+def _constant(provider: str, model: str, credential_id: int) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what is the same in every call of one credential to one model."""
+    headers = [
+        (b"x-integration-provider", provider.encode()),
+        (b"x-integration-model", _header_text(model)),
+    ]
+    if credential_id:
+        headers.append((b"x-integration-credential", b"%d" % credential_id))
+    return tuple(headers)
 
 
 def _header_text(text: str) -> bytes:

@@ -69,7 +69,6 @@ class Meter:
     def record(
         self,
         status: str,
-        *,
         gateway: float | None,
         upstream: float | None,
         first_token: float | None,

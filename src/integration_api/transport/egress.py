@@ -104,8 +104,13 @@ class Origin(NamedTuple):
     @property
     def authority(self) -> str:
         """The `Host` header: brackets for IPv6, no port where it is the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (HTTPS if self.tls else HTTP) else f"{host}:{self.port}"
+        return _authority(self)
+
+
+@lru_cache(maxsize=1024)
+def _authority(origin: Origin) -> str:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return host if origin.port == (HTTPS if origin.tls else HTTP) else f"{host}:{origin.port}"
 
 
 _URL = re.compile(

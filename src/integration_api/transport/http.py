@@ -179,11 +179,26 @@ class Client:
         self._guard.check(origin)
         # Something that must not happen twice gets a connection that can not have gone stale.
         connection = self.pool.kept(origin, account) if request.idempotent else None
+        auth, body = request.auth, request.body
         while True:
             if connection is None:
                 connection = await self.pool.connect(origin, account)
             try:
-                return await self._ask(connection, path, request, secrets, trace, first_byte, until)
+                if auth.__class__ in _WHOLE:
+                    wire = self._written(origin, path, request, secrets)
+                else:
+                    lines = head(request.method, origin.authority, path, request.headers, auth)
+                    wire = sealed(lines, secrets, body)
+                connection.write(wire, until)
+                if not trace.sent_at:
+                    trace.sent_at = perf_counter()
+                if len(body) > INLINE_BODY and auth.__class__ is not Form:
+                    await connection.push(body)
+                await connection.head(first_byte)
+                trace.first_byte_at = connection.started_at
+                trace.status = connection.status
+                trace.headers = connection.headers
+                return connection
             except ProviderError:
                 connection.abort()
                 if not connection.stale:
@@ -192,34 +207,6 @@ class Client:
                 connection.abort()
                 raise
             connection = None  # Kept in vain; a fresh one decides.
-
-    async def _ask(
-        self,
-        connection: Connection,
-        path: str,
-        request: HttpRequest,
-        secrets: Secrets | None,
-        trace: Trace,
-        first_byte: float,
-        until: float,
-    ) -> Connection:
-        auth = request.auth
-        body = request.body
-        if auth.__class__ in _WHOLE:
-            wire = self._written(connection.origin, path, request, secrets)
-        else:
-            lines = head(request.method, connection.origin.authority, path, request.headers, auth)
-            wire = sealed(lines, secrets, body)
-        connection.write(wire, until)
-        if not trace.sent_at:
-            trace.sent_at = perf_counter()
-        if len(body) > INLINE_BODY and auth.__class__ is not Form:
-            await connection.push(body)
-        await connection.head(first_byte)
-        trace.first_byte_at = connection.started_at
-        trace.status = connection.status
-        trace.headers = connection.headers
-        return connection
 
     def _written(self, origin: Origin, path: str, request: HttpRequest, secrets: Secrets | None) -> Wire:
         """Write a request that is signed by more than a place in its head."""

@@ -26,6 +26,7 @@ import hmac
 import os
 from dataclasses import dataclass
 from struct import Struct as Layout
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -88,11 +89,21 @@ def seal(plaintext: bytearray, to: Binding, kek: Kek) -> bytes:
             wipe(keys)
 
 
-def unseal(sealed: bytes, to: Binding, kek: Kek) -> bytearray:
-    """Return the plaintext, its padding still on, in a buffer the caller owns and must wipe.
+class Envelope(NamedTuple):
+    """A sealed credential taken apart, with what it is bound to: still nothing but ciphertext."""
 
-    Raises `UnknownFormat`, `KeyUnavailable` when `kek` is not the key it names, or `Tampered`.
-    """
+    kek: Kek
+    wrap_nonce: bytes
+    wrapped: bytes
+    wrap_aad: bytes
+    commitment: bytes
+    data_nonce: bytes
+    data: bytes
+    data_aad: bytes
+
+
+def envelope(sealed: bytes, to: Binding, kek: Kek) -> Envelope:
+    """Take `sealed` apart. Raises `UnknownFormat`, or `KeyUnavailable` when `kek` is not the key it names."""
     if len(sealed) < HEADER + BUCKET + TAG:
         raise UnknownFormat
     prefix, kek_id, kek_version, wrap_nonce, wrapped, commitment, data_nonce = _HEADER.unpack_from(sealed)
@@ -100,12 +111,32 @@ def unseal(sealed: bytes, to: Binding, kek: Kek) -> bytearray:
         raise UnknownFormat
     if kek_version != kek.version or kek_id != kek.id:
         raise KeyUnavailable
-    dek = decrypt(kek.cipher, wrap_nonce, wrapped, wrap_aad(to, FORMAT, SUITE, kek_id, kek_version))
+    return Envelope(
+        kek,
+        wrap_nonce,
+        wrapped,
+        wrap_aad(to, FORMAT, SUITE, kek_id, kek_version),
+        commitment,
+        data_nonce,
+        sealed[HEADER:],
+        data_aad(to, FORMAT, SUITE),
+    )
+
+
+def unseal(sealed: Envelope) -> bytearray:
+    """Return the plaintext, its padding still on, in a buffer the caller owns and must wipe.
+
+    Raises `Tampered`.
+    """
+    kek, wrap_nonce, wrapped, wrap_aad, commitment, data_nonce, data, data_aad = sealed
+    dek = decrypt(kek.cipher, wrap_nonce, wrapped, wrap_aad)
     keys = _expand(dek, data_nonce)
     try:
-        if not hmac.compare_digest(keys[KEY:], commitment):
-            raise Tampered
-        return decrypt(AESGCM(keys[:KEY]), data_nonce, sealed[HEADER:], data_aad(to, FORMAT, SUITE))
+        with memoryview(keys) as view:
+            if not hmac.compare_digest(view[KEY:], commitment):
+                raise Tampered
+            cipher = AESGCM(view[:KEY])
+        return decrypt(cipher, data_nonce, data, data_aad)
     finally:
         wipe(dek)
         wipe(keys)

@@ -12,14 +12,16 @@ from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import CredentialRecord, KeyState, SealedCredential
 from integration_api.core.secret import Secret, cut_field, wipe, write_fields
-from integration_api.vault.binding import Binding, binding, root_aad
-from integration_api.vault.envelope import Kek, key_of, seal, unpadded, unseal
+from integration_api.vault.binding import binding, root_aad
+from integration_api.vault.envelope import Kek, envelope, key_of, seal, unpadded, unseal
 from integration_api.vault.errors import KeyUnavailable, RootKeyError, Tampered
 from integration_api.vault.keyring import Keyring, KeyStore, new_vault_key
 from integration_api.vault.roots import RootKeys
 
 INSTALLATION = 0
 """The organization id under which the installation's own secrets are kept; no organization has it."""
+TAKEN_APART = 10_000
+"""Rows whose layout is known, so that a call has only to decrypt. They hold what the cache of rows holds."""
 MISSING = "credential_field_missing"
 PLAIN = "$plain"
 """Sealed beside the secret fields: a digest of the plain ones, so that whoever can write to the database
@@ -31,6 +33,7 @@ class Vault:
         self.roots = roots
         self.keyring = Keyring(roots, store)
         self._store = store
+        self._taken_apart: dict[bytes, _Sealed] = {}
 
     async def seal(self, record: CredentialRecord, fields: Mapping[str, Secret]) -> bytes:
         """Return `fields` sealed for the one place that `record` is. The fields stay the caller's to wipe."""
@@ -41,11 +44,17 @@ class Vault:
 
     async def secrets(self, sealed: SealedCredential) -> Secrets:
         """Return the way to a stored credential's secret fields; nothing is decrypted yet."""
+        known = self._taken_apart.get(sealed.sealed)
+        if known is not None and known.row is sealed and known.current(self.keyring):
+            return known
         id, version = key_of(sealed.sealed)
         kek = self.keyring.peek(id, version)
         if kek is None:
             kek = await self.keyring.kek(sealed.record.tenant.organization_id, id, version)
-        return _Sealed(sealed.sealed, binding(sealed.record), kek)
+        if len(self._taken_apart) >= TAKEN_APART:
+            self._taken_apart.clear()
+        taken = self._taken_apart[sealed.sealed] = _Sealed(sealed, kek)
+        return taken
 
     async def confirm(self, sealed: SealedCredential) -> None:
         """Make sure that a row is whole: it opens where it stands, and its plain fields are those it was sealed with.
@@ -85,15 +94,19 @@ class Vault:
 class _Sealed:
     """Secrets of a stored credential: each `reveal` decrypts, cuts out one field and wipes the rest."""
 
-    __slots__ = ("_binding", "_kek", "_sealed")
+    __slots__ = ("_envelope", "row")
 
-    def __init__(self, sealed: bytes, to: Binding, kek: Kek) -> None:
-        self._sealed = sealed
-        self._binding = to
-        self._kek = kek
+    def __init__(self, row: SealedCredential, kek: Kek) -> None:
+        self.row = row
+        self._envelope = envelope(row.sealed, binding(row.record), kek)
+
+    def current(self, keyring: Keyring) -> bool:
+        """Whether its key is still the one that the keyring has ready."""
+        kek = self._envelope.kek
+        return keyring.peek(kek.id, kek.version) is kek
 
     def reveal(self, field: str) -> bytearray:
-        plaintext = unseal(self._sealed, self._binding, self._kek)
+        plaintext = unseal(self._envelope)
         try:
             unpadded(plaintext)
             found = cut_field(plaintext, field)
