@@ -53,42 +53,98 @@ def actor(project_id: int) -> tuple[str, int | None]:
 def values(record: AuditRecord) -> tuple[Any, ...]:
     """Return a record as values of `COLUMNS`. No record is refused: what does not fit is made to."""
     usage = record.usage
-    provider = text(record.provider)
-    prefix = f"{record.organization_id}/{record.project_id}/{record.credential_id}"
+    if not _fits(record, usage):
+        record = _fitted(record)
+        usage = record.usage
+    project_id = record.project_id
+    who, id = actor(project_id)
     return (
         record.id,
         moment(record.created_at),
-        provider,
-        prefix,
-        _int(record.response_status),
-        _bigint(record.time_taken),
+        record.provider,
+        f"{record.organization_id}/{project_id}/{record.credential_id}",
+        record.response_status,
+        record.time_taken,
         record.credential_id,
-        record.project_id,
+        project_id,
         record.organization_id,
-        text(record.status, STATUS_WIDE),
-        *actor(record.project_id),
-        text(record.event_id),
-        text(record.operation),
-        provider,
-        text(record.model),
+        record.status,
+        who,
+        id,
+        record.event_id,
+        record.operation,
+        record.provider,
+        record.model,
         record.credential_version,
-        text(record.fault),
-        text(record.error_code),
-        text(record.finish_reason),
+        record.fault,
+        record.error_code,
+        record.finish_reason,
         record.streamed,
-        text(record.request_id),
-        text(record.provider_request_id),
-        _int(record.provider_status),
-        _int(record.retries),
-        _bigint(record.queue_time),
-        _bigint(record.first_token_time),
-        _bigint(record.upstream_time),
+        record.request_id,
+        record.provider_request_id,
+        record.provider_status,
+        record.retries,
+        record.queue_time,
+        record.first_token_time,
+        record.upstream_time,
         record.key_id,
         _usage_text(usage),
-        _count(usage.input_total),
-        _count(usage.output_total),
-        _count(usage.cache_read),
-        _count(usage.reasoning),
+        usage.input_total,
+        usage.output_total,
+        usage.cache_read,
+        usage.reasoning,
+    )
+
+
+def _fits(record: AuditRecord, usage: Usage) -> bool:
+    """Whether every value is one that its column takes, as nearly all are."""
+    texts = (
+        record.event_id, record.provider, record.operation, record.model, record.fault, record.error_code,
+        record.finish_reason, record.request_id, record.provider_request_id, record.status,
+    )  # fmt: skip
+    numbers = (
+        record.response_status, record.provider_status, record.retries, record.time_taken >> 31,
+        record.queue_time >> 31, record.first_token_time >> 31, record.upstream_time >> 31,
+        usage.input_total or 0, usage.output_total or 0, usage.cache_read or 0, usage.reasoning or 0,
+    )  # fmt: skip
+    return (
+        "".join(texts).isprintable()
+        and max(map(len, texts)) <= WIDE
+        and len(record.status) <= STATUS_WIDE
+        and min(numbers) >= 0
+        and max(numbers) <= _INTEGER
+    )
+
+
+def _fitted(record: AuditRecord) -> AuditRecord:
+    """Cut texts to their columns' width, and numbers to their range."""
+    usage = record.usage
+    return replace(
+        record,
+        event_id=text(record.event_id),
+        provider=text(record.provider),
+        operation=text(record.operation),
+        model=text(record.model),
+        fault=text(record.fault),
+        error_code=text(record.error_code),
+        finish_reason=text(record.finish_reason),
+        request_id=text(record.request_id),
+        provider_request_id=text(record.provider_request_id),
+        status=text(record.status, STATUS_WIDE),
+        response_status=_int(record.response_status),
+        provider_status=_int(record.provider_status),
+        retries=_int(record.retries),
+        time_taken=_bigint(record.time_taken),
+        queue_time=_bigint(record.queue_time),
+        first_token_time=_bigint(record.first_token_time),
+        upstream_time=_bigint(record.upstream_time),
+        usage=replace(
+            usage,
+            input_total=_count(usage.input_total),
+            output_total=_count(usage.output_total),
+            cache_read=_count(usage.cache_read),
+            reasoning=_count(usage.reasoning),
+        ),
     )
 
 
