@@ -258,8 +258,10 @@ class Connection(asyncio.Protocol):
         if before == ASKED:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head and (
-                self.state == ASKED or sum(map(len, self.headers.values())) > self._limits.head
+                self.state == ASKED
+                or sum(len(name) + len(value) for name, value in self.headers.items()) > self._limits.head
             ):
+                self.state = ASKED  # However much of it was read, it is no answer.
                 self._fail(broken("the provider's answer has too large a head"))
                 return
             if self.state == ASKED:
@@ -307,7 +309,7 @@ class Connection(asyncio.Protocol):
         if self.state != ASKED:
             return  # Trailers say nothing that anybody here reads.
         key = _name(name)
-        said = value.decode("latin-1")
+        said = value.decode("latin-1").rstrip(" \t")
         headers = self.headers
         headers[key] = f"{headers[key]}, {said}" if key in headers else said
 

@@ -27,6 +27,10 @@ _OURS = frozenset({
 })  # fmt: skip
 """Headers that frame the message or belong to one hop; a provider has no business with them."""
 
+_BODILESS = frozenset({"GET", "DELETE"})
+_METHODS = _BODILESS | {"POST", "PUT", "PATCH"}
+"""What providers are asked by. An answer to HEAD would be read like any other, and its body waited for."""
+
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PERCENT = tuple(bytes((byte,)) if byte in _UNRESERVED else b"%%%02X" % byte for byte in range(256))
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -83,7 +87,7 @@ def head(
         lines.append("accept-encoding: identity\r\n")
     if "user-agent" in named:
         lines.append(f"user-agent: integration-api/{__version__}\r\n")
-    if not _TOKEN.fullmatch(method):
+    if method not in _METHODS:
         raise Failure(Kind.INTERNAL, "a request method cannot be sent", code="invalid_method")
     start = f"{method} {path}"
     rest = f" HTTP/1.1\r\nhost: {authority}\r\n{''.join(lines)}"
@@ -107,8 +111,7 @@ def head(
             encode = _basic(auth.user)
         case _:
             raise Failure(Kind.INTERNAL, "a request cannot be signed by its head", code="invalid_signing")
-    bodiless = method in {"GET", "HEAD", "DELETE", "OPTIONS"}
-    return Head(before.encode("ascii"), after.encode("ascii"), field, encode, bodiless)
+    return Head(before.encode("ascii"), after.encode("ascii"), field, encode, method in _BODILESS)
 
 
 def sealed(head: Head, secrets: Secrets | None, body: bytes) -> Wire:
