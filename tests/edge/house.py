@@ -7,7 +7,16 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
 
-from integration_api.edge.application import Call, Method, Request, Response, RpcError, Status, Upgrade
+from integration_api.edge.application import (
+    Call,
+    Method,
+    Request,
+    Response,
+    RpcError,
+    Status,
+    Upgrade,
+    WebSocket,
+)
 from integration_api.edge.limits import Limits
 from integration_api.edge.server import Edge
 
@@ -66,7 +75,7 @@ class House:
             case "/nothing":
                 return Response(204, [])
             case "/socket":
-                return Upgrade(self._talk)
+                return Upgrade(getattr(self, f"_talk_{request.query or 'echo'}"), subprotocol="house.v1")
         told = b"%b %b %d" % (request.method.encode(), request.path.encode(), len(request.body))
         return Response(200, [(b"content-type", b"text/plain")], told)
 
@@ -102,9 +111,50 @@ class House:
         await self.gate.wait()
         raise RuntimeError("a bug")
 
-    async def _talk(self, peer: "object") -> None:
-        while (message := await peer.receive()) is not None:  # type: ignore[attr-defined]
-            await peer.send(message)  # type: ignore[attr-defined]
+    async def _talk_echo(self, peer: WebSocket) -> None:
+        try:
+            while (message := await peer.receive()) is not None:
+                await peer.send(message)
+        finally:
+            self.closed.set()
+
+    async def _talk_count(self, peer: WebSocket) -> None:
+        """Take one message, and the others when the gate opens; tell how many there were."""
+        while await peer.receive() is not None:
+            self.taken += 1
+            self.begun.set()
+            await self.gate.wait()
+        self.closed.set()
+
+    async def _talk_crowd(self, peer: WebSocket) -> None:
+        """Ten speak at once."""
+
+        async def speak(name: int) -> None:
+            for number in range(20):
+                await peer.send(f"{name}-{number}".ljust(20_000))
+
+        await asyncio.gather(*map(speak, range(10)))
+
+    async def _talk_endless(self, peer: WebSocket) -> None:
+        try:
+            while True:
+                await peer.send(bytes(16_384))
+                self.sent += 16_384
+        finally:
+            self.closed.set()
+
+    async def _talk_leave(self, peer: WebSocket) -> None:
+        await peer.close(4001, "enough")
+        assert await peer.receive() is None
+
+    async def _talk_leave_badly(self, peer: WebSocket) -> None:
+        await peer.close(1005, "not a code that can be sent")
+
+    async def _talk_raise(self, peer: WebSocket) -> None:
+        raise RuntimeError("a bug")
+
+    async def _talk_hang(self, peer: WebSocket) -> None:
+        await self._hang()
 
     # gRPC.
 

@@ -62,6 +62,7 @@ class Upgrade:
 
     talk: Callable[[WebSocket], Awaitable[None]]
     subprotocol: str | None = None
+    """Agreed to if the caller offers it."""
 
 
 class Status(IntEnum):

@@ -28,10 +28,10 @@ async def answer(connection: "Http1", turn: "Turn") -> None:
         else:
             response = await live.application.http(request)
         if isinstance(response, Upgrade):
-            if turn.upgrade:
-                await _talk(connection, turn, response)
+            refused = await _talk(connection, turn, response)
+            if refused is None:
                 return
-            response = Response(426, [*JSON_HEADERS, (b"upgrade", b"websocket")], _UPGRADE)
+            response = refused
         # HTTP/1.0 has no chunks: only the connection's end can end a stream.
         keep = keep and not live.draining and not (old and not isinstance(response.body, (bytes, bytearray)))
         await _write(connection, turn, response, keep=keep)
@@ -48,12 +48,18 @@ async def answer(connection: "Http1", turn: "Turn") -> None:
 _UPGRADE = error_body(426, "This address speaks WebSocket.")
 
 
-async def _talk(connection: "Http1", turn: "Turn", upgrade: Upgrade) -> None:
+async def _talk(connection: "Http1", turn: "Turn", upgrade: Upgrade) -> Response | None:
+    """Hold a conversation to its end, or return what to answer if the caller did not rightly ask for one."""
+    if not turn.upgrade:
+        return Response(426, [*JSON_HEADERS, (b"upgrade", b"websocket")], _UPGRADE)
     task = asyncio.current_task()
     assert task is not None  # noqa: S101
-    socket = Socket(connection.live, turn.request, upgrade.subprotocol, task)
-    connection.become(socket)
-    await socket.run(upgrade.talk)
+    socket = Socket(connection.live, turn.request, upgrade, task)
+    refused = socket.refusal
+    if refused is None:
+        connection.become(socket)
+        await socket.run()
+    return refused
 
 
 def _framing(connection: "Http1", length: bytes, *, keep: bool, old: bool) -> bytes:

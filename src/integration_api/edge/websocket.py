@@ -2,65 +2,72 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from time import perf_counter
 
 from websockets.datastructures import Headers
 from websockets.exceptions import ProtocolError
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request as Handshake
-from websockets.protocol import State
+from websockets.http11 import Response as Answer
+from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from integration_api.edge.application import Request, WebSocket
+from integration_api.edge.application import Request, Response, Upgrade
 from integration_api.edge.live import Live
+from integration_api.edge.patience import Stall
+from integration_api.edge.refusals import JSON_HEADERS, error_body
 
-GOING_AWAY = 1001
-INTERNAL_ERROR = 1011
+MESSAGE_COST = 64
+"""What a waiting message counts besides its bytes: empty ones take memory, too."""
 
 
 class Socket(asyncio.Protocol):
     """The wire side and the handler's side of one WebSocket."""
 
-    def __init__(
-        self, live: Live, request: Request, subprotocol: str | None, task: "asyncio.Task[None]"
-    ) -> None:
+    def __init__(self, live: Live, request: Request, upgrade: Upgrade, task: "asyncio.Task[None]") -> None:
         self._live = live
         self._task = task
         self._request = request
-        self._protocol = ServerProtocol(
-            max_size=live.limits.message_bytes,
-            subprotocols=None if subprotocol is None else [Subprotocol(subprotocol)],
-        )
+        self._upgrade = upgrade
+        self._answer = _shake(request, upgrade.subprotocol)
+        self._protocol = Protocol(Side.SERVER, max_size=live.limits.message_bytes)
         self._transport: asyncio.Transport
         self._messages: deque[str | bytes] = deque()
         self._backlog = 0
-        self._parts: list[bytes] = []
+        """What the messages that wait for the handler count."""
+        self._begun = bytearray()
+        """A message that came in part."""
         self._text = False
         self._reading = True
         self._paused = False
         self._lost = False
-        self._arrived: asyncio.Future[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._grace: asyncio.TimerHandle | None = None
         self._heard_at = perf_counter()
         self._pinged_at = 0.0
-        self._gone_at = 0.0
+        self._closed_at = 0.0
+        self._stall = Stall()
 
-    # --- the wire's side ---------------------------------------------------------------------
+    @property
+    def refusal(self) -> Response | None:
+        """What to answer to a handshake that is none."""
+        if self._answer.status_code == 101:
+            return None
+        # Section 4.4: who speaks another version is told ours.
+        status = 400 if self._request.headers.get(b"sec-websocket-version") == b"13" else 426
+        headers = [*JSON_HEADERS, (b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")]
+        return Response(status, headers, error_body(status, "The WebSocket handshake is not valid."))
+
+    # The wire's side.
 
     def begin(self, transport: asyncio.Transport, early: bytes) -> None:
         """Answer the handshake; `early` came with it."""
         self._transport = transport
         self._live.add(self)
-        headers = Headers()
-        for name, value in self._request.headers.items():
-            headers[name.decode("latin-1")] = value.decode("latin-1")
-        query = f"?{self._request.query}" if self._request.query else ""
-        handshake = Handshake(self._request.path + query, headers)
-        self._protocol.send_response(self._protocol.accept(handshake))
-        self._flush()
+        self._transport.write(self._answer.serialize())
         if early:
             self.data_received(early)
 
@@ -71,55 +78,63 @@ class Socket(asyncio.Protocol):
             if isinstance(event, Frame):
                 self._take(event)
         self._flush()
-        if self._backlog > self._live.limits.stream_backlog and self._reading:
-            self._reading = False
-            self._transport.pause_reading()
-        if self._protocol.state is not State.OPEN:
-            self._wake()
+        if self._messages or self._protocol.state is not State.OPEN:
+            self._arrived.set()
+        self._regulate()
 
     def eof_received(self) -> None:
-        self._protocol.receive_eof()
-        self._wake()
+        """The peer has left: the transport closes."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
-        self._gone_at = perf_counter()
         self._live.discard(self)
-        self._wake()
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        self._live.loop.call_later(self._live.limits.websocket_grace, self._task.cancel)
+        self._arrived.set()
+        self._room.set()
+        if not self._task.done():
+            self._grace = self._live.loop.call_later(self._live.limits.websocket_grace, self._task.cancel)
 
     def pause_writing(self) -> None:
         self._paused = True
+        self._room.clear()
+        self._regulate()
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        self._room.set()
+        self._regulate()
 
     def _take(self, frame: Frame) -> None:
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
             self._text = frame.opcode is Opcode.TEXT
-            self._parts = [bytes(frame.data)]
-        elif frame.opcode is Opcode.CONT:
-            self._parts.append(bytes(frame.data))
-        else:
+        elif frame.opcode is not Opcode.CONT:
             return
-        self._backlog += len(frame.data)
         if not frame.fin:
+            self._begun += frame.data
             return
-        whole = b"".join(self._parts)
-        self._parts = []
+        whole = bytes(frame.data)
+        if self._begun:
+            self._begun += whole
+            whole, self._begun = bytes(self._begun), bytearray()
         if self._text:
             try:
                 self._messages.append(whole.decode())
             except UnicodeDecodeError:
-                self._protocol.fail(1007, "not UTF-8")
+                self._protocol.fail(CloseCode.INVALID_DATA, "not UTF-8")
                 return
         else:
             self._messages.append(whole)
-        self._wake()
+        self._backlog += _cost(self._messages[-1])
+
+    def _regulate(self) -> None:
+        """Read while the handler keeps up, and while the peer reads what its own pings are answered with."""
+        wanted = not self._paused and self._backlog <= self._live.limits.stream_backlog
+        if wanted != self._reading and not self._lost:
+            self._reading = wanted
+            if wanted:
+                self._heard_at = perf_counter()
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
 
     def _flush(self) -> None:
         if self._lost:
@@ -129,41 +144,37 @@ class Socket(asyncio.Protocol):
                 self._transport.write(data)
             elif self._transport.can_write_eof():
                 self._transport.write_eof()
-        if self._protocol.close_expected():
-            self._live.loop.call_later(self._live.limits.linger, self._hang_up)
+            else:
+                self._transport.close()
 
-    def _hang_up(self) -> None:
-        if not self._lost:
-            self._transport.abort()
+    # The handler's side.
 
-    def _wake(self) -> None:
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
-
-    # --- the handler's side ------------------------------------------------------------------
-
-    async def run(self, talk: Callable[[WebSocket], Awaitable[None]]) -> None:
+    async def run(self) -> None:
         """Let the handler talk; what it leaves open is closed."""
-        code = 1000
+        code = CloseCode.NORMAL_CLOSURE
         try:
-            await talk(self)
+            await self._upgrade.talk(self)
         except asyncio.CancelledError:
-            code = GOING_AWAY
-        except Exception:  # noqa: BLE001 - the peer learns that it failed, and nothing of what failed
-            code = INTERNAL_ERROR
+            code = CloseCode.GOING_AWAY
+        except ConnectionResetError:
+            pass  # it spoke to a peer who had left
+        except Exception as error:  # noqa: BLE001 - the peer learns that it failed, and nothing of what failed
+            self._live.application.failed(error, self._request.path)
+            code = CloseCode.INTERNAL_ERROR
+        if self._grace is not None:
+            self._grace.cancel()
         await self.close(code)
 
     async def receive(self) -> str | bytes | None:
         while not self._messages:
             if self._lost or self._protocol.state is not State.OPEN:
                 return None
-            self._arrived = self._live.loop.create_future()
-            await self._arrived
+            self._arrived.clear()
+            await self._arrived.wait()
         message = self._messages.popleft()
-        self._backlog -= len(message)
-        if not self._reading and self._backlog <= self._live.limits.stream_backlog // 2 and not self._lost:
-            self._reading = True
-            self._transport.resume_reading()
+        self._backlog -= _cost(message)
+        if not self._reading:
+            self._regulate()
         return message
 
     async def send(self, message: str | bytes) -> None:
@@ -174,18 +185,24 @@ class Socket(asyncio.Protocol):
         else:
             self._protocol.send_binary(message)
         self._flush()
-        while self._paused and not self._lost:
-            self._drained = self._live.loop.create_future()
-            await self._drained
+        if self._paused:
+            await self._room.wait()
 
-    async def close(self, code: int = 1000, reason: str = "") -> None:
+    async def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         if self._lost or self._protocol.state is not State.OPEN:
             return
-        with suppress(ProtocolError):
+        try:
             self._protocol.send_close(code, reason)
+        except ProtocolError:
+            raise ValueError(f"a WebSocket can not be closed with {code} and this reason") from None
         self._flush()
+        # Nobody will take what waits, and the peer's own close is behind it.
+        self._messages.clear()
+        self._backlog = 0
+        self._arrived.set()
+        self._regulate()
 
-    # --- the worker's side -------------------------------------------------------------------
+    # The worker speaks.
 
     @property
     def requests(self) -> int:
@@ -193,14 +210,21 @@ class Socket(asyncio.Protocol):
 
     def tick(self, now: float) -> None:
         limits = self._live.limits
-        silent = now - self._heard_at
-        if silent > limits.websocket_ping + limits.websocket_ping_timeout:
+        if self._stall.given_up(self._transport.get_write_buffer_size(), now, limits):
             self._transport.abort()
-        elif silent > limits.websocket_ping and self._pinged_at < self._heard_at:
-            if self._protocol.state is State.OPEN:
-                self._pinged_at = now
-                self._protocol.send_ping(b"")
-                self._flush()
+        elif self._protocol.close_expected():
+            self._closed_at = self._closed_at or now
+            if now - self._closed_at > limits.linger:
+                self._transport.abort()
+        elif self._reading:
+            silent = now - self._heard_at
+            if silent > limits.websocket_ping + limits.websocket_ping_timeout:
+                self._transport.abort()
+            elif silent > limits.websocket_ping and self._pinged_at < self._heard_at:
+                if self._protocol.state is State.OPEN:
+                    self._pinged_at = now
+                    self._protocol.send_ping(b"")
+                    self._flush()
 
     def drain(self) -> None:
         """A talk goes on until it ends by itself or the time is over."""
@@ -210,3 +234,16 @@ class Socket(asyncio.Protocol):
             self._transport.abort()
         else:
             self._task.cancel()
+
+
+def _shake(request: Request, subprotocol: str | None) -> Answer:
+    headers = Headers()
+    for name, value in request.headers.items():
+        headers[name.decode("latin-1")] = value.decode("latin-1")
+    named = None if subprotocol is None else Subprotocol(subprotocol)
+    shaking = ServerProtocol(select_subprotocol=lambda _, offered: named if named in offered else None)
+    return shaking.accept(Handshake(request.path, headers))
+
+
+def _cost(message: str | bytes) -> int:
+    return len(message) + MESSAGE_COST
