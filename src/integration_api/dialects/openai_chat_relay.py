@@ -235,6 +235,8 @@ def _ordinary(whole: bytes, start: int) -> tuple[int, bool]:
     can not stand in what a model says, since a quote inside a text is escaped.
     """
     lines = whole.count(b"\n", start)
+    if lines == 2 and whole.endswith(ENDS[0][0]) and USAGE not in whole:
+        return len(whole), False
     for end, named in ENDS:
         events = whole.count(end, start)
         if events:

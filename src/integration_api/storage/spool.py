@@ -42,6 +42,7 @@ class Spool:
         self._broken = False
         self._dirty: set[int] = set()
         """Segments with bytes that no fdatasync has covered yet."""
+        self._written = asyncio.Event()
         self._syncing = False
         self._named = False
         """Whether the directory, too, has to be synced: a new segment's name stands in it."""
@@ -84,6 +85,7 @@ class Spool:
             )
         self._size += len(frame)
         self._dirty.add(self._fd)
+        self._written.set()
         if self._size >= SEGMENT_BYTES:
             self.rotate()
 
@@ -139,13 +141,16 @@ class Spool:
         Thread(target=self._sync_rounds, args=(rounds,), name="spool-sync", daemon=True).start()
         try:
             while True:
+                await self._written.wait()
                 await asyncio.sleep(self._sync_seconds)
+                self._written.clear()
                 self._begin_round(rounds)
         finally:
             rounds.put(None)
 
     def _begin_round(self, rounds: "SimpleQueue[list[int] | None]") -> None:
-        if not self._dirty or self._syncing:
+        if self._syncing:
+            self._written.set()  # A slow disk: the next round takes what has come meanwhile.
             return
         try:
             # Duplicates: a segment may be stored and closed before the thread comes to it.
@@ -153,7 +158,8 @@ class Spool:
             if self._named:
                 waiting.append(os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC))
         except OSError:
-            return  # No descriptor to spare: the next round tries again.
+            self._written.set()  # No descriptor to spare: the next round tries again.
+            return
         self._dirty.clear()
         self._named = False
         self._syncing = True

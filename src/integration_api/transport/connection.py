@@ -167,13 +167,13 @@ class Connection(asyncio.Protocol):
         """
         self._phase = Phase.STREAM
         while True:
-            if self._pieces is not None:
+            if self._inflate is not None and self._pieces is not None:
                 for piece in self._pieces:
                     return piece
                 self._pieces = None
             if parts := self._parts:
                 chunk = parts[0] if len(parts) == 1 else b"".join(parts)
-                parts.clear()
+                self._parts = []
                 self._held = 0
                 if self._paused:
                     self._paused = False
