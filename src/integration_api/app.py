@@ -16,7 +16,7 @@ from integration_api.cache.keys import ApiKeyCache
 from integration_api.cache.local import LocalCache
 from integration_api.core.errors import Failure
 from integration_api.core.tenant import Tenant
-from integration_api.edge.application import Method, Request, Response, Upgrade
+from integration_api.edge.application import Method, Request
 from integration_api.edge.limits import Limits
 from integration_api.edge.server import Edge
 from integration_api.rest import audit as rest_audit
@@ -258,14 +258,11 @@ class Doors:
     def __init__(self, house: House) -> None:
         self._cors = Cors(house.settings.cors.allowed)
         self._log = house.log
-        self._http = RestDoor(Routes(routes(house)), house.identity.authenticate, self._cors, house.log)
+        self.http = RestDoor(Routes(routes(house)), house.identity.authenticate, self._cors, house.log).answer
         self._rpc = RpcDoor(methods(house), house.identity.authenticate, house.log)
 
     def failed(self, error: Exception, path: str) -> None:
         self._log.error("unexpected", error=error, route=path[:200])
-
-    async def http(self, request: Request) -> Response | Upgrade:
-        return await self._http(request)
 
     def rpc(self, path: str) -> Method | None:
         return self._rpc.find(path)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 from integration_api.core.errors import Failure, Kind, ProviderError
-from integration_api.core.tenant import Principal, Scope
+from integration_api.core.tenant import Principal
 from integration_api.dialects.openai_surface_errors import error_response
 from integration_api.edge.application import Request, Response, Upgrade
 from integration_api.rest.cors import Cors
@@ -20,7 +20,7 @@ Authenticate = Callable[[bytes], Awaitable[Principal]]
 
 
 class RestDoor:
-    """The edge's `http` handler."""
+    """Finds the route of a request, lets its caller in, and answers."""
 
     def __init__(self, routes: Routes, authenticate: Authenticate, cors: Cors, log: Log) -> None:
         self._routes = routes
@@ -29,7 +29,7 @@ class RestDoor:
         self._log = log
         self._debug = log.enabled("debug")
 
-    async def __call__(self, request: Request) -> Response | Upgrade:
+    async def answer(self, request: Request) -> Response | Upgrade:
         """Answer one request. Only a caller who has left makes it raise."""
         request_id = request_id_of(request.headers.get(b"x-request-id"))
         route: Route | None = None
@@ -39,7 +39,9 @@ class RestDoor:
             route, params = self._routes.find(request.method, request.path)
             ask = Ask(request, request_id, params)
             if route.scope is not None:
-                ask.principal = await self._admit(request, route.scope)
+                principal = ask.principal = await self._authenticate(key_of(request.headers))
+                if not principal.may(route.scope):
+                    raise forbidden(route.scope)
             response = await route.handler(ask)
         except Failure as error:
             response = self._refuse(error)
@@ -65,12 +67,6 @@ class RestDoor:
                 duration_ms=round((clock.perf() - request.received_at) * 1000, 3),
             )
         return response
-
-    async def _admit(self, request: Request, scope: Scope) -> Principal:
-        principal = await self._authenticate(key_of(request.headers))
-        if not principal.may(scope):
-            raise forbidden(scope)
-        return principal
 
     @staticmethod
     def _refuse(error: Failure) -> Response:

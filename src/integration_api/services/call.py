@@ -45,6 +45,8 @@ STATUS_OF_KIND: Mapping[Kind, int] = {
 """What an audit record says of a failure, whatever protocol its caller spoke."""
 
 NANO = 1_000_000_000
+ROWS = 10_000
+"""Credentials whose plain side is kept ready; the cache holds the rows themselves."""
 
 
 class Credentials(Protocol):
@@ -58,6 +60,7 @@ class Credentials(Protocol):
 class Opener(Protocol):
     """What a call needs of the vault."""
 
+    def ready(self, sealed: SealedCredential) -> Secrets | None: ...
     async def secrets(self, sealed: SealedCredential) -> Secrets: ...
 
 
@@ -251,6 +254,7 @@ class Calls:
         self._credentials = credentials
         self._vault = vault
         self._most = most
+        self._rows: dict[int, tuple[SealedCredential, tuple[Credential, Account]]] = {}
         self.audit = audit
         self.ids = ids
 
@@ -269,26 +273,36 @@ class Calls:
                 retry_after=1.0,
             )
         call = Call(self, origin, target, operation, streamed=streamed)
+        live = target.live
+        if live is not None:
+            call.credential = Credential(target.provider.name, live.fields, held=live.held)
+            call.secrets = live.secrets
+            call.account = live.account
+            return call
         try:
-            if target.live is not None:
-                live = target.live
-                call.credential = Credential(target.provider.name, live.fields, held=live.held)
-                call.secrets = live.secrets
-                call.account = live.account
-                return call
             sealed = await self._find(origin.principal.tenant, target)
-            if sealed is None:
-                return call
-            record = sealed.record
-            call.credential = Credential(
-                record.provider, record.fields, record.id, record.version, frozenset(record.masked)
-            )
-            call.secrets = await self._vault.secrets(sealed)
-            call.account = Account(record.tenant, record.id, record.version)
+            if sealed is not None:
+                call.credential, call.account = self._shown(sealed)
+                call.secrets = self._vault.ready(sealed) or await self._vault.secrets(sealed)
         except Failure as error:
             call.failed(error)
             raise
         return call
+
+    def _shown(self, sealed: SealedCredential) -> tuple[Credential, Account]:
+        """Return what providers and pools may know of a row: the same for each of its calls."""
+        record = sealed.record
+        known = self._rows.get(record.id)
+        if known is not None and known[0] is sealed:
+            return known[1]
+        if len(self._rows) >= ROWS:
+            self._rows.clear()
+        shown = (
+            Credential(record.provider, record.fields, record.id, record.version, frozenset(record.masked)),
+            Account(record.tenant, record.id, record.version),
+        )
+        self._rows[record.id] = (sealed, shown)
+        return shown
 
     async def check(self, origin: Origin, target: Target) -> None:
         """See whether a call to `target` would find its credential. Raises `Failure` as `open` does."""

@@ -201,6 +201,8 @@ class Connection(asyncio.Protocol):
             size += len(chunk)
             if size > most:
                 raise broken("the provider's answer is larger than this service reads")
+            if self.state == DONE and self._inflate is None and not self._parts:
+                break
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def excerpt(self, patience: float) -> bytes:

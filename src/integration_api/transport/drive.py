@@ -114,13 +114,18 @@ class Transport:
         account: Hashable | None,
     ) -> HttpResponse:
         """Send one request and return its whole answer. Raises `Failure`."""
+        first_byte, until = self._limits.first_byte, self._until()
         try:
-            reply = await self._reply(request, fault, secrets, trace, account, self._until())
+            connection = await self._answered(request, fault, secrets, trace, account, first_byte, until)
+            if isinstance(connection, ProviderError):
+                raise connection
+            try:
+                body = await connection.whole(first_byte)
+            finally:
+                self._client.pool.release(connection)
         finally:
             trace.finished_at = perf_counter()
-        if isinstance(reply, ProviderError):
-            raise reply
-        return reply
+        return HttpResponse(connection.status, connection.headers, body)
 
     async def stream(
         self,

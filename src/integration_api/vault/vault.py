@@ -42,11 +42,15 @@ class Vault:
             text = write_fields({**fields, PLAIN: plain})
         return seal(text, binding(record), kek)
 
-    async def secrets(self, sealed: SealedCredential) -> Secrets:
-        """Return the way to a stored credential's secret fields; nothing is decrypted yet."""
+    def ready(self, sealed: SealedCredential) -> Secrets | None:
+        """Return what `secrets` does, for a row that was asked for before and whose key is at hand."""
         known = self._taken_apart.get(sealed.sealed)
         if known is not None and known.row is sealed and known.current(self.keyring):
             return known
+        return None
+
+    async def secrets(self, sealed: SealedCredential) -> Secrets:
+        """Return the way to a stored credential's secret fields; nothing is decrypted yet."""
         id, version = key_of(sealed.sealed)
         kek = self.keyring.peek(id, version)
         if kek is None:
