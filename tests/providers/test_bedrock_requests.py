@@ -8,9 +8,16 @@ import pytest
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
 
 from integration_api.core.credential import Credential
+from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.providers import PROVIDERS
+from integration_api.providers.bedrock import BEDROCK
+from integration_api.transport.drive import Trace
+from lab import Lab
+from lab.bedrock.signature import SECRET
 from tests.providers.aws import sent_by_botocore
 from tests.providers.rendered import every, sent, validated
+from tests.providers.unified import requests
+from tests.transport.upstream import Held, transport
 
 CREDENTIAL = Credential("bedrock", {"region": "eu-west-1", "access_key_id": "AKIDEXAMPLE"})
 MODELS = (
@@ -118,3 +125,33 @@ def test_a_conversation_is_one_that_converse_takes(provider, request_) -> None:
         assert body["toolConfig"]["tools"]
     if "system" in body:
         assert body["system"]
+
+
+@pytest.mark.parametrize(
+    ("model", "extras"),
+    [
+        *((model, {}) for model in MODELS if not model.startswith("somebody")),
+        *((model, {"api": "invoke"}) for model in INVOKED),
+    ],
+)
+async def test_the_emulator_takes_every_request_signed_as_it_is_sent(model, extras) -> None:
+    """It is as strict as the service; what a model cannot be shown it is right to refuse."""
+    secrets = Held(secret_access_key=SECRET)
+    async with Lab() as lab, transport() as over:
+        fields = {"region": "eu-west-1", "access_key_id": "AKIALAB", "base_url": lab.url("bedrock", "")}
+        account = Credential("bedrock", fields, held=frozenset({"secret_access_key"}))
+        for what, request in requests(model):
+            asked = msgspec.structs.replace(request, extras=extras)
+            try:
+                stream = BEDROCK.llm.stream(asked, account)
+                async for _ in over.stream(stream, BEDROCK.fault, secrets, Trace(0.0), "account"):
+                    pass
+                whole = BEDROCK.llm.complete(asked, account)
+                assert (await over.run(whole, BEDROCK.fault, secrets, Trace(0.0), "account")).candidates
+            except ProviderError as refused:
+                assert refused.kind is Kind.UNSUPPORTED, f"{what}: {refused.message}"
+                assert "content block that you provided" in refused.message, what
+                assert what.startswith(("media.", "tool_results.rich"))
+            except Failure as refused:
+                assert refused.kind in {Kind.UNSUPPORTED, Kind.INVALID_REQUEST}, what
+    assert secrets.all_wiped

@@ -6,7 +6,6 @@ Written from AWS's pages and not from the readers: it is what they are measured 
 import base64
 import json
 import struct
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +13,7 @@ from urllib.parse import unquote
 import msgspec
 
 from integration_api.core.credential import Credential
+from lab.event_stream import event
 from tests.laws.speaker import CHAT, Embedded, Speaker
 from tests.laws.speakers import anthropic_messages
 
@@ -23,22 +23,6 @@ TOKENS = "x-amzn-bedrock-input-token-count"
 
 
 # --- framing -----------------------------------------------------------------------------------
-
-
-def message(headers: Mapping[str, str], payload: bytes) -> bytes:
-    """One message of an AWS event stream, its checksums right."""
-    head = b"".join(
-        bytes((len(name),)) + name.encode() + b"\x07" + struct.pack(">H", len(value)) + value.encode()
-        for name, value in headers.items()
-    )
-    prelude = struct.pack(">II", 16 + len(head) + len(payload), len(head))
-    said = prelude + struct.pack(">I", zlib.crc32(prelude)) + head + payload
-    return said + struct.pack(">I", zlib.crc32(said))
-
-
-def event(name: str, said: Any) -> bytes:
-    headers = {":event-type": name, ":content-type": "application/json", ":message-type": "event"}
-    return message(headers, msgspec.json.encode(said))
 
 
 def chunk(said: Any) -> bytes:

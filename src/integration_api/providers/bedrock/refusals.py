@@ -87,6 +87,11 @@ _SIGNATURE_WORDS = (
         "AWS expects another region in the signature: check the credential's region and base_url",
     ),
     (
+        re.compile(r"(?i)bearer token (has )?expired|api key (has )?expired"),
+        "key_expired",
+        "the API key has expired: store the credential again with a new one",
+    ),
+    (
         re.compile(r"(?i)token.*expired|expired.*token"),
         "session_expired",
         "the session token has expired: store the credential again with a new one",
