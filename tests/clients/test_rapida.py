@@ -8,6 +8,8 @@ import struct
 from base64 import b64decode
 from collections.abc import Iterator
 from queue import SimpleQueue
+from typing import Any
+from urllib.request import urlopen
 
 import grpc
 import pytest
@@ -33,6 +35,8 @@ EMBEDDING = (
 )
 RERANKING = ("sandbox/rerank", "cohere/rerank-v3.5", "voyageai/rerank-2.5")
 SECONDS = 20
+OURS = 1001
+"""Fields from here on are what we add to the platform's messages; its stubs keep them unread."""
 KEY = "lab-key-rapida-0123456789"
 
 
@@ -64,6 +68,11 @@ class Client:
                 answers.append(next(call))
         sending.put(None)
         return [*answers, *call]
+
+    def last_body(self, provider: str) -> Any:
+        """Return what the provider was asked last, as the lab saw it."""
+        with urlopen(f"{self.lab}/_lab/requests?provider={provider}", timeout=SECONDS) as reply:
+            return json.loads(reply.read())["requests"][-1]["body"]
 
     def credential(self, provider: str, key: str = KEY) -> api.Credential:
         """Return one for the lab, or for what needs none, the project's own."""
@@ -165,6 +174,7 @@ def shape(message: Descriptor, seen: tuple[str, ...] = ()) -> dict[object, objec
             else None,
         )
         for field in message.fields
+        if field.number < OURS
     }
 
 
@@ -184,6 +194,23 @@ def test_their_messages_and_ours_are_the_same_on_the_wire() -> None:
         )
         assert shape(mine.input_type) == shape(method.input_type)
         assert shape(mine.output_type) == shape(method.output_type)
+
+
+def test_thoughts_survive_in_messages_that_are_handed_back(client: Client) -> None:
+    """Their stubs do not know where an answer carries its thoughts, and bring them back all the same."""
+    asked = user("Use a tool: what is the weather in Kyiv?")
+    thinking = {"enabled": True, "budget_tokens": 2048}
+    params = {"model.thinking": json_to_any(thinking), "model.max_tokens": int32_to_any(4096)}
+    more = {"toolDefinitions": [WEATHER], "params": params}
+    model = "anthropic/claude-sonnet-4-5"
+    answer = client.ask("Chat", chat(model, asked, **more))
+    again = client.ask("Chat", chat(model, asked, answer.data, results(answer.data), **more))
+    client.ask(
+        "Chat", chat(model, asked, answer.data, results(answer.data), again.data, user("Thanks!"), **more)
+    )
+    turns = client.last_body("anthropic")["messages"]
+    kinds = [[block["type"] for block in turn["content"]] for turn in turns if turn["role"] == "assistant"]
+    assert kinds == [["thinking", "text", "tool_use"], ["thinking", "text"]]
 
 
 # --- Chat -------------------------------------------------------------------------------------

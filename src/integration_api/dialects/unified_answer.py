@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from integration_api.core.errors import Failure
 from integration_api.core.llm import LlmEvent, LlmResponse, PartStarted, RefusalDelta, Text, TextDelta, Usage
 from integration_api.core.llm_fold import LlmFold
-from integration_api.dialects.unified_messages import well_formed, write_message
+from integration_api.dialects.unified_carried import well_formed
+from integration_api.dialects.unified_messages import write_message
 from integration_api.proto import common_pb2 as common
 from integration_api.proto import unified_pb2 as wire
 

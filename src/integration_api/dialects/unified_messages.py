@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.json import Json
 from integration_api.core.llm import (
@@ -14,6 +16,7 @@ from integration_api.core.llm import (
     ToolCall,
     ToolResult,
 )
+from integration_api.dialects.unified_carried import carried, uncarried, well_formed
 from integration_api.dialects.unified_values import invalid
 from integration_api.proto import common_pb2 as common
 from integration_api.proto import unified_pb2 as wire
@@ -85,7 +88,13 @@ def _answer(message: common.AssistantMessage, param: str) -> Message:
                 "custom" if custom else "function",
             )
         )
-    return Message(Role.ASSISTANT, tuple(parts))
+    if not message.carried:
+        return Message(Role.ASSISTANT, tuple(parts))
+    try:
+        whole = uncarried(message.carried, parts)
+    except (msgspec.DecodeError, RecursionError):
+        raise invalid("hand it back as it came, or leave it out", f"{param}.carried") from None
+    return Message(Role.ASSISTANT, tuple(parts) if whole is None else whole)
 
 
 def read_tools(given: Sequence[wire.ToolDefinition]) -> tuple[Tool, ...]:
@@ -136,7 +145,7 @@ def _property(given: wire.FunctionParameterProperty, param: str, depth: int) -> 
 
 
 def write_message(parts: Sequence[Part]) -> common.Message:
-    """Return a whole answer: its texts as one, then its calls. Thoughts and media have no place here."""
+    """Return a whole answer: its texts as one, then its calls. Thoughts and media are only carried."""
     text = "".join(part.text for part in parts if isinstance(part, Text | RefusalText))
     message = common.Message(role="assistant")
     message.assistant.SetInParent()
@@ -149,9 +158,5 @@ def write_message(parts: Sequence[Part]) -> common.Message:
                 type=part.kind,
                 function=common.FunctionCall(name=part.name, arguments=well_formed(part.arguments)),
             )
+    message.assistant.carried = carried(parts)
     return message
-
-
-def well_formed(text: str) -> str:
-    """Return `text` without halves of surrogate pairs, which JSON can say and protobuf can not."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()

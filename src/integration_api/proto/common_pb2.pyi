@@ -45,12 +45,14 @@ class ToolCall(_message.Message):
     def __init__(self, id: _Optional[str] = ..., type: _Optional[str] = ..., function: _Optional[_Union[FunctionCall, _Mapping]] = ...) -> None: ...
 
 class AssistantMessage(_message.Message):
-    __slots__ = ("contents", "toolCalls")
+    __slots__ = ("contents", "toolCalls", "carried")
     CONTENTS_FIELD_NUMBER: _ClassVar[int]
     TOOLCALLS_FIELD_NUMBER: _ClassVar[int]
+    CARRIED_FIELD_NUMBER: _ClassVar[int]
     contents: _containers.RepeatedScalarFieldContainer[str]
     toolCalls: _containers.RepeatedCompositeFieldContainer[ToolCall]
-    def __init__(self, contents: _Optional[_Iterable[str]] = ..., toolCalls: _Optional[_Iterable[_Union[ToolCall, _Mapping]]] = ...) -> None: ...
+    carried: bytes
+    def __init__(self, contents: _Optional[_Iterable[str]] = ..., toolCalls: _Optional[_Iterable[_Union[ToolCall, _Mapping]]] = ..., carried: _Optional[bytes] = ...) -> None: ...
 
 class SystemMessage(_message.Message):
     __slots__ = ("content",)

@@ -1,0 +1,172 @@
+"""Conversations with models that think and call tools, by each door: what they thought comes back as they signed it.
+
+The lab signs its thoughts and refuses those that are not, byte for byte, what it signed.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pytest
+from openai import OpenAI
+
+from integration_api.proto import common_pb2 as common
+from lab.bedrock.signature import SECRET
+from tests.e2e.service import ADMIN_KEY, Service
+from tests.rpc.caller import Caller, Talk, chat_frame, chat_request, function, results, user
+
+MODELS = ("anthropic/claude-sonnet-4-5", "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0")
+QUESTIONS = ("Use a tool: what is the weather in Kyiv?", "Use a tool again: and the weather in Lviv?")
+RESULT = "12 degrees"
+BUDGET = 2048
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Call get_weather",
+        "parameters": {
+            "type": "object",
+            "required": ["city"],
+            "properties": {"city": {"type": "string"}},
+        },
+    },
+}
+
+
+class Conversation(Protocol):
+    """One with a history of its own; every turn is asked for with a tool at hand and thinking on."""
+
+    def ask(self, text: str) -> bool:
+        """Put a question; return whether a tool was called."""
+
+    def answer(self) -> bool:
+        """Give the results of the tools; return whether another was called."""
+
+
+class ByOpenai:
+    def __init__(self, url: str, model: str, *, stream: bool) -> None:
+        self._client = OpenAI(base_url=f"{url}/v1", api_key=ADMIN_KEY, max_retries=0)
+        self._model, self._stream = model, stream
+        self._history: list[Any] = []
+
+    def ask(self, text: str) -> bool:
+        self._history.append({"role": "user", "content": text})
+        return self._turn()
+
+    def answer(self) -> bool:
+        self._history += [
+            {"role": "tool", "tool_call_id": call.id, "content": RESULT}
+            for call in self._history[-1].tool_calls
+        ]
+        return self._turn()
+
+    def _turn(self) -> bool:
+        asked: Any = {
+            "model": self._model,
+            "messages": self._history,
+            "tools": [TOOL],
+            "max_completion_tokens": 2 * BUDGET,
+            "extra_body": {"thinking": {"type": "enabled", "budget_tokens": BUDGET}},
+        }
+        if self._stream:
+            with self._client.chat.completions.stream(**asked) as stream:
+                completion: Any = stream.get_final_completion()
+        else:
+            completion = self._client.chat.completions.create(**asked)
+        message = completion.choices[0].message
+        self._history.append(message)
+        return bool(message.tool_calls)
+
+
+class ByGrpc:
+    """`rebuilt` makes the history anew of texts and calls, as the platform's own services may."""
+
+    def __init__(self, caller: Caller, model: str, *, stream: bool, rebuilt: bool) -> None:
+        self._caller, self._model, self._rebuilt = caller, model, rebuilt
+        self._history: list[common.Message] = []
+        self._talk: Talk | None = None
+        if stream:
+            self._talk = caller.talk()
+            assert self._talk.configure(model.partition("/")[0]).success
+
+    def ask(self, text: str) -> bool:
+        return self._turn(user(text))
+
+    def answer(self) -> bool:
+        return self._turn(results(self._history[-1], RESULT))
+
+    def _turn(self, message: common.Message) -> bool:
+        self._history.append(message)
+        more: Any = {
+            "toolDefinitions": [function("get_weather", city="string")],
+            "params": {
+                "model.thinking": {"enabled": True, "budget_tokens": BUDGET},
+                "model.max_tokens": 2 * BUDGET,
+            },
+        }
+        if self._talk is None:
+            data = self._caller.call("Chat", chat_request(self._model, *self._history, **more)).data
+        else:
+            self._talk.send(chat_frame("turn", self._model, *self._history, **more))
+            data = self._talk.turn()[1].data
+        if self._rebuilt:
+            data.assistant.ClearField("carried")
+        self._history.append(data)
+        return bool(data.assistant.toolCalls)
+
+
+WAYS = {
+    "rest": lambda caller, model: ByOpenai(caller.service.url, model, stream=False),
+    "rest-stream": lambda caller, model: ByOpenai(caller.service.url, model, stream=True),
+    "grpc": lambda caller, model: ByGrpc(caller, model, stream=False, rebuilt=False),
+    "grpc-stream": lambda caller, model: ByGrpc(caller, model, stream=True, rebuilt=False),
+    "grpc-rebuilt": lambda caller, model: ByGrpc(caller, model, stream=True, rebuilt=True),
+}
+
+
+@pytest.fixture(scope="module")
+def caller(service: Service, lab: str) -> Iterator[Caller]:
+    value = {
+        "region": "us-east-1",
+        "access_key_id": "AKIALAB",
+        "secret_access_key": SECRET,
+        "base_url": f"{lab}/bedrock",
+    }
+    status, said = service.call(
+        "POST", "/v1/credentials", {"provider": "bedrock", "name": "lab", "value": value}
+    )
+    assert status == 201, said
+    with Caller(service, lab) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("way", WAYS)
+def test_two_questions_with_a_tool_each(caller: Caller, way: str, model: str) -> None:
+    provider = model.partition("/")[0]
+    before = len(caller.seen(provider))
+    conversation: Conversation = WAYS[way](caller, model)
+    for question in QUESTIONS:
+        assert conversation.ask(question)
+        assert not conversation.answer()
+    sent = [json.loads(one["text"])["messages"] for one in caller.seen(provider)[before:]]
+    assert [len(messages) for messages in sent] == [1, 3, 5, 7]
+    if way == "grpc-rebuilt":
+        assert thoughts(sent[1][1]) == 1
+        assert [thoughts(turn) for turn in sent[3] if turn["role"] == "assistant"] == [0, 0, 1]
+        return
+    for earlier, later in zip(sent, sent[1:], strict=False):
+        assert later[: len(earlier)] == earlier  # Caches and bound thoughts want it so.
+    for turn in sent[-1]:
+        assert thoughts(turn) == (turn["role"] == "assistant")
+
+
+def thoughts(turn: dict[str, Any]) -> int:
+    """Return how many signed thoughts a turn begins with."""
+    content = turn["content"] if isinstance(turn["content"], list) else []
+    signed = [
+        block.get("signature") or block.get("reasoningContent", {}).get("reasoningText", {}).get("signature")
+        for block in content
+    ]
+    assert not any(signed[1:])
+    return sum(map(bool, signed))
