@@ -43,7 +43,9 @@ class Desk:
         self.stats.clear()
         self.left.clear()
 
-    def call(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Call:
+    def call(
+        self, method: str, target: str, headers: dict[str, str], body: bytes, scheme: str = "http"
+    ) -> Call:
         """A request read from the wire."""
         path, _, query = target.partition("?")
         self._serial += 1
@@ -54,6 +56,7 @@ class Desk:
             headers=headers,
             body=body,
             target=target,
+            origin=f"{scheme}://{headers.get('host', '')}",
             serial=self._serial,
         )
 

@@ -25,7 +25,7 @@ def _nothing() -> None:
 @dataclass(slots=True)
 class Call:
     """One received request. Header names are lower case; `path` has lost the provider's prefix, `target` is
-    what stood on the wire; `params` are what stood where its route has names.
+    what stood on the wire; `params` are what stood where its route has names, `origin` is where it was sent to.
     """
 
     method: str
@@ -35,6 +35,7 @@ class Call:
     body: bytes
     target: str = ""
     params: dict[str, str] = field(default_factory=dict)
+    origin: str = ""
     provider: str = ""
     model: str = ""
     serial: int = 0

@@ -10,6 +10,7 @@ from lab import (
     mistral,
     openai,
     openai_family,
+    replicate,
     voyageai,
 )
 
@@ -23,5 +24,6 @@ PROVIDERS = (
     bedrock.PROVIDER,
     entra.PROVIDER,
     huggingface.PROVIDER,
+    replicate.PROVIDER,
     *openai_family.PROVIDERS,
 )

@@ -116,7 +116,8 @@ class Connection(asyncio.Protocol):
             return
         body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
         method = self.parser.get_method().decode("ascii")
-        call = self.desk.call(method, self.target.decode("latin-1"), self.headers, body)
+        scheme = "http" if self.transport.get_extra_info("sslcontext") is None else "https"
+        call = self.desk.call(method, self.target.decode("latin-1"), self.headers, body, scheme)
         self.waiting.append((call, self.parser.should_keep_alive()))
         if len(self.waiting) > PIPELINE_LIMIT:
             self._refuse(429)
