@@ -13,6 +13,9 @@ from integration_api.core.errors import CallerLeft, Failure, Kind, ProviderError
 from integration_api.core.exchange import Frame, HttpRequest, HttpResponse
 from integration_api.core.llm import (
     Bytes,
+    Cache,
+    CacheHint,
+    CachePoint,
     Finish,
     FinishReason,
     LlmEvent,
@@ -21,6 +24,7 @@ from integration_api.core.llm import (
     Media,
     Message,
     Output,
+    PlainText,
     Reasoning,
     ReasoningRequest,
     Role,
@@ -134,7 +138,19 @@ def test_a_model_is_run_where_its_name_says(name, asked, replies, path, version)
 
 
 @pytest.mark.parametrize(
-    "name", ["llama", "a/b/c", "../x/y", "a/b:latest", "a b/c", f"deployments/a/b:{VERSION}", ""]
+    "name",
+    [
+        "llama",
+        "a/b/c",
+        "../x/y",
+        "../x",
+        "x/..",
+        "x/.",
+        "a/b:latest",
+        "a b/c",
+        f"deployments/a/b:{VERSION}",
+        "",
+    ],
 )
 def test_what_is_no_models_name_is_refused_before_anybody_is_asked(name: str) -> None:
     with pytest.raises(Failure) as failed:
@@ -272,6 +288,27 @@ def test_numbers_are_brought_within_what_the_schema_allows_and_the_caller_is_tol
     assert refused(model(taken), **ask, strict=True).param == "max_completion_tokens"
 
 
+def test_what_changes_nothing_is_left_out_without_a_word() -> None:
+    neutral = Sampling(temperature=1, top_p=1, presence_penalty=0, frequency_penalty=0, n=1, logprobs=False)
+    _, answer = drive(
+        llm.complete(request(sampling=neutral, strict=True, store=False), ACCOUNT), model(), prediction()
+    )
+    assert answer.warnings == ()
+
+
+def test_caches_and_citations_cannot_be_had_and_the_caller_is_told() -> None:
+    paper = Media(kind="document", source=PlainText("Owls."), citations_enabled=True)
+    marked = (
+        Message(Role.USER, (Text("A long text", cache=CacheHint("1h")), paper, CachePoint(), Text("?"))),
+    )
+    cache = Cache(key="k", retention="24h", mode="explicit", hint=CacheHint())
+    ask = request(messages=marked, cache=cache)
+    _, answer = drive(llm.complete(ask, ACCOUNT), model(), prediction())
+    assert {one.param for one in answer.warnings} == {
+        "cache_control", "citations", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
+    }  # fmt: skip
+
+
 def test_stop_sequences_are_one_text_and_a_comma_within_cannot_be_said() -> None:
     stops = Sampling(stop=("END", "a,b", "STOP"))
     assert (
@@ -385,7 +422,7 @@ def test_an_answer_within_the_hold_takes_two_requests() -> None:
     assert answer.usage.native["predict_time"] == 0.3
 
 
-def test_a_created_prediction_may_have_failed_already() -> None:
+def test_gotcha_23_a_created_prediction_may_have_failed_already() -> None:
     failure = refused(model(), prediction("failed", None, error="CUDA out of memory"))
     assert isinstance(failure, ProviderError)
     assert (failure.kind, failure.code, failure.retryable) == (Kind.UPSTREAM, "prediction_failed", False)
@@ -525,6 +562,28 @@ def test_a_stream_is_asked_for_listened_to_and_counted() -> None:
     assert (answer.usage.input_total, answer.usage.output_total) == (9, 3)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 4096])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_gotcha_23_exactly_one_space_is_stripped_and_every_line_kept(size: int, end: str) -> None:
+    pieces = ["Hello", " world", "  twice", "", "\n", "\n!", " a\n b ", ":", "{}"]
+    told = ["retry: 1000", ": hi", ""]
+    for number, piece in enumerate(pieces):
+        lines = [
+            f"data: {line}" if number % 2 else f"data:{' ' if line[:1] == ' ' else ''}{line}"
+            for line in piece.split("\n")
+        ]
+        told += ["event: output", f"id: {number}:0", *lines, ""]
+    told += ["event: done", "id: 99:0", "data: {}", "", ""]
+    body = end.join(told).encode()
+    followed = begun()
+    for start in range(0, len(body), size):
+        for frame in followed.stream.framing.feed(body[start : start + size]):
+            followed.events += followed.stream.reader.feed(frame)
+    followed.events += followed.stream.reader.close()
+    followed.reply(b"").reply(prediction(output=pieces))
+    assert followed.answer().candidates[0].parts == (Text("".join(pieces)),)
+
+
 @pytest.mark.parametrize("data", ["E005: flagged as sensitive", '{"detail":"E005: flagged as sensitive"}'])
 def test_an_error_in_the_stream_is_the_predictions_failure(data: str) -> None:
     followed = begun().hear(("output", "Hi"))
@@ -615,7 +674,7 @@ def left(exchange) -> Sequence[tuple[str, str]]:
     return [(request.method, request.url)]
 
 
-def test_a_prediction_that_nobody_waits_for_is_cancelled_once() -> None:
+def test_gotcha_23_a_prediction_that_nobody_waits_for_is_cancelled_once() -> None:
     exchange = llm.complete(request(), ACCOUNT)
     drive(exchange, model(), prediction("starting", None))
     assert left(exchange) == [CANCEL]

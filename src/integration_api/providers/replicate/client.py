@@ -23,7 +23,7 @@ STREAM_HOSTS = (".replicate.com", ".replicate.net")
 REQUEST_ID_HEADERS = ("x-request-id", "cf-ray")
 
 MODEL = re.compile(
-    r"(?P<deployment>deployments/)?(?P<owner>[\w.-]+)/(?P<name>[\w.-]+)(?::(?P<version>[0-9a-f]{64}))?"
+    r"(?P<deployment>deployments/)?(?P<owner>\w[\w.-]*)/(?P<name>\w[\w.-]*)(?::(?P<version>[0-9a-f]{64}))?"
     r"|(?P<bare>[0-9a-f]{64})",
     re.ASCII,
 )

@@ -30,7 +30,7 @@ from integration_api.core.llm import (
 )
 from integration_api.dialects.notes import Notes, unsupported
 from integration_api.dialects.openai_chat_media import data_url
-from integration_api.dialects.openai_chat_payload import response_format
+from integration_api.dialects.openai_chat_payload import UNCHANGED, response_format
 from integration_api.providers.replicate import client
 from integration_api.providers.replicate.prompt import Turn, template_of, transcript
 from integration_api.providers.replicate.schema import Schema
@@ -137,6 +137,10 @@ class Input:
             self._notes.cannot("name", "replicate's models do not take names of participants")
 
     def _text(self, part: Part) -> str | None:
+        if isinstance(part, CachePoint) or getattr(part, "cache", None) is not None:
+            self._notes.cannot("cache_control", "replicate keeps no caches of prompts")
+        if getattr(part, "citations_enabled", False):
+            self._notes.cannot("citations", "replicate's models do not cite; citations were not asked for")
         match part:
             case Text(text) | RefusalText(text):
                 return text
@@ -146,6 +150,8 @@ class Input:
                 self._images.append(data_url(part, source, "image/png"))
             case Media(source=PlainText(text)):
                 return f"{part.title or part.filename or 'Document'}:\n{text}\n"
+            case Media(kind="image"):
+                raise unsupported("messages", "replicate cannot read a file that another provider holds")
             case Media():
                 raise unsupported("messages", f"replicate's models take no {part.kind} in a conversation")
             case SearchResult(source, title, content):
@@ -213,7 +219,8 @@ class Input:
     def _put(self, param: str, places: tuple[str, ...], value: Any) -> None:
         place = self._place(places)
         if place is None:
-            self._notes.cannot(param, "this model has no input for it")
+            if UNCHANGED.get(param, self) != value:
+                self._notes.cannot(param, "this model has no input for it")
             return
         about = self._schema.inputs[place]
         if (choices := about.get("enum")) and value not in choices:
@@ -313,6 +320,9 @@ class Input:
             ("top_logprobs", ask.sampling.top_logprobs),
             ("logit_bias", ask.sampling.logit_bias),
             ("prompt_cache_key", ask.cache.key),
+            ("prompt_cache_retention", ask.cache.retention),
+            ("prompt_cache_options", ask.cache.mode),
+            ("cache_control", ask.cache.hint),
             ("cached_content", ask.cache.handle),
             ("service_tier", ask.service_tier),
             ("speed", ask.speed),
