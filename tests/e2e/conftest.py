@@ -10,7 +10,7 @@ from tests.e2e.service import Service, lab_running, running
 PROVIDERS = (
     "openai", "anthropic", "mistral",
     "groq", "xai", "deepseek", "openrouter", "together", "openai-compatible",
-    "huggingface",
+    "huggingface", "replicate",
 )  # fmt: skip
 
 

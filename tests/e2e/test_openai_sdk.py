@@ -19,9 +19,11 @@ CHAT_MODELS = (
     "together/meta-llama/Llama-3.3-70B-Instruct-Turbo",
     "openai-compatible/any-model",
     "huggingface/meta-llama/Llama-3.3-70B-Instruct:together",
+    "replicate/openai/gpt-5",
     "sandbox/echo",
 )
-TOOL_MODELS = (*CHAT_MODELS[:-1], "sandbox/tools")
+TOOL_MODELS = (*(model for model in CHAT_MODELS[:-1] if not model.startswith("replicate/")), "sandbox/tools")
+"""Models on Replicate call no tools."""
 SCHEMA_MODELS = tuple(model for model in CHAT_MODELS if not model.startswith("deepseek/"))
 """DeepSeek can only be told of a schema, and not be bound to it."""
 WEATHER = {
@@ -202,6 +204,7 @@ REASONING = (
     "together/deepseek-ai/DeepSeek-R1",
     "openai-compatible/any-thinking",
     "huggingface/deepseek-ai/DeepSeek-V4-Pro",
+    "replicate/acme/thinker",
     "sandbox/reasoner",
 )
 
