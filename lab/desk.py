@@ -82,7 +82,7 @@ class Desk:
         if fault is not None and fault.status is not None:
             response = broken(fault, provider.refusal(fault.status, call))
         elif fault is not None and fault.echo_key:
-            key = bearer(call) or call.header("x-api-key")
+            key = bearer(call) or call.header("x-api-key") or call.header("x-goog-api-key")
             response = provider.refusal(400, call, f"The key {key} may not use this model.")
         elif fault is not None and not response.streamed:
             # A whole answer has no middle to fail in: the failure is its status.

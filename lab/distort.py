@@ -1,9 +1,12 @@
 """Spoils an answer's events before they are framed: what a vendor's bad day looks like inside a body."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from lab.faults import Fault
 from lab.http import Response
+
+_LINE_END = re.compile(rb"\r?\n")
 
 
 def spoiled_body(body: bytes, fault: Fault) -> bytes:
@@ -32,7 +35,7 @@ def spoiled_events(response: Response, fault: Fault) -> Iterable[bytes]:
     if response.spoil is not None:
         return whole  # Bytes, not lines: there is one way to frame them.
     if fault.framing == "crlf":
-        whole = (event.replace(b"\n", b"\r\n") for event in whole)
+        whole = (_LINE_END.sub(b"\r\n", event) for event in whole)
     elif fault.framing == "comments":
         whole = _commented(whole)
     return whole

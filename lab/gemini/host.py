@@ -1,0 +1,21 @@
+"""How Gemini's two hosts differ where its language is spoken."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lab.http import Call
+
+Headers = Callable[[Call], list[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """Who is asked: `admit` lets good keys pass, `find` models that are to be had there; both raise `Refused`."""
+
+    name: str
+    admit: Callable[[Call], None]
+    find: Callable[[Call], None]
+    headers: Headers
+    stream_headers: Headers
+    dates: bool = False
+    """Whether answers tell when they were made, and by which kind of traffic."""
