@@ -108,7 +108,7 @@ def _greet(settings: Settings, out: Out, port: int, made: tuple[Tenant, str] | N
         console.print(f"  admin key [green]{key}[/green]  [yellow]shown this once[/yellow]", soft_wrap=True)
     console.print("\nStream a chat from the built-in sandbox:\n")
     console.print(
-        f"curl -N {where}/v1/chat/completions -H 'Authorization: Bearer {key}' "
+        f'curl -N {where}/v1/chat/completions -H "Authorization: Bearer {key}" '
         "-H 'Content-Type: application/json' "
         """-d '{"model": "sandbox/echo", "stream": true, "messages": [{"role": "user", "content": "Hello!"}]}'""",
         soft_wrap=True,
