@@ -43,8 +43,8 @@ def check(call: Call, body: dict[str, Any], trait: Traits, *, streamed: bool) ->
 
 
 def _roles(call: Call, messages: list[dict[str, Any]], trait: Traits) -> None:
-    roles = [message["role"] for message in messages if message["role"] != "system"]
-    if len(roles) < len(messages) and not trait.claude:
+    roles = [message["role"] for message in messages]
+    if "system" in roles and not trait.claude:
         refuse(call, "This model doesn't support the system role in messages.")
     if roles[:1] != ["user"] and not trait.begins_anyhow:
         refuse(

@@ -96,6 +96,7 @@ _LINES: tuple[tuple[str, Traits], ...] = (
 _COMPILED = tuple((re.compile(form), line) for form, line in _LINES)
 _CLAUDE = re.compile(r"anthropic\.(claude-.*?)(-v\d+)?(:\d+\w*)?")
 _OLDEST = re.compile(r"claude-(instant|v2).*")
+_CACHED_EARLY = ("claude-3-5-haiku-20241022", "claude-3-5-sonnet-20241022")
 _AREA = re.compile(r"(us|eu|apac|jp|au|ca|global|us-gov)\.")
 _ARN = re.compile(r"arn:aws[\w-]*:bedrock:([a-z0-9-]*):(\d{12})?:([a-z-]+)/(.+)")
 
@@ -148,8 +149,8 @@ def _of_claude(id: str, name: str) -> Traits | None:
         tools=not oldest,
         choices=_ALL,
         media=_SEES,
-        caches=new,
-        caches_tools=new,
+        caches=new or name in _CACHED_EARLY,
+        caches_tools=new or name in _CACHED_EARLY,
         long_cache=new and trait.version >= (4, 5),
         begins_anyhow=True,
         schemas=trait.version >= (4, 5) and not oldest,

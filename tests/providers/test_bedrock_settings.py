@@ -180,7 +180,19 @@ def test_a_request_has_four_cache_points_and_hours_come_before_minutes() -> None
     assert found == ["text None", "text None", "text None", "text 5m"]
 
 
-@pytest.mark.parametrize(("model", "found"), [(SONNET, ["text 1h"]), (NOVA, ["text None"]), (LLAMA, [])])
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [
+        (SONNET, ["text 1h"]),
+        ("us.anthropic.claude-sonnet-4-20250514-v1:0", ["text None"]),
+        ("us.anthropic.claude-opus-4-1-20250805-v1:0", ["text None"]),
+        ("us.anthropic.claude-3-5-haiku-20241022-v1:0", ["text None"]),
+        ("anthropic.claude-3-haiku-20240307-v1:0", []),
+        ("anthropic.claude-v2", []),
+        (NOVA, ["text None"]),
+        (LLAMA, []),
+    ],
+)
 def test_a_whole_prompt_is_cached_where_it_can_be(model, found) -> None:
     asked = saying(user("long"), model=model, cache=Cache(mode="auto", retention="24h"))
     assert points(body(asked)) == found

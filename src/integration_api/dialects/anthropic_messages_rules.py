@@ -172,7 +172,7 @@ _FAMILIES: tuple[tuple[str, Rules], ...] = (
         ),
     ),
     (
-        r"(3-(opus|sonnet|haiku)|2|instant)",
+        r"(3-(opus|sonnet|haiku)|v?2|instant)",
         Rules(
             max_output=4_096,
             sampling=True,

@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from integration_api.dialects.openai_chat_ids import IdForm
@@ -69,11 +70,17 @@ CLAUDE = Family(
     top_k=("top_k",),
     invoke="claude",
 )
-"""What Claude's generations differ in is in `dialects.anthropic_messages_rules`."""
+"""What Claude's generations differ in wherever they run is in `dialects.anthropic_messages_rules`."""
+
+_EARLY_CLAUDE = msgspec.structs.replace(CLAUDE, caches=False, caches_tools=False, cache_ttl=False)
+_CLAUDE_FOR_MINUTES = msgspec.structs.replace(CLAUDE, cache_ttl=False)
 
 NOVA = Family(name="nova", forced=_BOTH, caches=True, top_k=("inferenceConfig", "topK"), invoke="nova")
 
 _FAMILIES: tuple[tuple[str, Family], ...] = (
+    (r"anthropic\.claude-(v2|instant)", msgspec.structs.replace(_EARLY_CLAUDE, tools=False)),
+    (r"anthropic\.claude-3-((opus|sonnet|haiku)-|5-sonnet-20240620)", _EARLY_CLAUDE),
+    (r"anthropic\.claude-(3-|(opus|sonnet)-4-(1-)?20)", _CLAUDE_FOR_MINUTES),
     (r"anthropic\.", CLAUDE),
     (
         r"amazon\.nova-2-",
