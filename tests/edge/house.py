@@ -5,7 +5,9 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from integration_api.edge.application import (
     Call,
@@ -175,6 +177,7 @@ class House:
             "Slow": self._slow,
             "Midway": self._midway,
             "Nothing": self._nothing,
+            "Wait": self._wait,
         }.get(name):
             return Method("stream", stream=stream)
         return None
@@ -231,6 +234,14 @@ class House:
     async def _midway(self, call: Call, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
         yield b"one"
         raise RpcError(Status.ABORTED, "midway")
+
+    async def _wait(self, call: Call, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
+        """Say one thing, and the other when the gate opens."""
+        try:
+            async for chunk in self._silence():
+                yield chunk
+        finally:
+            self.closed.set()
 
     async def _nothing(self, call: Call, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
         for message in ():

@@ -40,11 +40,16 @@ def read_metadata(headers: Headers) -> Headers:
     for name in binary:
         try:
             # A name sent twice came joined; each value is base64 of its own, padded or not.
-            values = [b64decode(value.strip() + b"==") for value in headers[name].split(b",")]
+            values = [_decoded(value.strip()) for value in headers[name].split(b",")]
         except binascii.Error:
             raise RpcError(Status.INVALID_ARGUMENT, f"{name.decode('latin-1')} is not base64") from None
         metadata[name] = b", ".join(values)
     return metadata
+
+
+def _decoded(value: bytes) -> bytes:
+    bare = value.rstrip(b"=")
+    return b64decode(bare + b"=" * (-len(bare) % 4), validate=True)
 
 
 def write_metadata(metadata: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
