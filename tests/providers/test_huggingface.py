@@ -10,7 +10,7 @@ import pytest
 from integration_api.core.credential import Credential
 from integration_api.core.embedding import EmbeddingRequest, EmbeddingResponse
 from integration_api.core.errors import Failure, Kind, ProviderError
-from integration_api.core.exchange import Exchange, Frame, HttpRequest, HttpResponse
+from integration_api.core.exchange import Frame, HttpResponse
 from integration_api.core.llm import (
     FinishReason,
     LlmRequest,
@@ -27,6 +27,7 @@ from integration_api.core.llm import (
 )
 from integration_api.core.reranking import RerankingRequest
 from integration_api.providers.huggingface import HUGGINGFACE, client
+from tests.providers.talk import Talk, reply
 
 HELLO = (Message(Role.USER, (Text("hello"),)),)
 ROUTER = Credential("huggingface", held=frozenset({"key"}))
@@ -38,37 +39,8 @@ def server(kind: str | None = "endpoint", base_url: str = HOST, **fields: str) -
     return Credential("huggingface", told, held=frozenset({"key"}))
 
 
-def reply(body: Any, status: int = 200, **headers: str) -> HttpResponse:
-    return HttpResponse(
-        status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode()
-    )
-
-
-class Talk:
-    """A conversation: what was asked, while `answers` says what becomes of each request."""
-
-    def __init__(self, exchange: Exchange[Any], *answers: HttpResponse) -> None:
-        self.asked: list[HttpRequest] = []
-        self.answer: Any = None
-        waiting = iter(answers)
-        try:
-            request = next(exchange)
-            while True:
-                self.asked.append(request)
-                told = next(waiting)
-                if told.status < 400:
-                    request = exchange.send(told)
-                else:
-                    request = exchange.throw(client.fault(told))
-        except StopIteration as done:
-            self.answer = done.value
-
-    @property
-    def paths(self) -> list[str]:
-        return [request.url.removeprefix(HOST) for request in self.asked]
-
-    def body(self, place: int = -1) -> Any:
-        return json.loads(self.asked[place].body)
+def paths(talk: Talk) -> list[str]:
+    return [request.url.removeprefix(HOST) for request in talk.asked]
 
 
 # --- addresses -------------------------------------------------------------------------------
@@ -178,7 +150,7 @@ def test_arguments_that_are_an_object_become_text_and_a_counted_id_a_name() -> N
     exchange = HUGGINGFACE.llm.complete(LlmRequest(model="tgi", messages=HELLO), server())
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
     told = {"id": "", "created": 7, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-    (part,) = Talk(exchange, reply(told)).answer.candidates[0].parts
+    (part,) = Talk(HUGGINGFACE, exchange, reply(told)).answer.candidates[0].parts
     assert isinstance(part, ToolCall)
     assert (part.name, part.arguments) == ("f", '{"x":1}')
     assert len(part.id) > 2
@@ -215,8 +187,8 @@ NOWHERE = reply({"error": "Not Found"}, 404)
 
 
 def test_an_endpoint_embeds_by_openais_route_and_counts() -> None:
-    talk = Talk(HUGGINGFACE.embedding(ask_for("one", "two"), server()), reply(OPENAI))
-    assert talk.paths == ["/v1/embeddings"]
+    talk = Talk(HUGGINGFACE, HUGGINGFACE.embedding(ask_for("one", "two"), server()), reply(OPENAI))
+    assert paths(talk) == ["/v1/embeddings"]
     assert numbers(talk.answer) == [(1.0,), (2.0,)]
     assert talk.answer.usage.input_total == 3
 
@@ -234,19 +206,19 @@ def test_an_endpoint_embeds_by_openais_route_and_counts() -> None:
 )
 def test_what_only_tei_can_be_told_goes_by_its_own_route(more: dict[str, Any], sent: Any) -> None:
     answer = reply([[1.0], [2.0]], x_compute_tokens="5")
-    talk = Talk(HUGGINGFACE.embedding(ask_for("one", "two", **more), server()), answer)
-    assert talk.paths == ["/embed"]
+    talk = Talk(HUGGINGFACE, HUGGINGFACE.embedding(ask_for("one", "two", **more), server()), answer)
+    assert paths(talk) == ["/embed"]
     assert talk.body() == {"inputs": ["one", "two"], **sent}
     assert numbers(talk.answer) == [(1.0,), (2.0,)]
     assert talk.answer.usage.input_total == 5
 
 
 def test_a_server_of_no_told_kind_may_be_the_router() -> None:
-    talk = Talk(HUGGINGFACE.embedding(ask_for("one"), server(None)), NOWHERE, reply([[1.0]]))
-    assert talk.paths == ["/v1/embeddings", "/hf-inference/models/a/b/pipeline/feature-extraction"]
+    talk = Talk(HUGGINGFACE, HUGGINGFACE.embedding(ask_for("one"), server(None)), NOWHERE, reply([[1.0]]))
+    assert paths(talk) == ["/v1/embeddings", "/hf-inference/models/a/b/pipeline/feature-extraction"]
     assert numbers(talk.answer) == [(1.0,)]
     with pytest.raises(ProviderError, match="Not Found"):
-        Talk(HUGGINGFACE.embedding(ask_for("one"), server("endpoint")), NOWHERE)
+        Talk(HUGGINGFACE, HUGGINGFACE.embedding(ask_for("one"), server("endpoint")), NOWHERE)
 
 
 @pytest.mark.parametrize(("partner", "path"), [("together", "/v1"), ("deepinfra", "/v1/openai")])
@@ -257,7 +229,7 @@ def test_a_partner_embeds_under_its_own_name_for_the_model(partner: str, path: s
         }
     }
     ask = ask_for("one", "two", model=f"a/b:{partner}")
-    talk = Talk(HUGGINGFACE.embedding(ask, ROUTER), reply(known), reply(OPENAI))
+    talk = Talk(HUGGINGFACE, HUGGINGFACE.embedding(ask, ROUTER), reply(known), reply(OPENAI))
     assert [request.url for request in talk.asked] == [
         "https://huggingface.co/api/models/a/b?expand[]=inferenceProviderMapping",
         f"https://router.huggingface.co/{partner}{path}/embeddings",
@@ -269,7 +241,7 @@ def test_a_partner_embeds_under_its_own_name_for_the_model(partner: str, path: s
 def test_a_partner_that_does_not_embed_with_the_model_is_not_asked(known: Any) -> None:
     exchange = HUGGINGFACE.embedding(ask_for("one", model="a/b:cohere"), ROUTER)
     with pytest.raises(Failure, match="cohere does not embed with a/b") as refused:
-        Talk(exchange, reply({"inferenceProviderMapping": known}))
+        Talk(HUGGINGFACE, exchange, reply({"inferenceProviderMapping": known}))
     assert refused.value.code == "model_not_found"
 
 
@@ -278,32 +250,34 @@ TOKENS = [[[1.0, 4.0], [3.0, 0.0]]]
 
 @pytest.mark.parametrize("told", [[[1.0, 2.0]], [1.0, 2.0], [[[1.0, 2.0]]]])
 def test_a_text_has_one_vector_in_whatever_shape_it_comes(told: Any) -> None:
-    talk = Talk(HUGGINGFACE.embedding(ask_for("one"), ROUTER), reply(told))
+    talk = Talk(HUGGINGFACE, HUGGINGFACE.embedding(ask_for("one"), ROUTER), reply(told))
     assert numbers(talk.answer) == [(1.0, 2.0)]
 
 
 @pytest.mark.parametrize("told", [TOKENS, [TOKENS]])
 def test_a_vector_of_each_token_is_refused_unless_pooling_is_asked_for(told: Any) -> None:
     with pytest.raises(ProviderError) as refused:
-        Talk(HUGGINGFACE.embedding(ask_for("one"), ROUTER), reply(told))
+        Talk(HUGGINGFACE, HUGGINGFACE.embedding(ask_for("one"), ROUTER), reply(told))
     assert (refused.value.kind, refused.value.code) == (Kind.UNSUPPORTED, "unsupported_output_shape")
-    pooled = Talk(HUGGINGFACE.embedding(ask_for("one", extras={"pooling": "mean"}), ROUTER), reply(told))
+    pooled = Talk(
+        HUGGINGFACE, HUGGINGFACE.embedding(ask_for("one", extras={"pooling": "mean"}), ROUTER), reply(told)
+    )
     assert pooled.body() == {"inputs": ["one"]}
     assert numbers(pooled.answer) == [(2.0, 2.0)]
 
 
 def test_vectors_that_are_not_one_for_each_text_are_no_answer() -> None:
     with pytest.raises(ProviderError) as failed:
-        Talk(HUGGINGFACE.embedding(ask_for("one", "two"), ROUTER), reply([[1.0]]))
+        Talk(HUGGINGFACE, HUGGINGFACE.embedding(ask_for("one", "two"), ROUTER), reply([[1.0]]))
     assert failed.value.kind is Kind.BAD_RESPONSE
 
 
 def test_a_size_that_nobody_heard_of_is_not_taken_for_the_size_that_was_asked() -> None:
     with pytest.raises(Failure, match="does not let vectors of a/b be sized"):
-        Talk(HUGGINGFACE.embedding(ask_for("one", dimensions=2), ROUTER))
+        Talk(HUGGINGFACE, HUGGINGFACE.embedding(ask_for("one", dimensions=2), ROUTER))
     told = {"data": [{"index": 0, "embedding": [1.0, 2.0, 3.0]}]}
     with pytest.raises(ProviderError, match="gave vectors of 3 numbers") as refused:
-        Talk(HUGGINGFACE.embedding(ask_for("one", dimensions=2), server()), reply(told))
+        Talk(HUGGINGFACE, HUGGINGFACE.embedding(ask_for("one", dimensions=2), server()), reply(told))
     assert (refused.value.kind, refused.value.param) == (Kind.UNSUPPORTED, "dimensions")
 
 
@@ -352,7 +326,10 @@ def test_tei_ranks_in_batches_and_the_best_of_all_come_first() -> None:
     ask = RerankingRequest(model="any", query="q", documents=tuple("abc" * 12), top_n=2)
     first = reply([{"index": 3, "score": 0.2}, {"index": 31, "score": 0.7}], x_compute_tokens="8")
     talk = Talk(
-        HUGGINGFACE.reranking(ask, server()), first, reply([{"index": 2, "score": 0.9}], x_compute_tokens="2")
+        HUGGINGFACE,
+        HUGGINGFACE.reranking(ask, server()),
+        first,
+        reply([{"index": 2, "score": 0.9}], x_compute_tokens="2"),
     )
     assert [len(talk.body(place)["texts"]) for place in (0, 1)] == [32, 4]
     assert [(ranked.index, ranked.score) for ranked in talk.answer.results] == [(34, 0.9), (31, 0.7)]
@@ -368,7 +345,7 @@ def test_documents_are_cut_where_that_was_wanted_at_all() -> None:
     ask = RerankingRequest(
         model="any", query="q", documents=("a",), max_tokens_per_document=9, instruction="Be kind"
     )
-    talk = Talk(HUGGINGFACE.reranking(ask, server()), reply([{"index": 0, "score": 0.5}]))
+    talk = Talk(HUGGINGFACE, HUGGINGFACE.reranking(ask, server()), reply([{"index": 0, "score": 0.5}]))
     assert talk.body()["truncate"] is True
     assert {notice.param for notice in talk.answer.warnings} == {"max_tokens_per_doc", "instruction"}
     assert isinstance(talk.answer.warnings[0], Notice)
@@ -429,18 +406,18 @@ INFER = "inference.serverless.write"
     ],
 )
 def test_a_token_is_verified_by_whose_it_is(whoami: HttpResponse) -> None:
-    talk = Talk(HUGGINGFACE.verify(ROUTER), whoami)
+    talk = Talk(HUGGINGFACE, HUGGINGFACE.verify(ROUTER), whoami)
     assert [request.url for request in talk.asked] == ["https://huggingface.co/api/whoami-v2"]
 
 
 def test_a_token_that_may_not_infer_is_no_good() -> None:
     with pytest.raises(ProviderError, match="may not infer") as refused:
-        Talk(HUGGINGFACE.verify(ROUTER), token("repo.read"))
+        Talk(HUGGINGFACE, HUGGINGFACE.verify(ROUTER), token("repo.read"))
     assert refused.value.kind is Kind.PERMISSION
 
 
 @pytest.mark.parametrize(
-    ("kind", "answers", "paths"),
+    ("kind", "answers", "questions"),
     [
         ("endpoint", [reply({"data": []})], ["/v1/models"]),
         ("endpoint", [NOWHERE, reply({"model_id": "m"})], ["/v1/models", "/info"]),
@@ -450,15 +427,15 @@ def test_a_token_that_may_not_infer_is_no_good() -> None:
     ],
 )
 def test_a_server_is_verified_by_what_it_has(
-    kind: str | None, answers: list[HttpResponse], paths: list[str]
+    kind: str | None, answers: list[HttpResponse], questions: list[str]
 ) -> None:
-    assert Talk(HUGGINGFACE.verify(server(kind)), *answers).paths == paths
+    assert paths(Talk(HUGGINGFACE, HUGGINGFACE.verify(server(kind)), *answers)) == questions
 
 
 @pytest.mark.parametrize(("kind", "status"), [("endpoint", 401), (None, 401), (None, 503)])
 def test_a_refusal_ends_the_questions(kind: str | None, status: int) -> None:
     with pytest.raises(ProviderError) as refused:
-        Talk(HUGGINGFACE.verify(server(kind)), reply({"error": "no"}, status))
+        Talk(HUGGINGFACE, HUGGINGFACE.verify(server(kind)), reply({"error": "no"}, status))
     assert refused.value.refusal.status == status
 
 
@@ -470,7 +447,7 @@ def test_the_routers_models_are_what_their_live_partners_can() -> None:
         {"provider": "c", "status": "error", "context_length": 999999, "supports_structured_output": True},
     ]  # fmt: skip
     listed = {"data": [{"id": "a/b", "created": 7, "providers": partners}]}
-    (model,) = Talk(HUGGINGFACE.models(ROUTER), reply(listed)).answer
+    (model,) = Talk(HUGGINGFACE, HUGGINGFACE.models(ROUTER), reply(listed)).answer
     assert (model.id, model.created, model.kinds, model.context_window) == ("a/b", 7, ("chat",), 32768)
     assert model.capabilities["tools"] is True
     assert model.capabilities["providers"] == ["a", "b"]
@@ -486,5 +463,5 @@ def test_the_routers_models_are_what_their_live_partners_can() -> None:
     ],
 )  # fmt: skip
 def test_a_server_without_a_list_serves_one_model(info: Any, kinds: tuple[str, ...], window: int) -> None:
-    (model,) = Talk(HUGGINGFACE.models(server()), NOWHERE, reply(info)).answer
+    (model,) = Talk(HUGGINGFACE, HUGGINGFACE.models(server()), NOWHERE, reply(info)).answer
     assert (model.id, model.kinds, model.context_window) == ("m", kinds, window)
