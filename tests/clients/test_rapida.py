@@ -78,8 +78,7 @@ class Client:
         """Return one for the lab, or for what needs none, the project's own."""
         if provider == "sandbox":
             return api.Credential()
-        url = f"{self.lab}/cohere" if provider == "cohere" else base_url(self.lab, provider)
-        return api.Credential(value={"key": key, "base_url": url})
+        return api.Credential(value={"key": key, "base_url": base_url(self.lab, provider)})
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,18 @@ from tests.e2e.service import Service, lab_running, running
 PROVIDERS = (
     "openai", "anthropic", "mistral",
     "groq", "xai", "deepseek", "openrouter", "together", "openai-compatible",
-    "huggingface", "replicate",
+    "huggingface", "replicate", "gemini", "cohere", "voyageai", "bedrock",
 )  # fmt: skip
+UNVERSIONED = ("anthropic", "gemini", "cohere", "bedrock")
+"""Whose base URL ends before the version."""
+VALUES = {
+    "bedrock": {
+        "region": "us-east-1",
+        "access_key_id": "AKIALAB",
+        "secret_access_key": "lab-secret-access-key",
+    },
+}
+"""Of credentials that are more than a key."""
 
 
 @pytest.fixture(scope="session")
@@ -22,14 +32,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def base_url(lab: str, provider: str) -> str:
     """Where the lab plays a provider, as a credential's base_url would say it."""
-    return f"{lab}/{provider}" + ("" if provider == "anthropic" else "/v1")
+    return f"{lab}/{provider}" + ("" if provider in UNVERSIONED else "/v1")
 
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("service")) as started:
         for provider in PROVIDERS:
-            started.add_credential(provider, base_url(lab, provider))
+            started.add_credential(provider, base_url(lab, provider), value=VALUES.get(provider))
         yield started
 
 

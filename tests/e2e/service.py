@@ -118,7 +118,13 @@ class Service:
                 return error.code, _decoded(error.read())
 
     def add_credential(
-        self, provider: str, base_url: str, *, key: str = "lab-key-0123456789abcdef", **more: Any
+        self,
+        provider: str,
+        base_url: str,
+        *,
+        key: str = "lab-key-0123456789abcdef",
+        value: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> str:
         status, answer = self.call(
             "POST",
@@ -126,7 +132,7 @@ class Service:
             {
                 "provider": provider,
                 "name": more.pop("name", "lab"),
-                "value": {"key": key, "base_url": base_url},
+                "value": {**(value or {"key": key}), "base_url": base_url},
                 **more,
             },
         )

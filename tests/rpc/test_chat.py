@@ -319,7 +319,7 @@ def test_a_deadline_ends_the_call_and_the_providers_work(caller: Caller) -> None
 
 def test_a_project_without_a_credential_is_told_so(caller: Caller) -> None:
     with pytest.raises(grpc.RpcError) as missing:
-        caller.chat("cohere/command-r")
+        caller.chat("vertexai/gemini-3-pro-preview")
     assert missing.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert details(missing.value)[1]["ErrorInfo"].reason == "credential_missing"
 

@@ -279,13 +279,7 @@ class Reader:
                 raise StreamCut(self._provider)
             return self._end()
         self._look_for_failure(data)
-        raise ProviderError(
-            Kind.BAD_RESPONSE,
-            f"the provider sent an event that could not be read: {type(error).__name__}",
-            provider=self._provider,
-            code="bad_upstream_response",
-            phase=Phase.STREAM,
-        )
+        raise unreadable_event(self._provider, error)
 
     def _look_for_failure(self, data: bytes) -> None:
         """Raise what an event without choices reports, in any of the shapes that are known."""
@@ -298,6 +292,16 @@ class Reader:
                 raise stream_fault(data, provider=self._provider)
             case {"object": "error"} | {"message": str() | dict()} | {"detail": str() | list()}:
                 raise stream_fault(data, provider=self._provider)
+
+
+def unreadable_event(provider: str, cause: Exception) -> ProviderError:
+    return ProviderError(
+        Kind.BAD_RESPONSE,
+        f"the provider sent an event that could not be read: {type(cause).__name__}",
+        provider=provider,
+        code="bad_upstream_response",
+        phase=Phase.STREAM,
+    )
 
 
 def read_counts(usage: dict[str, object], provider: str) -> Usage:

@@ -22,7 +22,7 @@ from integration_api.core.json import decode_any
 from integration_api.core.llm import FinishReason, Usage
 from integration_api.core.relay import RawBody, Relay, RelayedStream, Tally
 from integration_api.dialects.openai_chat_dialect import Dialect
-from integration_api.dialects.openai_chat_reader import UNREADABLE
+from integration_api.dialects.openai_chat_reader import UNREADABLE, unreadable_event
 from integration_api.dialects.openai_chat_wire import read_usage
 from integration_api.dialects.openai_errors import stream_fault
 from integration_api.dialects.sse import Events
@@ -170,7 +170,7 @@ class PassedStream:
             return b""
         # The first event names the answer, and the last ones tell how it ended.
         start = 0 if self._watch.id else whole.find(b"\n\n") + 2
-        cut, nulls = _ordinary(whole, start)
+        cut, nulls = _ordinary(whole, start) if _is_text(whole) else (start, False)
         if not start and cut == len(whole):
             return whole.replace(NULL_USAGE, b"") if nulls and not self._shows_usage else whole
         passed: list[bytes] = []
@@ -211,9 +211,13 @@ class PassedStream:
             return b""
         try:
             seen = WATCHED.decode(data)
-        except UNREADABLE:
+        except UNREADABLE as error:
+            if not _is_json(data):
+                raise unreadable_event(self._provider, error) from None
             # Not ours to judge: the caller speaks the same language, and the end will tell.
             return event
+        if not _is_text(data):
+            raise unreadable_event(self._provider, UnicodeError())
         _look_for_failure(data, seen, self._provider)
         self._watch.see(seen)
         if not self._shows_obfuscation and b'"obfuscation"' in event:
@@ -246,6 +250,24 @@ def _ordinary(whole: bytes, start: int) -> tuple[int, bool]:
             ) == named * events:
                 return cut, named == 1
     return start, False
+
+
+def _is_text(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        decode_any(data)
+    except UNREADABLE:
+        return False
+    return True
 
 
 def _look_for_failure(data: bytes, seen: Watched, provider: str) -> None:
