@@ -64,7 +64,7 @@ class ChatDoor:
             call, body = await self._llm.relay(ask.origin, target, peek.raw)
             return Response(200, [JSON, *call_headers(call)], body)
         call, chunks = await self._llm.relay_stream(ask.origin, target, peek.raw)
-        first = await _first(chunks)
+        first = await _first(call, chunks)
         return Response(
             200,
             [*SSE_HEADERS, *call_headers(call)],
@@ -99,7 +99,7 @@ def _id(ask: Ask) -> str:
 
 
 async def _answer(call: Call, events: AsyncGenerator[list[LlmEvent], None], renderer: ChatStream) -> Response:
-    first = await _first(events)
+    first = await _first(call, events)
     headers = [*SSE_HEADERS, *call_headers(call, _notices(first))]
     return Response(
         200, headers, _follow(first, events, renderer.render, lambda: renderer.close() + DONE), keepalive=PING
@@ -119,7 +119,7 @@ def _nothing() -> bytes:
     return b""
 
 
-async def _first(source: AsyncGenerator[Item, None]) -> "asyncio.Task[Item]":
+async def _first(call: Call, source: AsyncGenerator[Item, None]) -> "asyncio.Task[Item]":
     """Return the task of a stream's first item, finished unless the provider is slow.
 
     Raises what the stream raises, while the answer's status can still say so.
@@ -129,6 +129,7 @@ async def _first(source: AsyncGenerator[Item, None]) -> "asyncio.Task[Item]":
         await asyncio.wait((task,), timeout=FIRST_SECONDS)
     except asyncio.CancelledError:
         task.cancel()
+        call.cancelled()  # A stream that has not begun yet can not tell that it was left.
         raise
     if task.done() and isinstance(error := task.exception(), Failure):
         raise error

@@ -262,7 +262,7 @@ class Calls:
         """Begin a call to `target`.
 
         Raises `Failure`: `credential_missing`, `credential_not_found`, or OVERLOADED when no record
-        could be kept. A call that could not begin is recorded as failed.
+        could be kept. A call that could not begin is recorded, too.
         """
         self.audit.check()
         if IN_FLIGHT.value >= self._most:
@@ -286,6 +286,9 @@ class Calls:
                 call.secrets = self._vault.ready(sealed) or await self._vault.secrets(sealed)
         except Failure as error:
             call.failed(error)
+            raise
+        except asyncio.CancelledError:
+            call.cancelled()
             raise
         return call
 

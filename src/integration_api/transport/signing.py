@@ -256,9 +256,11 @@ def _after(prefix: bytes, secret: bytearray) -> bytearray:
 
 # --- taking secrets out of what a provider says ----------------------------------------------
 
-_MASK = b"***"
+_MASK = "***"
+_ASTERISK = b"*"
 _PREFIX = 8
 """So many first characters of a secret are already too many."""
+_HIDDEN = re.compile(rf"\*{{{_PREFIX},}}")
 
 
 def scrub(message: str, secrets: Iterable[bytearray]) -> str:
@@ -268,13 +270,19 @@ def scrub(message: str, secrets: Iterable[bytearray]) -> str:
     any first part of 8 characters or more. The secrets are left as they are, for the caller to wipe.
     """
     text = bytearray(message, "utf-8", "replace")
-    for secret in filter(None, secrets):
-        for spelling in _spellings(secret):
-            _erase(text, spelling)
-            wipe(spelling)
-    scrubbed = text.decode("utf-8", "replace")
-    wipe(text)
+    hide(text, secrets)
+    scrubbed = _HIDDEN.sub(_MASK, text.decode("utf-8", "replace"))
     return scrubbed if len(scrubbed) <= MESSAGE else scrubbed[: MESSAGE - 1] + "…"
+
+
+def hide(text: bytearray, secrets: Iterable[bytearray]) -> None:
+    """Overwrite with asterisks what `scrub` would take out: in place, so that no copy is left behind."""
+    for secret in filter(None, secrets):
+        spelled = list(_spellings(secret))
+        for spelling in spelled:
+            _erase(text, spelling, spelled)
+        for spelling in spelled:
+            wipe(spelling)
 
 
 def _spellings(secret: bytearray) -> Iterable[bytearray]:
@@ -313,15 +321,21 @@ def _json_escaped(secret: bytearray, special: bytes) -> bytearray:
     return escaped
 
 
-def _erase(text: bytearray, secret: bytearray) -> None:
-    first = secret[:_PREFIX]
+def _erase(text: bytearray, spelling: bytearray, spelled: list[bytearray]) -> None:
+    """Erase what begins as `spelling` does, as far as it agrees with any other: they may part after a while."""
+    first = spelling[:_PREFIX]
     at = text.find(first) if first else -1
     while at >= 0:
-        end = at + len(first)
-        matched = len(first)
-        while matched < len(secret) and end < len(text) and text[end] == secret[matched]:
-            end += 1
-            matched += 1
-        text[at:end] = _MASK
-        at = text.find(first, at + len(_MASK))
+        end = at + max(_agreement(text, at, other) for other in spelled)
+        text[at:end] = _ASTERISK * (end - at)
+        at = text.find(first, end)
     wipe(first)
+
+
+def _agreement(text: bytearray, at: int, spelling: bytearray) -> int:
+    """Return how many bytes of `text` from `at` on are those of `spelling`."""
+    matched = 0
+    most = min(len(spelling), len(text) - at)
+    while matched < most and text[at + matched] == spelling[matched]:
+        matched += 1
+    return matched
