@@ -15,6 +15,7 @@ from integration_api.cache.interface import Cache
 from integration_api.cache.keys import ApiKeyCache
 from integration_api.cache.local import LocalCache
 from integration_api.core.errors import Failure
+from integration_api.core.secret import OP_CLEANSE_PLAINTEXT
 from integration_api.core.tenant import Tenant
 from integration_api.edge.application import Method, Request
 from integration_api.edge.limits import Limits
@@ -122,6 +123,7 @@ def listener_tls(settings: Settings) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= OP_CLEANSE_PLAINTEXT
     context.set_alpn_protocols(["h2", "http/1.1"])
     try:
         context.load_cert_chain(settings.tls.cert, settings.tls.key)

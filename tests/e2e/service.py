@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -45,11 +46,14 @@ class Service:
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    program: tuple[str, ...] = ("-m", "integration_api", "serve")
+    tls: ssl.SSLContext | None = None
+    """How to verify the service, when it is set to speak TLS."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> Path:
@@ -71,7 +75,7 @@ class Service:
     def start(self) -> "Service":
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [python(), "-m", "integration_api", "serve"],
+                [python(), *self.program],
                 env=self.settings(),
                 stdout=log,
                 stderr=log,
@@ -111,7 +115,7 @@ class Service:
         if key is not None:
             request.add_header("authorization", f"Bearer {key}")
         try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
+            with urllib.request.urlopen(request, timeout=30, context=self.tls) as reply:
                 return reply.status, _decoded(reply.read())
         except urllib.error.HTTPError as error:
             with error:

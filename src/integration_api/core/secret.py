@@ -5,6 +5,7 @@ Around it: JSON objects of secrets, read and written between buffers without a
 https://www.rfc-editor.org/rfc/rfc8259
 """
 
+import ctypes
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -89,6 +90,31 @@ class Secret:
 def wipe(buffer: bytearray) -> None:
     """Overwrite every byte of `buffer` in place."""
     buffer[:] = bytes(len(buffer))
+
+
+# PyDLL keeps the GIL: releasing it would cost more than the write.
+_memset = ctypes.PyDLL(None).memset
+_memset.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
+_memset.restype = None
+
+_PAYLOAD = bytes.__basicsize__ - 1
+"""Where CPython keeps the bytes of a `bytes`: after its header, which counts one byte for the final NUL."""
+
+
+def wipe_bytes(data: bytes) -> None:
+    """Overwrite an immutable `bytes` in place. Only for an object that the caller alone holds.
+
+    Empty and one-byte objects are shared by the whole interpreter and are left alone.
+    """
+    if len(data) > 1:
+        _memset(id(data) + _PAYLOAD, 0, len(data))
+
+
+OP_CLEANSE_PLAINTEXT = 2
+"""Of an `ssl.SSLContext`: OpenSSL overwrites what it decrypted as soon as it has handed it over.
+
+https://docs.openssl.org/3.0/man3/SSL_CTX_set_options/; `ssl` has no name for it.
+"""
 
 
 # --- JSON objects of secrets -----------------------------------------------------------------

@@ -6,8 +6,9 @@ https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests
 import zlib
 from struct import Struct
 
+from integration_api.core.secret import wipe_bytes
 from integration_api.edge.application import RpcError, Status
-from integration_api.edge.wipe import Gather, wipe_buffer, wipe_bytes
+from integration_api.edge.wipe import Gather, wipe_buffer
 
 ENCODINGS = (b"identity", b"gzip")
 """What a caller may compress with: every gRPC library knows gzip, and some are configured to use it."""

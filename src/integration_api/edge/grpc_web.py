@@ -5,11 +5,12 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import AsyncGenerator, AsyncIterator
 
+from integration_api.core.secret import wipe_bytes
 from integration_api.edge.application import Application, Call, Method, Request, Response, RpcError, Status
 from integration_api.edge.grpc_status import read_metadata, read_timeout, status_fields, write_metadata
 from integration_api.edge.limits import Limits
 from integration_api.edge.refusals import JSON_HEADERS, error_body
-from integration_api.edge.wipe import wipe_buffer, wipe_bytes
+from integration_api.edge.wipe import wipe_buffer
 
 CONTENT_TYPE = b"application/grpc-web"
 TEXT = b"application/grpc-web-text"

@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 
 import httptools
 
+from integration_api.core.secret import wipe_bytes
 from integration_api.edge.application import Request
 from integration_api.edge.http1_answer import answer
 from integration_api.edge.http1_request import body_size, check_head, read_target, too_large
@@ -16,7 +17,7 @@ from integration_api.edge.live import Live, prepare
 from integration_api.edge.patience import Pace, Stall
 from integration_api.edge.refusals import DRAINING_ANSWER, Refused, refusal
 from integration_api.edge.websocket import Socket
-from integration_api.edge.wipe import Gather, wipe_buffer, wipe_bytes
+from integration_api.edge.wipe import Gather, wipe_buffer
 
 
 class Turn(NamedTuple):
@@ -402,6 +403,7 @@ class Http1(asyncio.BufferedProtocol):
     def _refuse(self, refused: Refused) -> None:
         """Answer a request that will not be handled, after those before it, and stop listening."""
         self.mode = Mode.DEAF
+        self.tainted = True  # There may be more of it in the buffer than was parsed.
         self.in_message = False
         self.body.clear()
         self.last_words = refusal(refused.status, refused.message)

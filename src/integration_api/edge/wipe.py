@@ -1,24 +1,5 @@
 """Overwrite request bytes where they lie, so that a secret in a request leaves no copies behind."""
 
-import ctypes
-
-# PyDLL keeps the GIL: releasing it would cost more than the write.
-_memset = ctypes.PyDLL(None).memset
-_memset.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
-_memset.restype = None
-
-_PAYLOAD = bytes.__basicsize__ - 1
-"""Where CPython keeps the bytes of a `bytes`: after its header, which counts one byte for the final NUL."""
-
-
-def wipe_bytes(data: bytes) -> None:
-    """Overwrite an immutable `bytes` in place. Only for an object that the caller alone holds.
-
-    Empty and one-byte objects are shared by the whole interpreter and are left alone.
-    """
-    if len(data) > 1:
-        _memset(id(data) + _PAYLOAD, 0, len(data))
-
 
 class Gather:
     """Collects a body in one bytearray without leaving parts of it in memory that was let go.

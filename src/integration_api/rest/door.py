@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.secret import wipe
 from integration_api.core.tenant import Principal
 from integration_api.dialects.openai_surface_errors import error_response
 from integration_api.edge.application import Request, Response, Upgrade
@@ -34,15 +35,19 @@ class RestDoor:
         request_id = request_id_of(request.headers.get(b"x-request-id"))
         route: Route | None = None
         try:
-            if request.method == "OPTIONS":
-                return self._cors.preflight(request.headers, self._routes.methods(request.path))
-            route, params = self._routes.find(request.method, request.path)
-            ask = Ask(request, request_id, params)
-            if route.scope is not None:
-                principal = ask.principal = await self._authenticate(key_of(request.headers))
-                if not principal.may(route.scope):
-                    raise forbidden(route.scope)
-            response = await route.handler(ask)
+            try:
+                if request.method == "OPTIONS":
+                    return self._cors.preflight(request.headers, self._routes.methods(request.path))
+                route, params = self._routes.find(request.method, request.path)
+                ask = Ask(request, request_id, params)
+                if route.scope is not None:
+                    principal = ask.principal = await self._authenticate(key_of(request.headers))
+                    if not principal.may(route.scope):
+                        raise forbidden(route.scope)
+                response = await route.handler(ask)
+            except BaseException:
+                wipe(request.body)  # Nobody has a use for it any more, and it may hold a secret.
+                raise
         except Failure as error:
             response = self._refuse(error)
         except asyncio.CancelledError:

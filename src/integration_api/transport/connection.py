@@ -12,6 +12,7 @@ from typing import cast
 import httptools
 
 from integration_api.core.errors import Kind, Phase, ProviderError
+from integration_api.core.secret import wipe_bytes
 from integration_api.transport.decompress import Inflater, broken, inflater
 from integration_api.transport.egress import Origin
 from integration_api.transport.limits import READ_AHEAD, WRITE_STEP, TransportLimits
@@ -19,6 +20,10 @@ from integration_api.transport.signing import Wire
 
 IDLE, ASKED, BODY, DONE = range(4)
 _NO_BODY = frozenset({204, 304})
+REFUSAL = 300
+"""A status from here on is no answer: redirects are not followed."""
+_RECEIVE = memoryview(bytearray(64 * 1024))
+"""What every connection reads into, and empties at once: nobody else's copies of an answer are left in memory."""
 _SLACK = 0.001
 """Seconds; loops round their timers to milliseconds."""
 
@@ -38,7 +43,7 @@ class _Refused(Exception):
     """Stops the parser: the answer is not one that was promised."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Driven by one task at a time: `write`, `push` for a long body, `head`, then `read` until b"" or `whole`.
 
     Every wait has a deadline. Errors are `ProviderError`s and are final: a connection that failed,
@@ -172,7 +177,7 @@ class Connection(asyncio.Protocol):
                     return piece
                 self._pieces = None
             if parts := self._parts:
-                chunk = parts[0] if len(parts) == 1 else b"".join(parts)
+                chunk = parts[0] if len(parts) == 1 else self._joined(parts)
                 self._parts = []
                 self._held = 0
                 if self._paused:
@@ -205,8 +210,11 @@ class Connection(asyncio.Protocol):
                 break
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    async def excerpt(self, patience: float) -> bytes:
-        """Return as much of a refusal's body as will come and is worth reading; never fails for the rest."""
+    async def excerpt(self, patience: float) -> bytearray:
+        """Return as much of a refusal's body as will come and is worth reading; never fails for the rest.
+
+        A refusal may quote the key that it refuses, so there is no other copy of it.
+        """
         most = self._limits.refusal
         chunks: list[bytes] = []
         size = 0
@@ -216,7 +224,11 @@ class Connection(asyncio.Protocol):
                 size += len(chunk)
         except ProviderError:
             self._kept = False
-        return b"".join(chunks)[:most]
+        body = bytearray().join(chunks)
+        for chunk in chunks:
+            wipe_bytes(chunk)
+        del body[most:]
+        return body
 
     def rest(self) -> None:
         """Wait for the next request, as long as it is worth it."""
@@ -242,7 +254,15 @@ class Connection(asyncio.Protocol):
         # `resume_writing` is to mean that everything has left. TLS transports compare with >=.
         self._transport.set_write_buffer_limits(high=1 if self.origin.tls else 0, low=0)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _RECEIVE
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._received(_RECEIVE[:nbytes])
+        if self.status >= REFUSAL:
+            _RECEIVE[:nbytes] = bytes(nbytes)
+
+    def _received(self, data: memoryview) -> None:
         before = self.state
         if before == IDLE or before == DONE:
             self.abort()  # Nobody asked for this, so nobody may mistake it for an answer.
@@ -347,6 +367,13 @@ class Connection(asyncio.Protocol):
             self._kept = False
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _joined(self, parts: list[bytes]) -> bytes:
+        whole = b"".join(parts)
+        if self.status >= REFUSAL:
+            for part in parts:
+                wipe_bytes(part)
+        return whole
 
     def _wipe_sent(self) -> None:
         if self._unsent is not None and not self._transport.get_write_buffer_size():

@@ -33,7 +33,7 @@ from integration_api.transport.farewell import Farewells
 from integration_api.transport.http import Client, tls_context
 from integration_api.transport.limits import TransportLimits
 from integration_api.transport.retry import Retries, retry_after
-from integration_api.transport.signing import scrub
+from integration_api.transport.signing import hide, scrub
 from integration_api.transport.tokens import BEARER, BY_TOKEN, Token, Tokens
 from integration_api.transport.trace import Trace
 
@@ -478,7 +478,11 @@ class Transport:
                 code="redirect_refused",
                 retryable=False,
             )
-        error = fault(HttpResponse(status, headers, body))
+        live = self._sent(secrets, auth, account)
+        hide(body, live)
+        for secret in live:
+            wipe(secret)
+        error = fault(HttpResponse(status, headers, bytes(body)))
         if (wish := retry_after(headers, time.time())) is not None:
             error.retry_after = wish
         self._clean(error, secrets, auth, account)
@@ -488,6 +492,10 @@ class Transport:
         self, error: ProviderError, secrets: Secrets | None, auth: Auth | None, account: Hashable | None
     ) -> None:
         """Take the secrets that were sent out of everything an error quotes, and keep its words short."""
+        _scrub(error, self._sent(secrets, auth, account))
+
+    def _sent(self, secrets: Secrets | None, auth: Auth | None, account: Hashable | None) -> list[bytearray]:
+        """Return the secrets that a request was signed with, for the caller to wipe."""
         live: list[bytearray] = []
         if isinstance(auth, BY_TOKEN):
             token = self._tokens.peek(auth, secrets, account)
@@ -497,7 +505,7 @@ class Transport:
             for field in _fields(auth):
                 with contextlib.suppress(Failure):  # What does not open was not sent.
                     live.append(secrets.reveal(field))
-        _scrub(error, live)
+        return live
 
 
 def _after(exchange: Exchange[Any], reply: HttpResponse | ProviderError) -> HttpRequest:

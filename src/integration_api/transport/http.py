@@ -9,6 +9,7 @@ from time import perf_counter
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind, Phase, ProviderError
 from integration_api.core.exchange import Form, HttpRequest, SigV4
+from integration_api.core.secret import OP_CLEANSE_PLAINTEXT
 from integration_api.transport.connection import Connection
 from integration_api.transport.egress import Address, EgressGuard, Origin, locate
 from integration_api.transport.limits import INLINE_BODY, TransportLimits
@@ -31,6 +32,7 @@ def tls_context(given: ssl.SSLContext | None = None) -> ssl.SSLContext:
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     # OpenSSL would write session keys to the file that SSLKEYLOGFILE names.
     context.keylog_filename = None  # type: ignore[assignment]
+    context.options |= OP_CLEANSE_PLAINTEXT
     context.set_alpn_protocols(["http/1.1"])
     return context
 
