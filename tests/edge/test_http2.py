@@ -1,4 +1,4 @@
-"""HTTP/2 on a socket: plain requests by curl, httpx2 and h2, the clock, the farewell, TLS."""
+"""HTTP/2 on a socket: plain requests by curl, httpx2 and h2, the clock, the farewell."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,6 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-import grpc
 import h2.config
 import h2.connection
 import h2.errors
@@ -15,7 +14,6 @@ import h2.exceptions
 import h2.settings
 import httpx2
 import pytest
-import trustme
 
 from integration_api.edge import http2_frames as wire
 from tests.edge.house import QUICK, Open, opened
@@ -308,33 +306,6 @@ async def test_a_quiet_stream_is_kept_alive():
 # Connections.
 
 
-@pytest.mark.parametrize("cut", [1, 5, 23])
-async def test_the_preface_may_come_in_pieces(cut):
-    async with opened() as edge:
-        reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
-        client = Client(reader, writer)
-        client.h2.initiate_connection()
-        said = client.h2.data_to_send()
-        for at in range(0, 24, cut):
-            writer.write(said[at : min(at + cut, 24)])
-            await writer.drain()
-            await asyncio.sleep(0.005)
-        writer.write(said[24:])
-        assert await client.answer(await client.ask("/pieces")) == (200, b"GET /pieces 0")
-        writer.close()
-
-
-async def test_a_post_that_begins_like_the_preface_is_http1():
-    async with opened() as edge:
-        reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
-        for part in (b"P", b"OST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"):
-            writer.write(part)
-            await asyncio.sleep(0.02)
-        async with asyncio.timeout(WAIT):
-            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
-        writer.close()
-
-
 @pytest.mark.parametrize(
     "said",
     [
@@ -453,39 +424,3 @@ async def test_what_does_not_end_in_time_is_told_so():
         async with asyncio.timeout(WAIT):
             await draining
         assert edge.edge.connections == 0
-
-
-# TLS.
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def server_tls(authority) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-    return context
-
-
-async def test_alpn_decides_under_tls(authority, server_tls):
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
-    async with opened(tls=server_tls) as edge:
-        for http2, version in ((True, "HTTP/2"), (False, "HTTP/1.1")):
-            async with httpx2.AsyncClient(http1=True, http2=http2, verify=trust) as client:
-                answer = await client.post(f"https://{edge.address}/tls", content=b"x" * 300_000)
-                assert (answer.http_version, answer.text) == (version, "POST /tls 300000")
-                assert (await client.get(f"https://{edge.address}/sse")).text.count("data:") == 3
-
-
-async def test_grpc_goes_over_tls(authority, server_tls):
-    async with opened(tls=server_tls) as edge:
-        credentials = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
-        async with grpc.aio.secure_channel(f"localhost:{edge.port}", credentials) as to:
-            assert await to.unary_unary(method("Echo"))(b"m" * 100_000, timeout=WAIT) == b"m" * 100_000
-            stream = to.unary_stream(method("Count"))(b"1000", timeout=WAIT)
-            assert len([message async for message in stream]) == 1_000
