@@ -20,12 +20,16 @@ CHAT_MODELS = (
     "openai-compatible/any-model",
     "huggingface/meta-llama/Llama-3.3-70B-Instruct:together",
     "replicate/openai/gpt-5",
+    "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "bedrock/us.meta.llama4-maverick-17b-instruct-v1:0",
     "sandbox/echo",
 )
 TOOL_MODELS = (*(model for model in CHAT_MODELS[:-1] if not model.startswith("replicate/")), "sandbox/tools")
 """Models on Replicate call no tools."""
-SCHEMA_MODELS = tuple(model for model in CHAT_MODELS if not model.startswith("deepseek/"))
-"""DeepSeek can only be told of a schema, and not be bound to it."""
+SCHEMA_MODELS = tuple(
+    model for model in CHAT_MODELS if not model.startswith(("deepseek/", "bedrock/us.meta."))
+)
+"""DeepSeek, and Llama on Bedrock, can only be told of a schema, and not be bound to it."""
 WEATHER = {
     "type": "function",
     "function": {
@@ -152,6 +156,8 @@ EMBEDDING_MODELS = (
     "together/BAAI/bge-base-en-v1.5",
     "openai-compatible/any-embedding",
     "huggingface/intfloat/multilingual-e5-large",
+    "bedrock/amazon.titan-embed-text-v2:0",
+    "bedrock/cohere.embed-v4:0",
     "sandbox/embed",
 )
 
@@ -205,6 +211,8 @@ REASONING = (
     "openai-compatible/any-thinking",
     "huggingface/deepseek-ai/DeepSeek-V4-Pro",
     "replicate/acme/thinker",
+    "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "bedrock/us.amazon.nova-2-lite-v1:0",
     "sandbox/reasoner",
 )
 

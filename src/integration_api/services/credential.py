@@ -243,6 +243,10 @@ def _name(name: str) -> str:
     return name
 
 
+_TELLING = frozenset({"clock_skew", "key_expired", "session_expired", "wrong_region"})
+"""Codes of refusals that are more than a wrong key; their words are our own and say what to do."""
+
+
 def _invalid(provider: Provider, refusal: ProviderError) -> Failure:
     outcome = {
         Kind.CREDENTIAL_REJECTED: "the provider does not know this key",
@@ -251,6 +255,8 @@ def _invalid(provider: Provider, refusal: ProviderError) -> Failure:
         Kind.NOT_FOUND: "the address or region is wrong",
         Kind.INVALID_REQUEST: "the provider refused the check",
     }[refusal.kind]
+    if refusal.code in _TELLING:
+        outcome = refusal.message
     return ProviderError(
         Kind.CREDENTIAL_INVALID,
         f"{provider.title} refused the credential: {outcome}",
