@@ -60,7 +60,10 @@ class ModelService:
         self, origin: Origin, credentials: list[CredentialRecord]
     ) -> tuple[list[tuple[str, ModelInfo]], list[str]]:
         """Return (provider, model) pairs for all of `credentials`, and who could not be asked and why."""
-        wanted = {record.provider: record.id for record in reversed(credentials)}
+        # The default is asked, as it would be for an answer.
+        wanted = {
+            record.provider: record.id for record in sorted(credentials, key=lambda record: record.default)
+        }
         targets = [
             Target(provider, "*", wanted.get(name))
             for name, provider in PROVIDERS.items()
