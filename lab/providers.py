@@ -12,6 +12,7 @@ from lab import (
     openai,
     openai_family,
     replicate,
+    vertexai,
     voyageai,
 )
 
@@ -27,5 +28,6 @@ PROVIDERS = (
     gemini.PROVIDER,
     huggingface.PROVIDER,
     replicate.PROVIDER,
+    vertexai.PROVIDER,
     *openai_family.PROVIDERS,
 )

@@ -10,7 +10,7 @@ from lab.http import Call, Handler, Provider, Response
 HOST = Host(
     name=GEMINI,
     admit=client.admit,
-    find=lambda call: None,
+    find=models.found,
     headers=client.headers,
     stream_headers=client.stream_headers,
 )

@@ -60,8 +60,7 @@ def stream(host: Host, call: Call) -> Response:
 def count_tokens(host: Host, call: Call) -> Response:
     """POST …:countTokens. Raises `Refused`."""
     host.admit(call)
-    trait = rules.found(call, "countTokens")
-    host.find(call)
+    trait = host.find(call, "countTokens")
     body = parse(call, document(call), "CountTokensRequest", host.name)
     whole = body.pop("generateContentRequest", None)
     if whole is not None and body:
@@ -76,8 +75,7 @@ def count_tokens(host: Host, call: Call) -> Response:
 
 def _asked(host: Host, call: Call, method: str) -> Writer:
     host.admit(call)
-    trait = rules.found(call, method)
-    host.find(call)
+    trait = host.find(call, method)
     body = rules.check(call, document(call), trait, host.name)
     prompt = read(call, body, trait)
     if prompt.tokens > trait.window:

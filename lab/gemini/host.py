@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lab.gemini.traits import Traits
 from lab.http import Call
 
 Headers = Callable[[Call], list[tuple[str, str]]]
@@ -10,11 +11,13 @@ Headers = Callable[[Call], list[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """Who is asked: `admit` lets good keys pass, `find` models that are to be had there; both raise `Refused`."""
+    """Who is asked: `admit` lets good keys pass, `find` gives the traits of a model that is to be had there; both
+    raise `Refused`.
+    """
 
     name: str
     admit: Callable[[Call], None]
-    find: Callable[[Call], None]
+    find: Callable[[Call, str], Traits]
     headers: Headers
     stream_headers: Headers
     dates: bool = False

@@ -4,11 +4,19 @@ from typing import Any
 
 from lab.gemini.client import admit, answer, no_model, refuse
 from lab.gemini.embedding import MODELS as EMBEDDING
-from lab.gemini.traits import LISTED, traits
+from lab.gemini.traits import LISTED, Traits, traits
 from lab.http import Call, Response
 
 _IDS = (*LISTED, *EMBEDDING)
 _PAGE, _MOST = 50, 1000
+
+
+def found(call: Call, method: str) -> Traits:
+    """The traits of a chat model that is known. Raises `Refused`."""
+    trait = traits(call.asked.base)
+    if not trait.known:
+        no_model(call, method)
+    return trait
 
 
 def listed(call: Call) -> Response:

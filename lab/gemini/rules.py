@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 from lab.gemini import turn_rules
-from lab.gemini.client import no_model, refuse
+from lab.gemini.client import refuse
 from lab.gemini.fields import VERTEX
 from lab.gemini.parse import parse
-from lab.gemini.traits import Traits, traits
+from lab.gemini.traits import Traits
 from lab.http import Call
 
 Body = dict[str, Any]
@@ -29,14 +29,6 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "frequencyPenalty": (-2, 2),
     "logprobs": (0, 20),
 }
-
-
-def found(call: Call, method: str) -> Traits:
-    """The traits of a chat model that is known. Raises `Refused`."""
-    trait = traits(call.asked.base)
-    if not trait.known:
-        no_model(call, method)
-    return trait
 
 
 def check(call: Call, given: Any, trait: Traits, host: str) -> Body:

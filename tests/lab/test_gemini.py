@@ -1,9 +1,7 @@
 """The Gemini emulator, driven by Google's own SDK."""
 
 import base64
-import contextlib
 import json
-import ssl
 from collections.abc import AsyncIterator
 
 import httpx
@@ -13,71 +11,16 @@ from google.genai import errors, types
 from google.genai.types import FinishReason
 
 from lab import Answer, Fault, Lab, ScriptedCall
+from tests.lab.google import TOOLS, WEATHER, config, parts_of, refused, sdk, text, told, turn
 
 NEW, OLD = "gemini-3-flash-preview", "gemini-2.5-flash"
-WEATHER = types.FunctionDeclaration(
-    name="get_weather",
-    description="The weather in a city",
-    parameters_json_schema={
-        "type": "object",
-        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-        "required": ["city", "days"],
-    },
-)
-CLOCK = types.FunctionDeclaration(name="now", description="The time")
-TOOLS = [types.Tool(function_declarations=[WEATHER, CLOCK])]
 PIXEL = base64.b64decode("iVBORw0KGgo=")
-LEVELS = types.ThinkingLevel
 
 
 @pytest.fixture
 async def google(lab: Lab) -> AsyncIterator[genai.client.AsyncClient]:
-    async with sdk(lab) as client:
+    async with sdk(lab, "gemini", "v1beta", api_key="lab-key") as client:
         yield client
-
-
-TLS = ssl.create_default_context()
-"""Each client would make one of its own, which takes longer than a test."""
-
-
-@contextlib.asynccontextmanager
-async def sdk(lab: Lab, key: str = "lab-key") -> AsyncIterator[genai.client.AsyncClient]:
-    with httpx.Client(verify=TLS) as unused:
-        async with httpx.AsyncClient(verify=TLS) as http:
-            options = types.HttpOptions(
-                base_url=lab.url("gemini", version=""),
-                api_version="v1beta",
-                httpx_client=unused,
-                httpx_async_client=http,
-                async_client_args={"ssl": TLS},
-            )
-            yield genai.Client(api_key=key, http_options=options).aio
-
-
-def config(**more) -> types.GenerateContentConfig:
-    return types.GenerateContentConfig(
-        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True), **more
-    )
-
-
-def turn(*parts: types.Part, role: str = "user") -> types.Content:
-    return types.Content(role=role, parts=list(parts))
-
-
-def text(said: str) -> types.Part:
-    return types.Part(text=said)
-
-
-def refused(status: int, words: str = ""):
-    return pytest.raises(errors.APIError, match=rf"(?s)^{status} .*{words}")
-
-
-async def told(client, **asked) -> list[types.GenerateContentResponse]:
-    return [chunk async for chunk in await client.models.generate_content_stream(**asked)]
-
-
-def parts_of(chunks) -> list[types.Part]:
-    return [part for chunk in chunks for part in chunk.candidates[0].content.parts]
 
 
 # --- chat --------------------------------------------------------------------------------------
@@ -437,7 +380,7 @@ async def test_models_come_in_pages(google) -> None:
     [("invalid", 400, "API_KEY_INVALID"), ("forbidden", 403, "SERVICE_DISABLED"), ("noquota", 429, "PerDay")],
 )
 async def test_keys(lab, key, status, reason) -> None:
-    async with sdk(lab, key) as client:
+    async with sdk(lab, "gemini", "v1beta", api_key=key) as client:
         with pytest.raises(errors.APIError) as raised:
             await client.models.generate_content(model=NEW, contents="Hi")
     assert raised.value.code == status
