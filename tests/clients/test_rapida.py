@@ -330,7 +330,7 @@ def test_the_rules_of_a_conversation(client: Client) -> None:
     ]
     refusals = [
         ("early", 412, 0),
-        ("", 0, 400),
+        ("", 400, 0),
         ("", 0, 400),
         ("", 0, 0),
         ("elsewhere", 400, 0),

@@ -24,11 +24,21 @@ from tests.rpc.caller import (
 )
 
 MODELS = ("openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5", "mistral/mistral-small-latest", "sandbox/echo")
-TOOL_MODELS = (*MODELS[:3], "sandbox/tools")
+SERVED = (
+    *MODELS[:3],
+    "gemini/gemini-3.8-flash",
+    "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "cohere/command-a-03-2025",
+    "groq/llama-3.3-70b-versatile",
+    "huggingface/meta-llama/Llama-3.3-70B-Instruct:together",
+)
+"""Models that call tools, at providers of every language."""
+CHATS = (*SERVED, "replicate/meta/meta-llama-3-70b-instruct", "sandbox/echo")
+TOOL_MODELS = (*SERVED, "sandbox/tools")
 LIVE_KEY = "lab-key-live-0123456789"
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", CHATS)
 def test_a_whole_answer(caller: Caller, model: str) -> None:
     request = chat_request(model, system("Be brief."), user("Say hello"), requestId="turn-1")
     answer, told = caller.call_told("Chat", request, metadata=[("x-request-id", "call-1")])

@@ -1,5 +1,7 @@
 """UnifiedProviderService/StreamChat: the rules of the conversation, by grpcio."""
 
+import json
+
 import grpc
 import pytest
 
@@ -20,13 +22,13 @@ from tests.rpc.caller import (
     until,
     user,
 )
-from tests.rpc.test_chat import LIVE_KEY, MODELS, TOOL_MODELS, records
+from tests.rpc.test_chat import CHATS, LIVE_KEY, TOOL_MODELS, records
 
 SLOW = "gpt-4o-mini-lab-paced-200-20"
 """Four seconds of words."""
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", CHATS)
 def test_a_conversation(caller: Caller, model: str) -> None:
     provider = model.partition("/")[0]
     with caller.talk() as talk:
@@ -118,6 +120,23 @@ def test_a_frame_of_the_generation_before(caller: Caller) -> None:
             assert (told.success, told.error.errorCode) == (False, 400)
             assert "sk-of" not in str(told)
             assert talk.configure("sandbox").success
+
+
+def test_what_was_left_out_is_told_with_the_answer(caller: Caller) -> None:
+    with caller.talk() as talk:
+        talk.configure("anthropic")
+        talk.chat("w", "anthropic/claude-sonnet-4-5", params={"model.seed": 7, "model.flux": "x"})
+        _, last = talk.turn()
+    told = json.loads(metrics(last)["warnings"])
+    assert {(one["code"], one["param"]) for one in told} == {("dropped", "seed"), ("dropped", "model.flux")}
+    assert all(one["message"] for one in told)
+
+
+def test_a_frame_that_says_nothing_is_no_configuration(caller: Caller) -> None:
+    with caller.talk() as talk:
+        talk.send(b"")
+        assert talk.next().chat.error.errorCode == 400
+        assert talk.configure("sandbox").success
 
 
 def test_frames_that_say_nothing_or_nonsense(caller: Caller) -> None:

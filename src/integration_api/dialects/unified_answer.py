@@ -3,7 +3,17 @@
 from collections.abc import Iterable, Sequence
 
 from integration_api.core.errors import Failure
-from integration_api.core.llm import LlmEvent, LlmResponse, PartStarted, RefusalDelta, Text, TextDelta, Usage
+from integration_api.core.json import encode_text
+from integration_api.core.llm import (
+    LlmEvent,
+    LlmResponse,
+    Notice,
+    PartStarted,
+    RefusalDelta,
+    Text,
+    TextDelta,
+    Usage,
+)
 from integration_api.core.llm_fold import LlmFold
 from integration_api.dialects.unified_carried import well_formed
 from integration_api.dialects.unified_messages import write_message
@@ -27,8 +37,12 @@ def write_metrics(
     answer_id: str = "",
     usage: Usage | None = None,
     first_token: float | None = None,
+    warnings: Sequence[Notice] = (),
 ) -> list[common.Metric]:
-    """Return a call's metrics under the platform's names: times in nanoseconds, counts where reported."""
+    """Return a call's metrics under the platform's names: times in nanoseconds, counts where reported.
+
+    What was left out or changed is told among them, as JSON: an answer in a stream has no place of its own for it.
+    """
     metrics = [
         common.Metric(name="time_taken", value=_nano(seconds), description="Nanoseconds of the whole call"),
         common.Metric(name="status", value=status, description="How the call ended"),
@@ -47,6 +61,14 @@ def write_metrics(
                 name="time_to_first_token",
                 value=_nano(first_token),
                 description="Nanoseconds to the first of the answer",
+            )
+        )
+    if warnings:
+        metrics.append(
+            common.Metric(
+                name="warnings",
+                value=encode_text(warnings),
+                description="What was left out or changed, and why",
             )
         )
     if usage is None:

@@ -43,8 +43,9 @@ class EmbeddingDoor:
                     error=write_error(error, code),
                     metrics=metrics_of_failure(ask),
                 ).SerializeToString()
-            tell(ask, call, answer.warnings, notes.all)
-            metrics = metrics_of(call, answer.usage)
+            warnings = (*answer.warnings, *notes.all)
+            tell(ask, call, warnings)
+            metrics = metrics_of(call, answer.usage, warnings=warnings)
             return write_embedding(answer, places, call.id, metrics).SerializeToString()
 
     def methods(self) -> list[RpcMethod]:

@@ -50,8 +50,9 @@ class ChatDoor:
                 ).SerializeToString()
             if answer.candidates:
                 await self._talk.turns.keep(tenant, answer.candidates[0].parts)
-            tell(ask, call, answer.warnings, notes.all)
-            metrics = metrics_of(call, answer.usage, answer.id)
+            warnings = (*answer.warnings, *notes.all)
+            tell(ask, call, warnings)
+            metrics = metrics_of(call, answer.usage, answer.id, warnings)
             return write_answer(answer, request_id, metrics).SerializeToString()
 
     def stream_chat(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:

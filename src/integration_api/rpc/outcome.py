@@ -1,7 +1,5 @@
 """How a call went, in the metrics and errors that answers of the unified service hold."""
 
-from collections.abc import Sequence
-
 from integration_api.core.errors import Failure, ProviderError
 from integration_api.core.llm import Notice, Usage
 from integration_api.dialects.unified_answer import FAILED, SUCCESS, write_metrics
@@ -12,7 +10,9 @@ from integration_api.services.call import STATUS_OF_KIND, Call
 from integration_api.services.particulars import call_headers
 
 
-def metrics_of(call: Call, usage: Usage, answer_id: str = "") -> list[common.Metric]:
+def metrics_of(
+    call: Call, usage: Usage, answer_id: str = "", warnings: tuple[Notice, ...] = ()
+) -> list[common.Metric]:
     """Return the metrics of a call that succeeded."""
     started, first = call.trace.started_at, call.first_token_at
     return write_metrics(
@@ -21,6 +21,7 @@ def metrics_of(call: Call, usage: Usage, answer_id: str = "") -> list[common.Met
         answer_id=answer_id,
         usage=usage,
         first_token=first - started if first else None,
+        warnings=warnings,
     )
 
 
@@ -33,9 +34,9 @@ def code_of(error: Failure) -> int:
     return STATUS_OF_KIND[error.kind]
 
 
-def tell(ask: Ask, call: Call, *notices: Sequence[Notice]) -> None:
+def tell(ask: Ask, call: Call, warnings: tuple[Notice, ...]) -> None:
     """Say in the answer's metadata who answered, in what time, and what was left out."""
-    ask.call.initial_metadata += call_headers(call, tuple(notice for some in notices for notice in some))
+    ask.call.initial_metadata += call_headers(call, warnings)
 
 
 def tell_failure(ask: Ask, error: ProviderError) -> None:

@@ -49,8 +49,9 @@ class RerankingDoor:
                     error=write_error(error, code),
                     metrics=metrics_of_failure(ask),
                 ).SerializeToString()
-            tell(ask, call, answer.warnings, notes.all)
-            metrics = metrics_of(call, answer.usage)
+            warnings = (*answer.warnings, *notes.all)
+            tell(ask, call, warnings)
+            metrics = metrics_of(call, answer.usage, warnings=warnings)
             return write_reranking(answer, places, documents, call.id, metrics).SerializeToString()
 
     def methods(self) -> list[RpcMethod]:

@@ -94,15 +94,13 @@ class Outbox:
         self._room.set()
         self._closed = False
 
-    def put(self, frame: bytes, turn: Turn | None = None) -> None:
+    async def put(self, frame: bytes, turn: Turn | None = None) -> None:
+        """Add a frame, once the caller has read enough of those before it."""
+        await self._room.wait()
         self._frames.append((turn, frame))
         self._some.set()
         if len(self._frames) >= MOST_FRAMES:
             self._room.clear()
-
-    async def room(self) -> None:
-        """Wait until the caller has read enough for another frame."""
-        await self._room.wait()
 
     def take_back(self, turn: Turn) -> None:
         self._frames = deque(item for item in self._frames if item[0] is not turn)
@@ -176,24 +174,22 @@ class Session:
                     await self._hear_close(request.close)
                     return True
                 case _:
-                    raise Failure(
+                    error = Failure(
                         Kind.INVALID_REQUEST,
                         "the frame is none of configuration, chat and close",
                         code="invalid_message",
                     )
+                    await self._outbox.put(chat_error("", error, WRONG))
         except Failure as error:
-            self._refuse(error)
+            # As what it most likely was: a caller that has not configured waits to hear that it has.
+            unread = (
+                configured("", error, WRONG) if self._configuration is None else chat_error("", error, WRONG)
+            )
+            await self._outbox.put(unread)
         finally:
             forget(offered)
             wipe(message)
         return False
-
-    def _refuse(self, error: Failure) -> None:
-        """Answer a frame that can not be read: as what it most likely was."""
-        if self._configuration is None:
-            self._outbox.put(configured("", error, WRONG))
-        else:
-            self._outbox.put(chat_error("", error, WRONG))
 
     # --- configuration -----------------------------------------------------------------------
 
@@ -211,13 +207,13 @@ class Session:
             forget(offered)
             self._configure(None)
             shown = given.providerName if NAME.fullmatch(given.providerName) else ""
-            self._outbox.put(configured(shown, error, WRONG))
+            await self._outbox.put(configured(shown, error, WRONG))
             return
         except BaseException:
             forget(offered)
             raise
         self._configure(Configuration(target, offered))
-        self._outbox.put(configured(given.providerName))
+        await self._outbox.put(configured(given.providerName))
 
     def _configure(self, new: Configuration | None) -> None:
         if self._configuration is not None:
@@ -235,7 +231,7 @@ class Session:
                 "the stream has no configuration: send one before the first chat",
                 code="stream_not_configured",
             )
-            self._outbox.put(chat_error(chat.requestId, error, NOT_CONFIGURED))
+            await self._outbox.put(chat_error(chat.requestId, error, NOT_CONFIGURED))
             return
         turn = self._turn = Turn(chat.requestId)
         configuration.hold()
@@ -249,11 +245,11 @@ class Session:
         try:
             await self._speak(turn, chat, configuration.target, received_at)
         except Failure as error:
-            self._outbox.put(chat_error(turn.request_id, error, WRONG), turn)
+            await self._outbox.put(chat_error(turn.request_id, error, WRONG), turn)
         except Exception as error:  # noqa: BLE001 - the last wall: the caller hears of it, the stream goes on
             self._log.error("unexpected", error=error, request_id=self._ask.request_id)
             failure = Failure(Kind.INTERNAL, "internal error; the log has its request id")
-            self._outbox.put(chat_error(turn.request_id, failure, BROKEN), turn)
+            await self._outbox.put(chat_error(turn.request_id, failure, BROKEN), turn)
 
     async def _speak(
         self, turn: Turn, chat: wire.StreamChatInput, account: Target, received_at: float
@@ -265,8 +261,8 @@ class Session:
                 code="provider_mismatch",
                 param="providerName",
             )
-        talk, outbox = self._talk, self._outbox
-        target, request = read_chat(chat, account, Notes(strict=False))
+        talk, outbox, notes = self._talk, self._outbox, Notes(strict=False)
+        target, request = read_chat(chat, account, notes)
         tenant = self._ask.caller.tenant
         messages = await talk.turns.restore(tenant, request.messages)
         request = msgspec.structs.replace(request, messages=messages)
@@ -277,14 +273,14 @@ class Session:
         try:
             async for read in events:
                 if frame := stream.render(read):
-                    outbox.put(frame, turn)
-                    await outbox.room()
+                    await outbox.put(frame, turn)
         finally:
             await events.aclose()
         answer = stream.answer()
         if answer.candidates:
             await talk.turns.keep(tenant, answer.candidates[0].parts)
-        outbox.put(stream.last(answer, metrics_of(call, answer.usage, answer.id)), turn)
+        metrics = metrics_of(call, answer.usage, answer.id, (*answer.warnings, *notes.all))
+        await outbox.put(stream.last(answer, metrics), turn)
 
     async def _interrupt(self) -> None:
         """Cancel the turn under way, with the provider too, and take back what nobody heard of it."""
@@ -312,4 +308,4 @@ class Session:
             await self._interrupt()
         else:
             await self._finish()
-        self._outbox.put(closed(given.reason))
+        await self._outbox.put(closed(given.reason))
