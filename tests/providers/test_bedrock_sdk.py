@@ -5,15 +5,22 @@ they say is in one field, and that is read here as AWS's pages tell.
 """
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import anthropic
 import httpx2
 import pytest
 from anthropic.types import Usage
+from botocore.eventstream import EventStreamBuffer
 
+from integration_api.core.errors import Phase, ProviderError
+from integration_api.core.llm import FinishReason
+from integration_api.dialects.aws_event_stream import AwsEventStream
 from tests.laws.speakers.bedrock import chunks, messages
 from tests.providers.aws import parsed, parsed_stream
+from tests.providers.bedrock import folded as folded_by_us
 from tests.providers.surfaced import Choice, Said, chats, through_our_door
 from tests.providers.test_anthropic_sdk import said as said_by_claude
 
@@ -78,6 +85,39 @@ def test_nova_loses_nothing(case) -> None:
     else:
         answer = json.loads(case.body)
     assert through_our_door(case) == said(answer)
+
+
+WIRE = Path(os.environ["REFERENCE_DIR"]) / "wire/llm/vectors"
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [("bedrock-converse-stream", "ConverseStream"), ("bedrock-converse-exception", "ConverseStream"),
+     ("bedrock-invoke-claude", "InvokeModelWithResponseStream")],
+)  # fmt: skip
+def test_written_down_streams_are_cut_into_the_frames_amazon_cuts(name, operation) -> None:
+    raw = (WIRE / f"{name}.bin").read_bytes()
+    theirs = EventStreamBuffer()
+    theirs.add_data(raw)
+    told = [
+        (one.headers.get(":event-type") or f"exception:{one.headers[':exception-type']}", one.payload)
+        for one in theirs
+    ]
+    for size in (1, 7, len(raw)):
+        framing = AwsEventStream()
+        found = [frame for at in range(0, len(raw), size) for frame in framing.feed(raw[at : at + size])]
+        assert [(frame.name, frame.data) for frame in found] == told
+        assert framing.rest == 0
+
+
+def test_the_written_down_conversation_says_what_is_written_beside_it() -> None:
+    answer = folded_by_us((WIRE / "bedrock-converse-stream.bin").read_bytes())
+    assert (answer.usage.input_total, answer.usage.cache_read, answer.usage.output_total) == (100, 90, 33)
+    assert answer.candidates[0].parts[-1].arguments == "{}"
+    assert answer.candidates[0].finish.reason is FinishReason.TOOL_CALLS
+    with pytest.raises(ProviderError) as raised:
+        folded_by_us((WIRE / "bedrock-converse-exception.bin").read_bytes())
+    assert raised.value.phase is Phase.STREAM
 
 
 OLD = [one for name in ("llama", "titan", "mistral", "cohere", "ai21") for one in spoken(f"invoke-{name}")]

@@ -30,7 +30,7 @@ from integration_api.core.llm import (
 )
 from integration_api.dialects.openai_surface_request import read_chat
 from integration_api.dialects.openai_surface_response import render_chat
-from integration_api.providers.bedrock import BEDROCK
+from integration_api.providers.bedrock import BEDROCK, converse
 from tests.providers.bedrock import (
     CALL,
     FIELDS,
@@ -327,3 +327,14 @@ def test_bedrock_fetches_nothing_from_the_web() -> None:
 def test_a_picture_is_what_its_bytes_say() -> None:
     told = body(saying(user(Media(kind="image", source=Bytes(PIXEL), mime="image/jpeg"))))
     assert told["messages"][0]["content"][0]["image"]["format"] == "png"
+
+
+def test_tokens_are_counted_for_what_would_be_sent() -> None:
+    asked = saying(system("Be brief."), *HISTORY, user("So?"), tools=(WEATHER,), max_output_tokens=5)
+    answer, (sent,) = answered(converse.count_tokens(asked, KEYS), reply({"inputTokens": 42}))
+    assert answer == 42
+    assert sent.url.endswith("/count-tokens")
+    said = body(asked)
+    assert json.loads(sent.body) == {
+        "input": {"converse": {name: said[name] for name in ("messages", "system", "toolConfig")}}
+    }
