@@ -1,5 +1,6 @@
 """N worker processes on one inherited socket: started, watched, restarted, drained."""
 
+import ctypes
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ RESTART_SECONDS = 0.2
 """A worker that dies is replaced at once; one that dies at birth must not spin."""
 GRACE_SECONDS = 5.0
 """What a worker may need beyond its drain to store its last records."""
+PR_SET_PDEATHSIG = 1
 
 
 class Supervisor:
@@ -45,10 +47,12 @@ class Supervisor:
     def _start(self, number: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             for name in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
                 signal.signal(name, signal.SIG_DFL)
+            _leave_with(parent)
             code = 1
             try:
                 code = self._work(number)
@@ -67,3 +71,11 @@ class Supervisor:
     def _kill(self, number: int, _: FrameType | None) -> None:
         for pid in self._numbers:
             os.kill(pid, signal.SIGKILL)
+
+
+def _leave_with(parent: int) -> None:
+    """Drain when the parent dies without a word: nobody would watch this worker, and it holds the port."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)

@@ -6,11 +6,10 @@ import json
 import secrets
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import grpc
 import httpx2
@@ -19,7 +18,7 @@ import trustme
 
 from lab.tls import made_up
 from tests.e2e.memory import copies, spellings
-from tests.e2e.service import ADMIN_KEY, Service, lab_running, metric
+from tests.e2e.service import ADMIN_KEY, Service, lab_running, metric, postgres_settings, redis_settings
 from tests.servers import RedisServer, connected, database, postgres_server
 
 ADDRESS = {"openai": "/v1", "anthropic": "", "mistral": "/v1"}
@@ -211,9 +210,8 @@ def staged(folder: Path, *, shared: bool) -> Iterator[Stage]:
             server = RedisServer()
             cache = server.start()
             stack.callback(server.stop)
-            environ |= postgres_settings(postgres) | {
-                "REDIS__HOST": "127.0.0.1",
-                "REDIS__PORT": str(server.port),
+            environ |= postgres_settings(postgres) | redis_settings(cache)
+            environ |= {
                 "TLS__CERT": str(folder / "service.pem"),
                 "TLS__KEY": str(folder / "service.pem"),
             }
@@ -248,15 +246,3 @@ def _certified(path: Path) -> bytes:
 
 def _trusting(authority: bytes) -> ssl.SSLContext | None:
     return ssl.create_default_context(cadata=authority.decode()) if authority else None
-
-
-def postgres_settings(url: str) -> Mapping[str, str]:
-    """Write a database's URL as the service's settings."""
-    parts = urlsplit(url)
-    return {
-        "POSTGRES__HOST": str(parts.hostname),
-        "POSTGRES__PORT": str(parts.port),
-        "POSTGRES__DB_NAME": parts.path.lstrip("/"),
-        "POSTGRES__AUTH__USER": str(parts.username),
-        "POSTGRES__AUTH__PASSWORD": parts.password or "",
-    }

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parents[2]
 ADMIN_KEY = "iak_" + "test-admin-key-" * 3
@@ -50,6 +51,7 @@ class Service:
     tls: ssl.SSLContext | None = None
     """How to verify the service, when it is set to speak TLS."""
     process: subprocess.Popen[bytes] | None = None
+    started_in: float = 0.0
 
     @property
     def url(self) -> str:
@@ -73,6 +75,8 @@ class Service:
         return environment(**{**chosen, **self.environ})
 
     def start(self) -> "Service":
+        """Start and wait until it is ready; `started_in` says how long that took, in seconds."""
+        began = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [python(), *self.program],
@@ -80,19 +84,21 @@ class Service:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
+                start_new_session=True,
             )
         self.wait_ready()
+        self.started_in = time.monotonic() - began
         return self
 
-    def wait_ready(self) -> float:
-        """Wait until /readiness/ says yes; return how long that took, in seconds."""
+    def wait_ready(self) -> None:
+        """Wait until /readiness/ says yes."""
         began = time.monotonic()
         while time.monotonic() < began + START_SECONDS:
             if self.process is not None and self.process.poll() is not None:
                 break
             with contextlib.suppress(OSError):
                 if self.call("GET", "/readiness/", key=None)[0] == 200:
-                    return time.monotonic() - began
+                    return
             time.sleep(0.02)
         raise AssertionError(f"the service did not become ready:\n{self.log.read_text()[-4000:]}")
 
@@ -150,9 +156,32 @@ class Service:
         return self.process.wait(seconds)
 
     def kill(self) -> None:
+        """Send SIGKILL to the service and all its workers."""
         assert self.process is not None
-        self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+def postgres_settings(url: str) -> dict[str, str]:
+    """Write a database's URL as the service's settings."""
+    parts = urlsplit(url)
+    return {
+        "POSTGRES__HOST": str(parts.hostname),
+        "POSTGRES__PORT": str(parts.port),
+        "POSTGRES__DB_NAME": parts.path.lstrip("/"),
+        "POSTGRES__AUTH__USER": str(parts.username),
+        "POSTGRES__AUTH__PASSWORD": parts.password or "",
+    }
+
+
+def redis_settings(url: str) -> dict[str, str]:
+    parts = urlsplit(url)
+    return {
+        "REDIS__HOST": str(parts.hostname),
+        "REDIS__PORT": str(parts.port),
+        "REDIS__DB": parts.path.lstrip("/") or "0",
+    }
 
 
 def _decoded(body: bytes) -> Any:
