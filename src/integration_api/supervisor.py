@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from integration_api.telemetry.log import Log
@@ -15,6 +16,7 @@ RESTART_SECONDS = 0.2
 GRACE_SECONDS = 5.0
 """What a worker may need beyond its drain to store its last records."""
 PR_SET_PDEATHSIG = 1
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
 
 
 class Supervisor:
@@ -48,10 +50,13 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
+        # A signal between fork and the child's own handlers would be taken by the parent's, and lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         pid = os.fork()
         if pid == 0:
-            for name in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            for name in SIGNALS:
                 signal.signal(name, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             _leave_with(parent)
             code = 1
             try:
@@ -59,18 +64,22 @@ class Supervisor:
             finally:
                 os._exit(code)
         self._numbers[pid] = number
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         if self._stopping:
             os.kill(pid, signal.SIGTERM)
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         self._stopping = True
-        for pid in self._numbers:
-            os.kill(pid, signal.SIGTERM)
+        self._tell(signal.SIGTERM)
         signal.alarm(int(self._drain_seconds + GRACE_SECONDS) + 1)
 
     def _kill(self, number: int, _: FrameType | None) -> None:
+        self._tell(signal.SIGKILL)
+
+    def _tell(self, what: signal.Signals) -> None:
         for pid in self._numbers:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # It has gone in this moment.
+                os.kill(pid, what)
 
 
 def _leave_with(parent: int) -> None:

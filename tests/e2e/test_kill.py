@@ -71,6 +71,16 @@ def test_a_killed_worker_takes_nothing_with_it(tmp_path: Path) -> None:
         service.kill()
 
 
+def test_a_worker_that_was_just_born_stops_with_the_others(tmp_path: Path) -> None:
+    service = Service(tmp_path, {"WORKERS": "2"})
+    for _ in range(3):
+        service.start()
+        before = workers(service)
+        os.kill(before[0], signal.SIGKILL)
+        wait(lambda: len(workers(service)) == 2 and before[0] not in workers(service))  # noqa: B023 - called at once
+        assert service.stop(15) == 0
+
+
 def test_workers_leave_with_their_supervisor(tmp_path: Path) -> None:
     service = Service(tmp_path, {"WORKERS": "2"})
     service.start()
