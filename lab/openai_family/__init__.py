@@ -131,7 +131,7 @@ TOGETHER = Accent(
     },
     reasons=r"deepseek-ai/.*-R1.*",
     thoughts="tags",
-    vectors={"BAAI/bge-base-en-v1.5": 768},
+    vectors={"BAAI/bge-base-en-v1.5": 768, "lab/small-embedding": 32},
     vector_fields=frozenset({"model", "input", "encoding_format"}),
     lists=lambda models: models,
 )  # fmt: skip
