@@ -11,8 +11,9 @@ PROVIDERS = (
     "openai", "anthropic", "mistral",
     "groq", "xai", "deepseek", "openrouter", "together", "openai-compatible",
     "huggingface", "replicate", "gemini", "cohere", "voyageai", "bedrock",
+    "azure-openai",
 )  # fmt: skip
-UNVERSIONED = ("anthropic", "gemini", "cohere", "bedrock")
+UNVERSIONED = ("anthropic", "azure-openai", "gemini", "cohere", "bedrock")
 """Whose base URL ends before the version."""
 VALUES = {
     "bedrock": {

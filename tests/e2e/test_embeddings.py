@@ -14,6 +14,10 @@ from tests.rpc.caller import Caller, parameters
 
 MODELS = {
     "openai/text-embedding-3-small": 16,
+    "azure-openai/text-embedding-3-small": 16,
+    "gemini/gemini-embedding-001": 16,
+    "bedrock/cohere.embed-v4:0": 256,
+    "bedrock/amazon.titan-embed-text-v2:0": 256,
     "mistral/codestral-embed": 16,
     "cohere/embed-v4.0": 256,
     "voyageai/voyage-4": 256,
@@ -26,6 +30,7 @@ MODELS = {
 """Models and the size to ask for, where it can be asked for."""
 TOKEN_MODELS = (
     "openai/text-embedding-3-small",
+    "azure-openai/text-embedding-3-small",
     "openrouter/qwen/qwen3-embedding-8b",
     "openai-compatible/any-embedding",
 )
