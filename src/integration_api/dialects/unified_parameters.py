@@ -144,9 +144,10 @@ def _output(parameters: Parameters) -> Output:
 
 def _reasoning(parameters: Parameters) -> ReasoningRequest:
     """Read an effort, and thinking as Anthropic's, Google's and the platform's forms spell it."""
-    effort: Any = parameters.text("reasoning_effort")
-    if effort is not None and effort not in EFFORTS:
-        raise invalid(f"expected one of {', '.join(sorted(EFFORTS))}", "reasoning_effort")
+    key, given = parameters.take("reasoning_effort")
+    if given is not None and not (isinstance(given, str) and given in EFFORTS):
+        raise invalid(f"expected one of {', '.join(sorted(EFFORTS))}", key)
+    effort: Any = given
     key, thinking = parameters.json("thinking", "thinking_config")
     if thinking is None:
         return ReasoningRequest(effort=effort)
@@ -188,8 +189,8 @@ def _budget(thinking: Mapping[str, Json], key: str) -> int | None:
 
 
 def _biases(parameters: Parameters) -> Mapping[str, float] | None:
-    given = parameters.object("logit_bias")
-    return None if given is None else _converted(given, dict[str, float], "logit_bias")
+    key, given = parameters.json("logit_bias")
+    return None if given is None else _converted(given, dict[str, float], key)
 
 
 def _metadata(parameters: Parameters) -> Mapping[str, str] | None:
