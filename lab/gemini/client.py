@@ -78,7 +78,7 @@ def refuse(
 def refusal(status: int, call: Call, words: str = "") -> Response:
     """What Google says with a status, or `words` in its shape."""
     message = words or WORDS.get(status, ("", "The request failed."))[1]
-    details = limits("GenerateRequestsPerMinutePerProjectPerModel", "12.5s") if status == 429 else None
+    details = limits("GenerateRequestsPerMinutePerProjectPerModel", "0.25s") if status == 429 else None
     return Response(status, headers(call), encode(said(status, message, details)))
 
 

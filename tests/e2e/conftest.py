@@ -1,5 +1,6 @@
 """One lab and one service, with a credential for each provider, shared by tests that only ask."""
 
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,10 @@ from tests.e2e.service import Service, lab_running, running
 PROVIDERS = (
     "openai", "anthropic", "mistral",
     "groq", "xai", "deepseek", "openrouter", "together", "openai-compatible",
-    "huggingface", "replicate", "gemini", "cohere", "voyageai", "bedrock",
+    "huggingface", "replicate", "gemini", "vertexai", "cohere", "voyageai", "bedrock",
     "azure-openai",
 )  # fmt: skip
-UNVERSIONED = ("anthropic", "azure-openai", "gemini", "cohere", "bedrock")
+UNVERSIONED = ("anthropic", "azure-openai", "gemini", "vertexai", "cohere", "bedrock")
 """Whose base URL ends before the version."""
 VALUES = {
     "bedrock": {
@@ -21,6 +22,7 @@ VALUES = {
         "access_key_id": "AKIALAB",
         "secret_access_key": "lab-secret-access-key",
     },
+    "vertexai": {"project_id": "p1", "region": "us-east5"},
 }
 """Of credentials that are more than a key."""
 
@@ -36,11 +38,20 @@ def base_url(lab: str, provider: str) -> str:
     return f"{lab}/{provider}" + ("" if provider in UNVERSIONED else "/v1")
 
 
+def value(lab: str, provider: str, email: str = "robot@p1.iam.gserviceaccount.com") -> dict[str, str] | None:
+    """What a credential is made of; of Google's, the lab makes the key file."""
+    found = VALUES.get(provider)
+    if provider != "vertexai" or found is None:
+        return found
+    with urllib.request.urlopen(f"{lab}/vertexai/service-account.json?email={email}") as reply:
+        return {**found, "service_account_key": reply.read().decode()}
+
+
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("service")) as started:
         for provider in PROVIDERS:
-            started.add_credential(provider, base_url(lab, provider), value=VALUES.get(provider))
+            started.add_credential(provider, base_url(lab, provider), value=value(lab, provider))
         yield started
 
 

@@ -19,6 +19,7 @@ MODELS = (
     "mistral/mistral-small-latest",
     "cohere/command-a-03-2025",
     "gemini/gemini-3.8-flash",
+    "vertexai/gemini-3.8-flash",
     "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     "groq/llama-3.3-70b-versatile",
 )

@@ -23,6 +23,12 @@ CHAT_MODELS = (
     "replicate/openai/gpt-5",
     "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     "bedrock/us.meta.llama4-maverick-17b-instruct-v1:0",
+    "gemini/gemini-3.8-flash",
+    "gemini/gemini-2.5-flash",
+    "vertexai/gemini-3.8-flash",
+    "vertexai/claude-sonnet-4-5@20250929",
+    "vertexai/mistral-small-latest",
+    "vertexai/meta/llama-4-maverick-17b-128e-instruct-maas",
     "sandbox/echo",
 )
 TOOL_MODELS = (*(model for model in CHAT_MODELS[:-1] if not model.startswith("replicate/")), "sandbox/tools")
@@ -161,6 +167,10 @@ EMBEDDING_MODELS = (
     "huggingface/intfloat/multilingual-e5-large",
     "bedrock/amazon.titan-embed-text-v2:0",
     "bedrock/cohere.embed-v4:0",
+    "gemini/gemini-embedding-001",
+    "vertexai/text-embedding-005",
+    "vertexai/gemini-embedding-001",
+    "vertexai/gemini-embedding-2",
     "sandbox/embed",
 )
 
@@ -217,6 +227,11 @@ REASONING = (
     "replicate/acme/thinker",
     "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     "bedrock/us.amazon.nova-2-lite-v1:0",
+    "gemini/gemini-3.8-flash",
+    "gemini/gemini-2.5-flash",
+    "vertexai/gemini-3.8-flash",
+    "vertexai/claude-sonnet-4-5@20250929",
+    "vertexai/openai/gpt-oss-20b-maas",
     "sandbox/reasoner",
 )
 

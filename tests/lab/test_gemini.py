@@ -414,4 +414,4 @@ async def test_a_refusal_says_when_to_come_back(google, lab: Lab) -> None:
     lab.fault("gemini", Fault(status=429))
     with pytest.raises(errors.ClientError) as raised:
         await google.models.generate_content(model=NEW, contents="Hi")
-    assert raised.value.details["error"]["details"][-1]["retryDelay"] == "12.5s"
+    assert raised.value.details["error"]["details"][-1]["retryDelay"] == "0.25s"

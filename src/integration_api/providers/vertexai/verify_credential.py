@@ -29,5 +29,10 @@ def verify(credential: Credential) -> Exchange[None]:
             last = refusal
         else:
             return
-    last.code = "wrong_region"
-    raise last
+    raise ProviderError(
+        Kind.NOT_FOUND,
+        f"Gemini is not to be found in the region {client.region(credential)}: check the region",
+        provider=client.NAME,
+        refusal=last.refusal,
+        code="wrong_region",
+    )
