@@ -43,18 +43,20 @@ FIELDS = frozenset({
 """Anything else is answered 422."""
 
 ALWAYS = "this model always reasons, as hard as it pleases"
+NO_LOGPROBS = dict.fromkeys(("logprobs", "top_logprobs"), "Mistral's own models tell no log probabilities")
+"""They are in the reference, and answered with 400."""
 
 FAMILIES: tuple[tuple[re.Pattern[str], openai_chat.Rules], ...] = (
     # Magistral reasons by its prompt and refuses to be told how hard.
-    (re.compile(r"magistral-.*"), openai_chat.Rules(refused={"reasoning_effort": ALWAYS})),
+    (re.compile(r"magistral-.*"), openai_chat.Rules(refused={**NO_LOGPROBS, "reasoning_effort": ALWAYS})),
     # These reason when asked to, and know no degrees.
     (
         re.compile(r"mistral-(small|medium)-(latest|3.*|2[6-9]\d\d)"),
-        openai_chat.Rules(efforts=("none", "high"), default_effort="none"),
+        openai_chat.Rules(refused=NO_LOGPROBS, efforts=("none", "high"), default_effort="none"),
     ),
     (
         re.compile(r"(codestral|devstral|ministral|open-(mistral|mixtral)|pixtral|voxtral)-.*"),
-        openai_chat.Rules(efforts=()),
+        openai_chat.Rules(refused=NO_LOGPROBS, efforts=()),
     ),
 )
 
