@@ -11,11 +11,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from google.rpc import error_details_pb2
 from grpc_tools import protoc
 
 ROOT = Path(__file__).parents[1]
 PROTO = ROOT / "proto"
 MADE = ROOT / "src/integration_api/proto"
+GOOGLES = Path(error_details_pb2.__file__).parents[2]
+DETAILS = "google/rpc/error_details.proto"
+"""What the details of a status are made of: so that clients without stubs can show them."""
 
 
 def compile_into(folder: Path) -> Iterator[tuple[Path, bytes]]:
@@ -25,7 +29,8 @@ def compile_into(folder: Path) -> Iterator[tuple[Path, bytes]]:
     bundle = folder / "services.binpb"
     include = ["protoc", f"-I{PROTO}", f"-I{Path(protoc.__file__).parent / '_proto'}"]
     _run([*include, f"--python_out={folder}", f"--pyi_out={folder}", *messages])
-    _run([*include, "--include_imports", f"--descriptor_set_out={bundle}", *messages, *services])
+    described = [*messages, *services, DETAILS]
+    _run([*include, f"-I{GOOGLES}", "--include_imports", f"--descriptor_set_out={bundle}", *described])
     for path in sorted((folder / "integration_api/proto").iterdir()):
         yield MADE / path.name, path.read_bytes()
     yield MADE / bundle.name, bundle.read_bytes()

@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from tests.e2e.service import Service, running
-from tests.rpc.caller import Caller, chat_request, signed
+from tests.rpc.caller import Caller, chat_request, details, signed
 from tests.rpc.test_stream_chat import signed_admin
 
 UNIFIED = "integration_api.UnifiedProviderService"
@@ -32,6 +32,16 @@ def test_every_service_is_listed_and_described(caller: Caller) -> None:
         assert service.methods
         for method in service.methods:
             assert pool.FindMethodByName(f"{name}.{method.name}").input_type is method.input_type
+
+
+def test_the_details_of_a_status_are_described(caller: Caller) -> None:
+    pool = DescriptorPool(ProtoReflectionDescriptorDatabase(caller.channel))
+    with pytest.raises(grpc.RpcError) as refused:
+        caller.call("Chat", chat_request("nobody/x"))
+    status, _ = details(refused.value)
+    (detail,) = status.details
+    told = GetMessageClass(pool.FindMessageTypeByName(detail.type_url.rpartition("/")[2]))
+    assert told.FromString(detail.value).reason == "unknown_provider"
 
 
 def test_a_call_can_be_made_from_reflection_alone(caller: Caller) -> None:

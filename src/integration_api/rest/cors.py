@@ -9,7 +9,7 @@ ALLOW_HEADERS = (
     b"authorization, content-type, x-api-key, api-key, x-auth-id, x-project-id, x-request-id, "
     b"x-credential-id, x-integration-provider, x-integration-credential, x-integration-model, "
     b"x-integration-strict, x-grpc-web, x-user-agent, grpc-timeout, anthropic-version, anthropic-beta, "
-    b"x-client-source"
+    b"x-client-source, x-rapida-environment, x-rapida-region"
 )
 EXPOSE_HEADERS = (
     b"x-request-id, x-integration-provider, x-integration-credential, x-integration-model, "
