@@ -11,7 +11,9 @@ _bits = random.getrandbits
 def unique() -> str:
     """Return 32 hex digits nobody else has: a name, and no secret.
 
-    From this process's own generator, seeded by the system at its start and after each fork. Asking the
-    system each time would let go of the interpreter's lock on every call, for others to take.
+    As in UUID version 7 milliseconds come first, so that names made one after another stand side by side in an
+    index. The rest is from this process's own generator, seeded by the system at its start and after each fork:
+    asking the system each time would let go of the interpreter's lock, for other threads to take.
+    https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7
     """
-    return f"{_bits(128):032x}"
+    return f"{int(now() * 1000):012x}{_bits(80):020x}"
