@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from integration_api.core.errors import Kind, ProviderError
+from integration_api.core.errors import CODES, Kind, ProviderError
 from integration_api.core.exchange import Bearer, HttpResponse
 from integration_api.providers.bedrock import BEDROCK, client, refusals
 from tests.providers.bedrock import (
@@ -109,7 +109,7 @@ REFUSALS = [
 def test_every_refusal_is_told_as_what_it_is(said, kind, code) -> None:
     error = BEDROCK.fault(said)
     assert error.kind is kind
-    assert error.code == (code or kind.value)
+    assert error.code == (code or CODES.get(kind, kind.value))
     assert error.message
     assert error.refusal.status == said.status
     assert error.refusal.request_id == said.headers.get("x-amzn-requestid")

@@ -6,6 +6,7 @@ Failure                the caller, this service, or its stores
     StreamCut          a provider's stream ended before its end was told
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -43,6 +44,9 @@ class Kind(StrEnum):
     CANCELLED = "cancelled"
     INTERNAL = "internal"
 
+
+CODES: Mapping[Kind, str] = {Kind.CONTEXT_LENGTH: "context_length_exceeded"}
+"""A kind's stable word for programs, where clients know another than its name."""
 
 RETRYABLE = frozenset({Kind.RATE_LIMITED, Kind.OVERLOADED, Kind.TIMEOUT, Kind.UPSTREAM, Kind.UNREACHABLE})
 
@@ -86,7 +90,7 @@ class Failure(Exception):
         super().__init__(message)
         self.kind = kind
         self.message = message
-        self.code = code or kind.value
+        self.code = code or CODES.get(kind, kind.value)
         self.param = param
         self.retry_after = retry_after
         self.retryable = kind in RETRYABLE if retryable is None else retryable

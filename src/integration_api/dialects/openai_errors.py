@@ -51,6 +51,9 @@ KINDS: Mapping[str, Kind] = {
 }
 """What a code or type says more exactly than the status it came with."""
 
+CODES: Mapping[str, str] = {"invalid_model": "model_not_found"}
+"""Codes that our callers know by OpenAI's own word."""
+
 STREAM_KINDS: Mapping[str, Kind] = {
     "invalid_request_error": Kind.INVALID_REQUEST,
     "requests": Kind.RATE_LIMITED,
@@ -243,7 +246,7 @@ def _error(
         ),
         phase=phase,
         # Our callers know one word for a refused key, whatever the provider calls it.
-        code=None if kind is Kind.CREDENTIAL_REJECTED or code in GENERIC else code,
+        code=None if kind is Kind.CREDENTIAL_REJECTED or code in GENERIC else CODES.get(code or "", code),
         param=said.param,
         retry_after=retry_after,
         retryable=retryable,

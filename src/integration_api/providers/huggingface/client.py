@@ -116,6 +116,8 @@ TOO_LONG = re.compile(r"must have less than \d+ tokens|`inputs` tokens \+ `max_n
 WRONG_MODEL = re.compile(r"model is not|not supported|Template error", re.IGNORECASE)
 """What a server says of a task that its one model is not for."""
 
+UNKNOWN_MODEL = re.compile(r"model \S+ does not exist", re.IGNORECASE)
+
 _said = partial(openai_errors.fault, provider=NAME, request_id_headers=REQUEST_ID_HEADERS)
 
 
@@ -125,6 +127,8 @@ def fault(reply: HttpResponse) -> ProviderError:
     match reply.status:
         case 402:
             error.code = "insufficient_quota"
+        case 404 if UNKNOWN_MODEL.search(error.message):
+            error.code = "model_not_found"
         case 413 | 422 if TOO_LONG.search(error.message):
             error.kind, error.code = Kind.CONTEXT_LENGTH, "context_length_exceeded"
         case 422 | 424 if WRONG_MODEL.search(error.message):
