@@ -1,31 +1,38 @@
 """Every gRPC method, with no key, a wrong key, a key without the scope, another project's key."""
 
+import re
+import urllib.request
+from collections.abc import Callable
+from unittest.mock import MagicMock
+
 import grpc
 import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from integration_api.app import methods
 from integration_api.proto import unified_pb2 as wire
 from tests.e2e.service import Service
 from tests.e2e.test_isolation import WRONG, other_project
-from tests.rpc.caller import Caller, chat_request, configuration, credential, details
+from tests.rpc.caller import Caller, chat_request, configuration, credential, details, parameters
 
 PUBLIC = ("grpc.",)
+UNIFIED = "/integration_api.UnifiedProviderService/"
 SCOPES = {
-    "Chat": "infer",
-    "StreamChat": "infer",
-    "Embedding": "infer",
-    "Reranking": "infer",
-    "VerifyCredential": "credentials:write",
+    f"{UNIFIED}Chat": "infer",
+    f"{UNIFIED}StreamChat": "infer",
+    f"{UNIFIED}Embedding": "infer",
+    f"{UNIFIED}Reranking": "infer",
+    f"{UNIFIED}VerifyCredential": "credentials:write",
 }
 
 
-def methods(caller: Caller) -> list[tuple[str, str]]:
-    """Return path and name of every method that is not public, as the service itself lists them."""
+def listed(caller: Caller) -> list[str]:
+    """Return every method that is not public, as the service itself lists them."""
     database = ProtoReflectionDescriptorDatabase(caller.channel)
     pool = DescriptorPool(database)
     return [
-        (f"/{service}/{method.name}", method.name)
+        f"/{service}/{method.name}"
         for service in database.get_services()
         if not service.startswith(PUBLIC)
         for method in pool.FindServiceByName(service).methods
@@ -43,7 +50,12 @@ def code(caller: Caller, path: str, metadata: list[tuple[str, str]]) -> "tuple[g
 
 
 def test_every_method_is_known_here(caller: Caller) -> None:
-    assert {name for _, name in methods(caller)} == set(SCOPES)
+    """What is served, what is described and what is tried here are the same methods."""
+    served = {method.path: method.scope for method in methods(MagicMock())}
+    guarded = {path: scope.value for path, scope in served.items() if scope is not None}
+    assert guarded == SCOPES
+    assert sorted(listed(caller)) == sorted(SCOPES)
+    assert all(path.startswith("/grpc.") for path in served.keys() - guarded.keys())
 
 
 @pytest.mark.parametrize(
@@ -60,23 +72,38 @@ def test_every_method_is_known_here(caller: Caller) -> None:
     ids=["none", "wrong", "scheme", "prefix", "x-api-key", "empty", "two"],
 )
 def test_no_method_opens_without_a_key_of_ours(caller: Caller, metadata: list[tuple[str, str]]) -> None:
-    for path, _ in methods(caller):
+    for path in listed(caller):
         assert code(caller, path, metadata) == (grpc.StatusCode.UNAUTHENTICATED, "invalid_api_key"), path
+        assert web_status(caller, path, metadata) == grpc.StatusCode.UNAUTHENTICATED.value[0]
+
+
+def web_status(caller: Caller, path: str, metadata: list[tuple[str, str]]) -> int:
+    """Return how an empty message fares by gRPC-Web."""
+    request = urllib.request.Request(
+        caller.service.url + path,
+        data=bytes(5),
+        headers={"content-type": "application/grpc-web+proto", **dict(metadata)},
+    )
+    with urllib.request.urlopen(request, timeout=5) as reply:
+        found = re.search(rb"grpc-status: (\d+)", reply.read())
+    assert found is not None
+    return int(found[1])
 
 
 def test_no_method_opens_to_a_key_without_its_scope(caller: Caller, service: Service) -> None:
     for scope in ("infer", "credentials:read", "credentials:write", "audit:read"):
         _, made = service.call("POST", "/v1/keys", {"name": scope, "scopes": [scope]})
         for header in (("authorization", f"Bearer {made['key']}"), ("x-api-key", made["key"])):
-            for path, name in methods(caller):
+            for path in listed(caller):
                 found, reason = code(caller, path, [header])
-                if scope == SCOPES[name]:
+                if scope == SCOPES[path]:
                     assert found not in {
                         grpc.StatusCode.UNAUTHENTICATED,
                         grpc.StatusCode.PERMISSION_DENIED,
                     }, (path, scope)
                 else:
                     assert (found, reason) == (grpc.StatusCode.PERMISSION_DENIED, "missing_scope"), path
+                    assert web_status(caller, path, [header]) == found.value[0]
 
 
 def test_a_method_that_is_not_there(caller: Caller) -> None:
@@ -86,17 +113,36 @@ def test_a_method_that_is_not_there(caller: Caller) -> None:
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+FOREIGN: dict[str, Callable[[wire.Credential], object]] = {
+    "Chat": lambda held: chat_request("openai/gpt-4o-mini", credential=held),
+    "Embedding": lambda held: wire.EmbeddingRequest(
+        providerName="openai",
+        content={0: "x"},
+        modelParameters=parameters("text-embedding-3-small", {}),
+        credential=held,
+    ),
+    "Reranking": lambda held: wire.RerankingRequest(
+        providerName="cohere",
+        query="x",
+        content={0: "x"},
+        modelParameters=parameters("rerank-v3.5", {}),
+        credential=held,
+    ),
+}
+
+
 def test_another_projects_credential_does_not_exist(caller: Caller, service: Service) -> None:
     _, mine = service.call("GET", "/v1/credentials")
     stored = next(int(one["id"]) for one in mine["data"] if one["provider"] == "openai")
     stranger = other_project(service)
-    told = []
-    for id in (stored, 1):
-        with pytest.raises(grpc.RpcError) as refused:
-            caller.call("Chat", chat_request("openai/gpt-4o-mini", credential=credential(id)), key=stranger)
-        told.append((refused.value.code(), refused.value.details()))
-    assert told[0] == told[1]
-    assert told[0][0] is grpc.StatusCode.NOT_FOUND
+    for method, ask in FOREIGN.items():
+        told = []
+        for id in (stored, 1):
+            with pytest.raises(grpc.RpcError) as refused:
+                caller.call(method, ask(credential(id)), key=stranger)
+            told.append((refused.value.code(), refused.value.details()))
+        assert told[0] == told[1]
+        assert told[0][0] is grpc.StatusCode.NOT_FOUND
     with caller.talk(key=stranger) as talk:
         frames = []
         for id in (stored, 1):
