@@ -7,7 +7,8 @@ One port plays them all: `/openai/v1/…`, `/anthropic/v1/…`, `/mistral/v1/…
 Nothing has to be said beforehand. Answers follow from the request alone, byte for byte: a text quotes the last
 user message; tools are called when a user turn has the word "tool" in it, or when they are demanded, two at once
 where that is allowed; a JSON Schema is answered by an instance; models that reason do. What a vendor would refuse
-is refused as the vendor does it. Keys are good unless their text says `invalid`, `forbidden` or `noquota`.
+is refused as the vendor does it. Keys are good unless their text says `invalid`, `forbidden` or `noquota`; AWS's
+access key IDs say it too, and the secret of each is `lab-secret-access-key`.
 
 A model's name can end in directives, for clients that can say nothing else (`gpt-4o-lab-delay-50-lab-cut`):
 
