@@ -39,6 +39,7 @@ MODELS = {
     "gemini": "gemini-3-pro-preview",
     "mistral": "magistral-medium-latest",
     "openai": "gpt-5",
+    "openrouter": "openai/gpt-5",
     "vertexai": "gemini-3-pro-preview",
 }
 """Whose answers go back, and who is asked where nobody knows who was."""
@@ -95,10 +96,10 @@ def told(case: Case) -> list[Block]:
 
 
 def opened(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return a message of OpenAI's language as blocks: its content, then its calls."""
+    """Return a message of OpenAI's language as blocks: thoughts in detail, its content, its calls."""
     content = message.get("content") or []
     said = [{"text": content}] if isinstance(content, str) else content
-    return [*said, *(message.get("tool_calls") or ())]
+    return [*(message.get("reasoning_details") or ()), *said, *(message.get("tool_calls") or ())]
 
 
 def blocks(content: Iterable[Mapping[str, Any]]) -> list[Block]:
@@ -128,6 +129,10 @@ def block(said: Mapping[str, Any]) -> Block:
             return Block("thought", text, signature=said.get("signature") or "")
         case {"type": "thinking", "thinking": pieces}:
             return Block("thought", "".join(piece["text"] for piece in pieces))
+        case {"type": "reasoning.text", "text": text} | {"type": "reasoning.summary", "summary": text}:
+            return Block("thought", text, said["type"], said.get("id", ""), said.get("signature", ""))
+        case {"type": "reasoning.encrypted", "data": data}:
+            return Block("sealed", "", said["type"], said.get("id", ""), data)
         case {"function": {"name": name, "arguments": arguments}, "id": id}:
             return Block("call", arguments or "{}", name, id)
         case {"type": "redacted_thinking", "data": data}:

@@ -37,8 +37,8 @@ def check(way: str, case: Case) -> None:
 
 
 def left_out(case: Case, block: Block) -> bool:
-    """Whether a block need not go back: thoughts that were not signed are for people, unless they are Mistral's."""
-    return block.kind == "thought" and not block.signature and case.provider != "mistral"
+    """Whether a block need not go back: thoughts that were not signed are for people, with exceptions."""
+    return block.kind == "thought" and not block.signature and case.provider not in ("mistral", "openrouter")
 
 
 def but_id(block: Block) -> Block:
