@@ -21,8 +21,9 @@ KEY = "lab-key-0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
-def client(service: Service) -> OpenAI:
-    return OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0)
+def client(service: Service) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0) as opened:
+        yield opened
 
 
 def offered(service: Service, lab: str, provider: str, given: dict[str, str]) -> tuple[int, Any]:
@@ -201,22 +202,22 @@ def test_a_model_that_takes_one_text_at_a_time_is_found_out_once(client: OpenAI,
 
 
 @pytest.fixture
-def account(service: Service, lab: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A stored account of its own, whose first token was got for its verification."""
+def account(service: Service, lab: str, request: pytest.FixtureRequest) -> Iterator[OpenAI]:
+    """Who asks by a stored account of its own, whose first token was got for its verification."""
     name = request.node.name.replace("[", "-").replace("]", "")
     status, made = offered(service, lab, "vertexai", value(lab, "vertexai", email=f"{name}@p1") or {})
     assert status == 201, made
-    yield made["id"]
+    with by(service, made["id"]) as opened:
+        yield opened
     control(lab, "faults", {"vertexai": []})
 
 
-def test_a_token_is_got_once_for_all_who_wait_and_kept(service: Service, lab: str, account: str) -> None:
+def test_a_token_is_got_once_for_all_who_wait_and_kept(lab: str, account: OpenAI) -> None:
     before = len(seen(lab, "vertexai"))
-    asking = by(service, account)
     with ThreadPoolExecutor(8) as pool:
         answers = list(
             pool.map(
-                lambda _: asking.chat.completions.create(model="vertexai/gemini-2.5-flash", messages=HELLO),
+                lambda _: account.chat.completions.create(model="vertexai/gemini-2.5-flash", messages=HELLO),
                 range(16),
             )
         )
@@ -227,22 +228,20 @@ def test_a_token_is_got_once_for_all_who_wait_and_kept(service: Service, lab: st
     assert sum(one["path"] == "/token" for one in sent) <= 2
 
 
-def test_a_token_that_is_refused_is_got_anew_once(service: Service, lab: str, account: str) -> None:
-    asking = by(service, account)
-    asking.chat.completions.create(model="vertexai/gemini-2.5-flash", messages=HELLO)
+def test_a_token_that_is_refused_is_got_anew_once(lab: str, account: OpenAI) -> None:
+    account.chat.completions.create(model="vertexai/gemini-2.5-flash", messages=HELLO)
     control(lab, "faults", {"vertexai": [{"status": 401}]})
     before = len(seen(lab, "vertexai"))
-    asking.chat.completions.create(model="vertexai/gemini-2.5-flash", messages=HELLO)
+    account.chat.completions.create(model="vertexai/gemini-2.5-flash", messages=HELLO)
     paths = [one["path"].rpartition(":")[2] for one in seen(lab, "vertexai")[before:]]
     assert paths == ["generateContent", "/token", "generateContent"]
 
 
-def test_a_refusal_that_lasts_is_never_ours(service: Service, lab: str, account: str) -> None:
-    asking = by(service, account)
-    asking.chat.completions.create(model="vertexai/claude-opus-5-5", messages=HELLO)
+def test_a_refusal_that_lasts_is_never_ours(lab: str, account: OpenAI) -> None:
+    account.chat.completions.create(model="vertexai/claude-opus-5-5", messages=HELLO)
     control(lab, "faults", {"vertexai": [{"status": 401, "times": 3}]})
     with pytest.raises(openai.APIStatusError) as raised:
-        asking.chat.completions.create(model="vertexai/claude-opus-5-5", messages=HELLO)
+        account.chat.completions.create(model="vertexai/claude-opus-5-5", messages=HELLO)
     assert (raised.value.status_code, raised.value.body["code"]) == (424, "credential_rejected")
 
 
@@ -254,8 +253,8 @@ def test_a_refusal_that_lasts_is_never_ours(service: Service, lab: str, account:
 def test_other_ways_in(service: Service, lab: str, given: dict[str, str]) -> None:
     status, made = offered(service, lab, "vertexai", given)
     assert status == 201, made
-    asking = by(service, made["id"])
-    assert asking.chat.completions.create(model="vertexai/gemini-3.8-flash", messages=HELLO).choices
+    with by(service, made["id"]) as asking:
+        assert asking.chat.completions.create(model="vertexai/gemini-3.8-flash", messages=HELLO).choices
     headers = seen(lab, "vertexai")[-1]["headers"]
     assert ("x-goog-api-key" in headers) is ("key" in given) is not ("authorization" in headers)
 

@@ -1,5 +1,7 @@
 """The openai SDK, unmodified, against the service, with every provider behind it."""
 
+from collections.abc import Iterator
+
 import openai
 import pytest
 from openai import OpenAI
@@ -52,8 +54,9 @@ CLOCK = {
 
 
 @pytest.fixture(scope="module")
-def client(service: Service) -> OpenAI:
-    return OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0)
+def client(service: Service) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("model", CHAT_MODELS)
@@ -278,8 +281,11 @@ def test_a_wrong_model_is_a_clear_error(
 
 
 def test_a_wrong_key_of_ours_is_401(service: Service) -> None:
-    stranger = OpenAI(base_url=f"{service.url}/v1", api_key="iak_" + "x" * 40, max_retries=0)
-    with pytest.raises(openai.AuthenticationError):
+    key = "iak_" + "x" * 40
+    with (
+        OpenAI(base_url=f"{service.url}/v1", api_key=key, max_retries=0) as stranger,
+        pytest.raises(openai.AuthenticationError),
+    ):
         stranger.chat.completions.create(model="sandbox/echo", messages=[{"role": "user", "content": "Hi"}])
 
 
