@@ -125,10 +125,12 @@ def stream_of(whole: bytes) -> bytes:
     chunks: list[dict[str, Any]] = []
     for place, candidate in enumerate(answer.get("candidates", ())):
         index = candidate.get("index", place)
+        # From the first chunk on, what will be told of the answer is there and empty.
+        coming = {name: {} for name in ABOUT if name in candidate}
         for part in candidate.get("content", {}).get("parts", ()):
             for piece in pieces(part):
                 content = {"role": "model", "parts": [piece]}
-                chunks.append({**about, "candidates": [{"content": content, "index": index}]})
+                chunks.append({**about, "candidates": [{"content": content, "index": index, **coming}]})
         rest = {name: value for name, value in candidate.items() if name != "content"}
         chunks.append({**about, "candidates": [{**rest, "index": index}]})
     if not chunks:
@@ -153,12 +155,17 @@ def model_of(told: Mapping[str, Any]) -> str:
 
 def explanation(said: Any) -> str:
     """Google's own words, the number of the caller's project left out."""
-    return re.sub(r"project \d+", "project [hidden]", said["error"]["message"])
+    return re.sub(r"(projects?[ /])\d+", r"\1[hidden]", _error(said)["message"])
+
+
+def _error(said: Any) -> Any:
+    """Methods that stream put a list around it."""
+    return (said[0] if isinstance(said, list) else said)["error"]
 
 
 def refused(said: Any) -> Kind | None:
     """What a refusal's own words tell and its status does not."""
-    reasons = [detail["reason"] for detail in said["error"].get("details", ()) if "reason" in detail]
+    reasons = [detail["reason"] for detail in _error(said).get("details", ()) if "reason" in detail]
     return Kind.CREDENTIAL_REJECTED if "API_KEY_INVALID" in reasons else None
 
 

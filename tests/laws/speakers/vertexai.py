@@ -21,6 +21,8 @@ SPEAKERS = (
         framed=gemini_contents.framed,
         model=gemini_contents.model_of,
         embedded=gemini_contents.embedded,
+        ranked=lambda told: [(int(record["id"]), record["score"]) for record in told["records"]],
+        any_model="gemini-embedding-2",
         explanation=gemini_contents.explanation,
         refused=gemini_contents.refused,
     ),
