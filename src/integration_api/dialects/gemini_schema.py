@@ -54,7 +54,7 @@ class _Converter:
         found: Schema = {}
         for name, value in schema.items():
             self._say(found, name, value, path, depth)
-        if found.get("enum"):
+        if isinstance(found.get("enum"), list) and found["enum"]:
             # Its enumerations are of texts, and null is said apart.
             if None in found["enum"]:
                 found["nullable"] = True

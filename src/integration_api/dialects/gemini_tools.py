@@ -210,4 +210,6 @@ def _takes_nothing(schema: Mapping[str, Any]) -> bool:
         "title",
         "$schema",
     }
-    return not rest and not schema.get("properties") and schema.get("type", "object") == "object"
+    if rest or schema.get("properties") or isinstance(schema.get("additionalProperties"), Mapping):
+        return False
+    return bool(schema.get("type", "object") == "object")

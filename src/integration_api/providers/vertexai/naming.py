@@ -28,11 +28,11 @@ class Named(Struct, frozen=True):
 
 def named(model: str) -> Named:
     """Read `gemini-…`, `claude-…`, `publisher/model`, `publishers/…/models/…` or a tuned model's endpoint."""
-    publisher, name = "", model
+    publisher, name = "", model.removeprefix("models/")
     if found := re.fullmatch(r"publishers/([^/]+)/models/(.+)", model):
         publisher, name = found[1], found[2]
-    elif "/" in model and not model.startswith("endpoints/"):
-        publisher, _, name = model.partition("/")
+    elif "/" in name and not name.startswith("endpoints/"):
+        publisher, _, name = name.partition("/")
     if publisher == "anthropic" or (not publisher and name.startswith("claude-")):
         return Named("claude", "anthropic", dated(name))
     if publisher == "mistralai" or (not publisher and _MISTRAL.fullmatch(name)):
