@@ -52,9 +52,7 @@ def postgres_server() -> str:
     """Return the URL of a PostgreSQL whose user may create databases and roles."""
     if url := os.environ.get("TEST_POSTGRES_URL"):
         return url
-    home = Path(tempfile.mkdtemp(prefix="test-postgres-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
-    return _start_postgres(home)
+    return PostgresServer().start()
 
 
 @functools.cache
@@ -110,41 +108,80 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start_postgres(home: Path) -> str:
-    user = NOBODY if os.geteuid() == 0 else None
-    if user is not None:
-        os.chown(home, user, user)
-    binaries = _postgres_binaries(home, user)
-    data, log = home / "data", home / "log"
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"],
-        check=True,
-        capture_output=True,
-        cwd=home,
-        user=user,
-        group=user,
-        extra_groups=None if user is None else [],
-    )
-    port = free_port()
-    settings = {
-        "port": port,
-        "listen_addresses": "127.0.0.1",
-        "unix_socket_directories": "",
-        "fsync": "off",
-        "max_connections": 200,
-        "shared_buffers": "32MB",
-    }
-    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    with log.open("wb") as output:
-        process = _spawn(
-            [str(binaries / "postgres"), "-D", str(data), *options],
-            output.fileno(),
+class PostgresServer:
+    """A PostgreSQL of one's own, to be stopped, paused and started again on the same port."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        # Not in a test's own folder: the user it runs as could not get there.
+        self._home = home = Path(tempfile.mkdtemp(prefix="test-postgres-"))
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
+        self._user = NOBODY if os.geteuid() == 0 else None
+        if self._user is not None:
+            os.chown(home, self._user, self._user)
+        self._binaries = _postgres_binaries(home, self._user)
+        self._process: subprocess.Popen[bytes] | None = None
+        subprocess.run(
+            [
+                self._binaries / "initdb", "-D", home / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
+                "--no-locale", "-N",
+            ],
+            check=True,
+            capture_output=True,
             cwd=home,
-            user=user,
-            stop=signal.SIGQUIT,
-        )
-    _until(lambda: b"ready to accept connections" in log.read_bytes(), process)
-    return f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            user=self._user,
+            group=self._user,
+            extra_groups=None if self._user is None else [],
+        )  # fmt: skip
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> str:
+        """Start, and recover from a stop if need be; return the URL."""
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "max_connections": 200,
+            "shared_buffers": "32MB",
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        log = self._home / "log"
+        with log.open("wb") as output:
+            self._process = _spawn(
+                [str(self._binaries / "postgres"), "-D", str(self._home / "data"), *options],
+                output.fileno(),
+                cwd=self._home,
+                user=self._user,
+                stop=signal.SIGQUIT,
+            )
+        _until(lambda: b"ready to accept connections" in log.read_bytes(), self._process)
+        return self.url
+
+    def stop(self) -> None:
+        """Abort every connection and leave no time to tidy up, as a crash does."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """Freeze it with all its connections: nothing is refused, and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, what: signal.Signals) -> None:
+        assert self._process is not None
+        pid = self._process.pid
+        backends = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for one in (pid, *map(int, backends)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, what)
 
 
 def _postgres_binaries(home: Path, user: int | None) -> Path:

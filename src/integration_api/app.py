@@ -92,6 +92,15 @@ async def open_store(settings: Settings) -> Repository:
     return store
 
 
+def open_spool(settings: Settings) -> Spool:
+    """Begin a spool of this process's own in the data directory. Raises `SettingsError`."""
+    folder = settings.data_path / "spool"
+    try:
+        return Spool(folder, max_bytes=settings.audit.spool_bytes, sync_seconds=settings.audit.sync_seconds)
+    except OSError as error:
+        raise SettingsError(f"DATA_DIR: {folder} can not be written: {error.strerror}") from None
+
+
 def redis_cache(settings: Settings) -> Cache:
     # A start without Redis does not wait for its client library to be read.
     from integration_api.cache.redis import RedisCache  # noqa: PLC0415
@@ -185,11 +194,7 @@ class House:
         keys = ApiKeyCache(store.api_key_by_digest)
         transport = Transport(guard(settings), transport_limits(settings), ssl_context=upstream_tls(settings))
         feed = ChangeFeed(store, [rows, keys, vault.keyring, Departures(transport.drop)])
-        spool = Spool(
-            settings.data_path / "spool",
-            max_bytes=settings.audit.spool_bytes,
-            sync_seconds=settings.audit.sync_seconds,
-        )
+        spool = open_spool(settings)
         audit = AuditTrail(spool, store, settings.audit, log)
         calls = Calls(rows, vault, audit, ids, most=settings.limits.requests)
         unary = Unary(calls, transport)

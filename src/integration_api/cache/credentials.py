@@ -25,7 +25,9 @@ from integration_api.core.tenant import Tenant
 FRESH_SECONDS = 60.0
 """Changes are told within a second; this is for a feed that fails."""
 STALE_SECONDS = 3600.0
-"""How long calls go on with what is known while the store is away."""
+"""How long calls go on with what is known while the store is away; also with that a provider has no credential."""
+AWAY_SECONDS = 2.0
+"""After a store that did not answer it is left alone for a moment: not every call is to wait for it."""
 MISSING_SECONDS = 2.0
 """A credential that is not there is asked for again soon: it may be about to be stored."""
 ENTRIES = 50_000
@@ -55,7 +57,7 @@ class _Held:
     def __init__(self, value: SealedCredential | None, now: float) -> None:
         self.value = value
         self.fresh_until = now + (FRESH_SECONDS if value else MISSING_SECONDS)
-        self.stale_until = now + (STALE_SECONDS if value else MISSING_SECONDS)
+        self.stale_until = now + STALE_SECONDS
 
 
 class CredentialCache:
@@ -113,7 +115,9 @@ class CredentialCache:
             if value is not None:
                 await self._confirm(value)
         except Failure as failure:
-            if failure.kind is Kind.OVERLOADED and held is not None and held.stale_until > self._clock():
+            now = self._clock()
+            if failure.kind is Kind.OVERLOADED and held is not None and held.stale_until > now:
+                held.fresh_until = now + AWAY_SECONDS
                 return held.value
             raise
         self._keep(tenant, which, value, seq)

@@ -40,14 +40,29 @@ class AuditTrail:
         self._decoder = msgspec.msgpack.Decoder(AuditRecord)
         self._tasks: list[asyncio.Task[None]] = []
         self._away = False
+        self._full = False
 
     def check(self) -> None:
         """Raise `Failure(OVERLOADED)` when no record can be kept: then no call may begin."""
-        self._spool.check()
+        try:
+            self._spool.check()
+        except Failure as failure:
+            self._say_full(failure)
+            raise
 
     def keep(self, record: AuditRecord) -> None:
-        """Make sure of `record`; call it before the last byte of an answer is given away."""
-        self._spool.append(self._encode(record))
+        """Make sure of `record`; call it before the last byte of an answer is given away.
+
+        Raises `Failure(OVERLOADED)` when it can not be kept.
+        """
+        try:
+            self._spool.append(self._encode(record))
+        except Failure as failure:
+            self._say_full(failure)
+            raise
+        if self._full:
+            self._full = False
+            self._log.info("audit_kept_again")
 
     def start(self) -> None:
         self._tasks = [
@@ -142,6 +157,11 @@ class AuditTrail:
                 if failure.kind is Kind.OVERLOADED:
                     raise
                 self._log.error("audit_record_refused", request_id=record.request_id, error=failure)
+
+    def _say_full(self, failure: Failure) -> None:
+        if not self._full:
+            self._full = True
+            self._log.error("audit_not_kept", reason=failure.message, bytes=self._spool.waiting)
 
     def _say_away(self, error: Exception) -> None:
         if not self._away:

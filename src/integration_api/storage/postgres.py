@@ -7,6 +7,7 @@ https://www.postgresql.org/docs/current/ddl-rowsecurity.html
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
@@ -188,9 +189,9 @@ class PostgresDatabase:
                 await connection.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)
             await self._pool.release(connection, timeout=ROLLBACK_SECONDS)
         except (asyncpg.PostgresError, *LOST):
-            connection.terminate()
+            _hang_up(connection)
         except BaseException:
-            connection.terminate()
+            _hang_up(connection)
             raise
 
     async def _role(self, connection: Connection) -> str:
@@ -226,6 +227,12 @@ def _fence(reach: Reach) -> str:
         f"SET LOCAL app.organization_id = '{mine[0]}'; SET LOCAL app.project_id = '{mine[1]}';"
         f" SET LOCAL app.installation = '{mine[2]}'"
     )
+
+
+def _hang_up(connection: Connection) -> None:
+    """End a connection that is of no use any more, unless the pool has let go of it already."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 async def _drive(connection: Connection, make: Make[Value]) -> Value:
