@@ -49,7 +49,7 @@ def test_objects_without_an_array_around_them_come_out_too():
     assert elements(b'{"a":1}\n{"b":[2]}', []) == [{"a": 1}, {"b": [2]}]
 
 
-@pytest.mark.parametrize("start", [b'[{"a":"', b"[[", b'[{"a":{"b":['])
+@pytest.mark.parametrize("start", [b'[{"a":"', b'[{"a":[[', b'[{"a":{"b":['])
 def test_an_element_that_does_not_end_is_not_kept_for_ever(start):
     framing = JsonArrayFraming(1000)
     framing.feed(start)
