@@ -288,7 +288,7 @@ def routes(house: House) -> list[Route]:
         *rest_provider.routes(),
         *CredentialDoor(house.credentials).routes(),
         *KeyDoor(house.identity).routes(),
-        *ChatDoor(house.llm).routes(),
+        *ChatDoor(house.llm, house.turns).routes(),
         *EmbeddingDoor(house.unary).routes(),
         *RerankingDoor(house.unary).routes(),
         *ModerationDoor(house.unary).routes(),

@@ -1,5 +1,8 @@
 """langchain-openai, unmodified, with every provider behind it."""
 
+import json
+from urllib.request import urlopen
+
 import pytest
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
@@ -60,6 +63,33 @@ def test_tools_go_round(service: Service, model: str, stream: bool) -> None:
     result = ToolMessage(get_weather.invoke(call["args"]), tool_call_id=call["id"])
     answer = chat(service, model).bind_tools([get_weather]).invoke([question, turn, result])
     assert answer.content
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("model", ["anthropic/claude-sonnet-4-5", "gemini/gemini-3.8-flash"])
+def test_thoughts_survive_a_tool_though_langchain_forgets_them(
+    service: Service, lab: str, model: str, stream: bool
+) -> None:
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": 2048}, "max_completion_tokens": 4096}
+    thoughtful = ChatOpenAI(
+        base_url=f"{service.url}/v1", api_key=ADMIN_KEY, model=model, max_retries=0, extra_body=thinking
+    ).bind_tools([get_weather])
+    question = HumanMessage("Use a tool: what is the weather in Kyiv?")
+    if stream:
+        turn = None
+        for chunk in thoughtful.stream([question]):
+            turn = chunk if turn is None else turn + chunk
+    else:
+        turn = thoughtful.invoke([question])
+    (call,) = turn.tool_calls
+    thoughtful.invoke(
+        [question, turn, ToolMessage(get_weather.invoke(call["args"]), tool_call_id=call["id"])]
+    )
+    with urlopen(f"{lab}/_lab/requests?provider={model.partition('/')[0]}", timeout=20) as reply:
+        sent = json.loads(reply.read())["requests"][-1]["body"]
+    said = json.dumps((sent.get("messages") or sent["contents"])[1])
+    assert '"signature"' in said or '"thoughtSignature"' in said
+    assert "skip_thought_signature_validator" not in said
 
 
 class City(BaseModel):

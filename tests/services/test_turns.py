@@ -63,6 +63,12 @@ async def test_a_turn_comes_back_whole(turns: Turns) -> None:
     assert await restored(turns, USER, TOLD, RESULT) == [WHOLE]
 
 
+async def test_a_client_may_write_arguments_in_its_own_way(turns: Turns) -> None:
+    await turns.keep(TENANT, WHOLE)
+    written = msgspec.structs.replace(CALL, arguments='{ "city": "Kyiv" }')
+    assert await restored(turns, USER, Message(Role.ASSISTANT, (TOLD.parts[0], written)), RESULT) == [WHOLE]
+
+
 @pytest.mark.parametrize("tenant", [Tenant(1, 3), Tenant(3, 2)])
 async def test_nobody_elses_turn_comes_back(turns: Turns, tenant: Tenant) -> None:
     await turns.keep(TENANT, WHOLE)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from integration_api.core.json import Json, decode_any
 from integration_api.core.llm import Part, RefusalText, Text, ToolCall
 
 MOST_BYTES = 1 << 20
@@ -50,11 +51,19 @@ def plain(parts: Sequence[Part]) -> bool:
     return True
 
 
-def _said(parts: Sequence[Part]) -> tuple[str, list[tuple[str, str, str]]]:
+def _said(parts: Sequence[Part]) -> tuple[str, list[tuple[str, str, Json]]]:
+    """Return text and calls. Arguments are what they say: clients read them and write them anew."""
     return (
         well_formed("".join(part.text for part in parts if isinstance(part, Text | RefusalText))),
-        [(part.id, part.name, well_formed(part.arguments)) for part in parts if isinstance(part, ToolCall)],
+        [(part.id, part.name, _meant(part.arguments)) for part in parts if isinstance(part, ToolCall)],
     )
+
+
+def _meant(arguments: str) -> Json:
+    try:
+        return decode_any(arguments)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return well_formed(arguments)
 
 
 def well_formed(text: str) -> str:

@@ -5,6 +5,8 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from typing import TypeVar
 
+import msgspec
+
 from integration_api.core.errors import Failure
 from integration_api.core.llm import LlmEvent, Notice, Noticed
 from integration_api.core.tenant import Scope
@@ -21,6 +23,7 @@ from integration_api.services.call import Call
 from integration_api.services.llm import LlmService
 from integration_api.services.particulars import call_headers
 from integration_api.services.target import Target
+from integration_api.services.turns import Turns
 
 PING = b": ping\n\n"
 FIRST_SECONDS = 15.0
@@ -34,8 +37,9 @@ Item = TypeVar("Item")
 
 
 class ChatDoor:
-    def __init__(self, llm: LlmService) -> None:
+    def __init__(self, llm: LlmService, turns: Turns) -> None:
         self._llm = llm
+        self._turns = turns
 
     async def create(self, ask: Ask) -> Response:
         peek = surface.peek(ask.request.body)
@@ -43,12 +47,20 @@ class ChatDoor:
         if _passes_through(ask, target, peek):
             return await self._relay(ask, target, peek)
         read = surface.read_chat(ask.request.body, model=target.model, raw=peek.raw)
+        tenant = ask.origin.principal.tenant
         request = read.with_(headers=passed_on(ask), strict=strict(ask))
+        messages = await self._turns.restore(tenant, request.messages)
+        if messages is not request.messages:
+            request = msgspec.structs.replace(request, messages=messages)
         if not read.stream:
             call, answer = await self._llm.complete(ask.origin, target, request)
+            if answer.candidates:
+                await self._turns.keep(tenant, answer.candidates[0].parts)
             body = render_chat(answer, provider=target.provider.name, id=_id(ask), created=int(clock.now()))
             return Response(200, [JSON, *call_headers(call, answer.warnings)], body)
         call, events = await self._llm.stream(ask.origin, target, request)
+        if request.tools:
+            events = self._turns.keeping(tenant, events)
         renderer = ChatStream(
             include_usage=read.include_usage,
             provider=target.provider.name,

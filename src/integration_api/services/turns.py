@@ -1,21 +1,22 @@
 """What a model said in a turn that called tools, kept for callers who do not carry all of it themselves.
 
 Some models want their thoughts back, signed and unaltered, with the results of the tools they
-called, and many a caller builds its history anew from texts and calls alone. So a turn is kept for
+called, and many a client builds its history anew from texts and calls alone. So a turn is kept for
 a while, sealed under a key that only this installation has, for the one tenant and the one tool
 call it belongs to. A turn that is not there any more is no error: the model then goes on without its thoughts.
 """
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from hashlib import sha256
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from integration_api.cache.interface import Cache
-from integration_api.core.llm import Message, Part, Role, ToolCall
+from integration_api.core.llm import LlmEvent, Message, Part, Role, ToolCall
+from integration_api.core.llm_fold import LlmFold
 from integration_api.core.secret import wipe
 from integration_api.core.tenant import Tenant
 from integration_api.dialects.unified_carried import carried, plain, uncarried
@@ -40,7 +41,7 @@ class Turns:
     async def keep(self, tenant: Tenant, parts: Sequence[Part]) -> None:
         """Keep an answer, if it called tools and holds what a caller may not send back."""
         call = _call(parts)
-        if call is None:
+        if call is None or not call.id:
             return
         packed = carried(parts)
         if not packed or len(packed) > MOST_BYTES:
@@ -48,6 +49,22 @@ class Turns:
         name = _name(tenant, call.id)
         nonce = os.urandom(NONCE)
         await self._cache.set(name, nonce + encrypt(self._key, nonce, packed, name.encode()), KEPT_SECONDS)
+
+    async def keeping(
+        self, tenant: Tenant, events: AsyncGenerator[list[LlmEvent], None]
+    ) -> AsyncGenerator[list[LlmEvent], None]:
+        """Pass an answer on, and keep it once it is whole and before that is told."""
+        fold = LlmFold()
+        try:
+            async for read in events:
+                for event in read:
+                    fold.feed(event)
+                yield read
+        finally:
+            await events.aclose()
+        answer = fold.close()
+        if answer.candidates:
+            await self.keep(tenant, answer.candidates[0].parts)
 
     async def restore(self, tenant: Tenant, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """Return the conversation with the answers since the user last spoke as they were given.
