@@ -246,6 +246,7 @@ THINKING = {
         ReasoningRequest(budget_tokens=512, include="full"),
     ),
     "Google's for none": ({"thinking_budget": 0}, ReasoningRequest(mode="off")),
+    "Google's level": ({"thinking_level": "LOW"}, ReasoningRequest(effort="low")),
     "a flag": (True, ReasoningRequest(mode="on")),
 }  # fmt: skip
 

@@ -436,6 +436,40 @@ def test_gotcha_13_a_place_counts_within_its_part_or_from_the_start_and_words_de
     assert [len(part.citations) for part in told.candidates[0].parts if isinstance(part, Text)] == [1, 2, 1]
 
 
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"groundingMetadata": {"groundingChunks": ["web"], "groundingSupports": [5]}},
+        {
+            "groundingMetadata": {
+                "groundingChunks": [{"web": {"uri": 5}}],
+                "groundingSupports": [{"segment": "x"}],
+            }
+        },
+        {
+            "groundingMetadata": {
+                "groundingChunks": [PAGE],
+                "groundingSupports": [{"groundingChunkIndices": [9, -1]}],
+            }
+        },
+        {"citationMetadata": {"citationSources": [5, {"startIndex": "x"}]}},
+    ],
+    ids=json.dumps,
+)
+def test_sources_told_in_a_form_nobody_promised_do_not_spoil_the_answer(about) -> None:
+    for told in (whole(chunk(TEXT, **about, **STOP)), folded(chunk(TEXT), chunk(**about, **STOP))):
+        text, native = told.candidates[0].parts
+        assert (text.text, text.citations) == (TEXT, ())
+        assert native.data == next(iter(about.values()))
+
+
+def test_recited_texts_are_cited_too() -> None:
+    source = {"startIndex": 0, "endIndex": 12, "uri": "https://example.com/poem", "license": ""}
+    told = whole(chunk(TEXT, citationMetadata={"citationSources": [source]}, **STOP))
+    [cited] = told.candidates[0].parts[0].citations
+    assert (TEXT[cited.start : cited.end], cited.url) == ("Привіт", "https://example.com/poem")
+
+
 def test_sources_come_last_and_still_reach_the_text_they_are_for() -> None:
     searching = ask(tools=(Tool(name="google_search", kind="provider"),))
     support = {"segment": segment("світ"), "groundingChunkIndices": [0, 1]}

@@ -3,10 +3,14 @@
 https://ai.google.dev/gemini-api/docs/google-search and https://ai.google.dev/api/generate-content#citationmetadata
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from integration_api.core.llm import Citation
+from integration_api.dialects import gemini_wire as wire
 
 Json = Mapping[str, Any]
 
@@ -54,30 +58,33 @@ def citations(
 ) -> Iterator[tuple[int | None, Citation]]:
     """Yield each citation and the part it belongs to; None for a source that no stretch of text points to.
 
-    `begins` is where each of Google's own parts begins in the text, for all but the first.
+    `begins` is where each of Google's own parts begins in the text, for all but the first. What is told in
+    another form than Google promises is passed over: the answer is not worse for it.
     """
-    if grounding:
-        chunks = grounding.get("groundingChunks") or ()
-        supports = grounding.get("groundingSupports") or ()
-        for support in supports:
-            segment = support.get("segment") or {}
-            found = spoken.place(
-                segment.get("startIndex", 0),
-                segment.get("endIndex", 0),
-                segment.get("text"),
-                begins.get(segment.get("partIndex", 0), 0),
-            )
-            for number in support.get("groundingChunkIndices") or ():
-                if 0 <= number < len(chunks):
-                    yield _placed(found, {**_source(chunks[number]), "source_index": number})
-        if not supports:
-            for number, chunk in enumerate(chunks):
-                yield None, Citation(**_source(chunk), source_index=number)
+    with contextlib.suppress(msgspec.ValidationError):
+        yield from _grounded(spoken, msgspec.convert(grounding or {}, wire.Grounding), begins)
     told = attribution or {}
     for source in told.get("citationSources") or told.get("citations") or ():
-        found = spoken.place(source.get("startIndex", 0), source.get("endIndex", 0), None, 0)
-        fields = {"kind": "url", "url": source.get("uri"), "title": source.get("title"), "native": source}
-        yield _placed(found, fields)
+        with contextlib.suppress(msgspec.ValidationError):
+            cited = msgspec.convert(source, wire.Attributed)
+            found = spoken.place(cited.start_index, cited.end_index, None, 0)
+            yield _placed(found, {"kind": "url", "url": cited.uri, "title": cited.title, "native": source})
+
+
+def _grounded(
+    spoken: Spoken, told: wire.Grounding, begins: Mapping[int, int]
+) -> Iterator[tuple[int | None, Citation]]:
+    chunks = told.grounding_chunks
+    for support in told.grounding_supports:
+        segment = support.segment
+        begin = begins.get(segment.part_index, 0)
+        found = spoken.place(segment.start_index, segment.end_index, segment.text, begin)
+        for number in support.grounding_chunk_indices:
+            if 0 <= number < len(chunks):
+                yield _placed(found, {**_source(chunks[number]), "source_index": number})
+    if not told.grounding_supports:
+        for number, chunk in enumerate(chunks):
+            yield None, Citation(**_source(chunk), source_index=number)
 
 
 def _placed(found: tuple[int, int, int] | None, fields: dict[str, Any]) -> tuple[int | None, Citation]:
@@ -90,15 +97,20 @@ def _placed(found: tuple[int, int, int] | None, fields: dict[str, Any]) -> tuple
 def _source(chunk: Json) -> dict[str, Any]:
     """Return what a grounding chunk says of its source; web pages are all that needs no copy of the chunk."""
     if web := chunk.get("web"):
-        return {"kind": "url", "url": web.get("uri"), "title": web.get("title")}
+        return {"kind": "url", "url": _text(web, "uri"), "title": _text(web, "title")}
     if held := chunk.get("retrievedContext"):
         return {
             "kind": "document",
-            "url": held.get("uri"),
-            "title": held.get("title"),
-            "cited_text": held.get("text"),
-            "source_id": held.get("fileSearchStore") or held.get("documentName"),
+            "url": _text(held, "uri"),
+            "title": _text(held, "title"),
+            "cited_text": _text(held, "text"),
+            "source_id": _text(held, "fileSearchStore") or _text(held, "documentName"),
             "native": chunk,
         }
-    held = next((value for value in chunk.values() if isinstance(value, Mapping)), {})
-    return {"kind": "url", "url": held.get("uri"), "title": held.get("title"), "native": chunk}
+    held = next(iter(chunk.values()), {})
+    return {"kind": "url", "url": _text(held, "uri"), "title": _text(held, "title"), "native": chunk}
+
+
+def _text(held: Json, name: str) -> str | None:
+    value = held.get(name)
+    return value if isinstance(value, str) else None

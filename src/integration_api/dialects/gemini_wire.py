@@ -69,6 +69,30 @@ class Logprobs(Struct, rename="camel"):
     top_candidates: list[TopTokens] = []
 
 
+class Segment(Struct, rename="camel"):
+    part_index: int = 0
+    start_index: int = 0
+    end_index: int = 0
+    text: str = ""
+
+
+class Support(Struct, rename="camel"):
+    segment: Segment = msgspec.field(default_factory=Segment)
+    grounding_chunk_indices: list[int] = []
+
+
+class Grounding(Struct, rename="camel"):
+    grounding_chunks: list[dict[str, Json]] = []
+    grounding_supports: list[Support] = []
+
+
+class Attributed(Struct, rename="camel"):
+    uri: str | None = None
+    title: str | None = None
+    start_index: int = 0
+    end_index: int = 0
+
+
 class Candidate(Struct, rename="camel"):
     content: Content | None = None
     finish_reason: str | int | None = None

@@ -165,6 +165,9 @@ def _reasoning(parameters: Parameters) -> ReasoningRequest:
             mode = "off"
         case {"type": "adaptive"}:
             mode = "auto"
+    level = thinking.get("thinking_level")
+    if effort is None and isinstance(level, str) and level.lower() in EFFORTS:
+        effort = level.lower()
     budget = _budget(thinking, key)
     if budget == 0 and mode == "default":
         mode = "off"

@@ -13,6 +13,7 @@ GEMINI = Provider(
     aliases=("google",),
     # Google names its requests nowhere in what it answers.
     request_id_headers=(),
+    connections=("generate_content",),
     parameters=(
         "cachedContent",
         "generationConfig",

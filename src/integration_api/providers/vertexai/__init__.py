@@ -28,6 +28,7 @@ VERTEXAI = Provider(
     fault=client.fault,
     aliases=("vertex", "vertex-ai"),
     request_id_headers=("request-id", "x-request-id"),
+    connections=("generate_content",),
     parameters=(
         "anthropic_beta",
         "cachedContent",
