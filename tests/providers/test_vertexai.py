@@ -66,6 +66,7 @@ def test_a_region_has_its_host_and_the_global_one_has_no_prefix(region, host, mo
         ({"region": "US-CENTRAL1"}, "region"),
         ({"project_id": ""}, "project_id"),
         ({"project_id": ".."}, "project_id"),
+        ({"api_version": "v1/../v2"}, "api_version"),
     ],
 )
 def test_what_would_lead_elsewhere_is_no_place(fields, param) -> None:
@@ -133,6 +134,14 @@ def test_whose_quota_is_used_can_be_said() -> None:
     for model in (NEW, CLAUDE, "meta/llama-maas"):
         made = VERTEXAI.llm.stream(ask(model=model), told).request
         assert ("x-goog-user-project", "p2") in made.headers
+
+
+def test_a_caller_may_say_whose_quota_is_used_and_then_nobody_else_does() -> None:
+    asked = ask(headers=(("X-Goog-User-Project", "p3"), ("anthropic-beta", "x")))
+    made = VERTEXAI.llm.stream(asked, account(quota_project_id="p2")).request
+    assert [header for header in made.headers if header[0] != "content-type"] == [
+        ("x-goog-user-project", "p3")
+    ]
 
 
 @pytest.mark.parametrize(

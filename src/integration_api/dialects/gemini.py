@@ -51,9 +51,11 @@ def count_tokens(dialect: Dialect, ask: LlmRequest, credential: Credential) -> E
 def _post(
     dialect: Dialect, ask: LlmRequest, method: str, rendered: Rendered, credential: Credential
 ) -> HttpRequest:
-    headers = (("content-type", "application/json"), *dialect.headers(credential), *rendered.headers)
+    own = dialect.headers(credential)
     if ask.headers:
-        headers += tuple(header for header in ask.headers if header[0].lower() in FORWARDED)
+        given = {name.lower(): value for name, value in ask.headers if name.lower() in FORWARDED}
+        own = tuple({**dict(own), **given}.items())
+    headers = (("content-type", "application/json"), *own, *rendered.headers)
     return HttpRequest(
         method="POST",
         url=dialect.url(ask.model, method, credential),

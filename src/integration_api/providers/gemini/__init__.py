@@ -2,12 +2,13 @@
 
 from integration_api.core.credential import BASE_URL, KEY
 from integration_api.core.provider import Provider
+from integration_api.dialects import gemini_version
 from integration_api.providers.gemini import client, embedding, llm, models, verify_credential
 
 GEMINI = Provider(
     name=client.NAME,
     title="Google Gemini",
-    fields=(KEY, BASE_URL, client.API_VERSION_FIELD),
+    fields=(KEY, BASE_URL, gemini_version.FIELD),
     verify=verify_credential.verify,
     fault=client.fault,
     aliases=("google",),

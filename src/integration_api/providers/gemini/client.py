@@ -4,16 +4,14 @@ import re
 from functools import partial
 from urllib.parse import quote
 
-from integration_api.core.credential import Credential, CredentialField
+from integration_api.core.credential import Credential
 from integration_api.core.exchange import Auth, Header, HttpRequest
-from integration_api.dialects import gemini_errors
+from integration_api.dialects import gemini_errors, gemini_version
 
 NAME = "gemini"
 BASE_URL = "https://generativelanguage.googleapis.com"
 API_VERSION = "v1beta"
 """The version that has everything; `v1` lacks what is new."""
-
-API_VERSION_FIELD = CredentialField("api_version", "API version", secret=False, required=False)
 
 _VERSIONED = re.compile(r"/v\d[a-z0-9]*$")
 """Base URLs are given with their version or without."""
@@ -32,7 +30,7 @@ def url(path: str, credential: Credential) -> str:
     base = credential.base_url(BASE_URL)
     if _VERSIONED.search(base):
         return f"{base}/{path}"
-    return f"{base}/{credential.fields.get('api_version') or API_VERSION}/{path}"
+    return f"{base}/{gemini_version.version(credential, API_VERSION)}/{path}"
 
 
 def name_of(model: str) -> str:

@@ -2,6 +2,7 @@
 
 from integration_api.core.credential import BASE_URL
 from integration_api.core.provider import Provider
+from integration_api.dialects import gemini_version
 from integration_api.providers.vertexai import (
     client,
     embedding,
@@ -21,7 +22,7 @@ VERTEXAI = Provider(
         client.ACCESS_TOKEN,
         client.KEY,
         client.QUOTA_PROJECT,
-        client.API_VERSION_FIELD,
+        gemini_version.FIELD,
         BASE_URL,
     ),
     verify=verify_credential.verify,

@@ -10,6 +10,7 @@ from integration_api.core.credential import Credential, CredentialField
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.exchange import Auth, Bearer, GoogleToken, Header, HttpRequest, HttpResponse
 from integration_api.dialects import anthropic_messages_errors, gemini_errors, openai_errors
+from integration_api.dialects.gemini_version import version
 
 NAME = "vertexai"
 API_VERSION = "v1beta1"
@@ -22,7 +23,6 @@ REGION = CredentialField("region", "Region", secret=False, required=False)
 SERVICE_ACCOUNT = CredentialField("service_account_key", "Service account key (JSON)", required=False)
 ACCESS_TOKEN = CredentialField("access_token", "Access token", required=False)
 KEY = CredentialField("key", "API key (express mode)", required=False)
-API_VERSION_FIELD = CredentialField("api_version", "API version", secret=False, required=False)
 QUOTA_PROJECT = CredentialField("quota_project_id", "Quota project", secret=False, required=False)
 
 _MULTI_REGIONS = frozenset({"us", "eu"})
@@ -81,10 +81,6 @@ def host(place: str) -> str:
     return f"https://{place}-aiplatform.googleapis.com"
 
 
-def version(credential: Credential) -> str:
-    return credential.fields.get(API_VERSION_FIELD.name) or API_VERSION
-
-
 def project(credential: Credential) -> str:
     """Return the project. Raises `Failure` where there is none: only express mode goes without."""
     named = credential.fields.get(PROJECT.name)
@@ -103,12 +99,12 @@ def located(path: str, credential: Credential, *, version_: str | None = None) -
     place = region(credential)
     base = credential.base_url(host(place))
     in_project = f"projects/{project(credential)}/locations/{place}/{path}"
-    return f"{base}/{version_ or version(credential)}/{in_project}"
+    return f"{base}/{version_ or version(credential, API_VERSION)}/{in_project}"
 
 
 def anywhere(path: str, credential: Credential) -> str:
     """Return the address of something that belongs to no project."""
-    return f"{credential.base_url(host(region(credential)))}/{version(credential)}/{path}"
+    return f"{credential.base_url(host(region(credential)))}/{version(credential, API_VERSION)}/{path}"
 
 
 def published(publisher: str, model: str, method: str, credential: Credential) -> str:
