@@ -1,16 +1,27 @@
 """Turns kept for callers who build their history anew: given back whole, to their own tenant, and unedited."""
 
+from collections.abc import AsyncGenerator
+
 import msgspec
 import pytest
 
 from integration_api.cache.local import LocalCache
+from integration_api.core.errors import StreamCut
 from integration_api.core.llm import (
+    Ended,
+    Finish,
+    Finished,
+    FinishReason,
+    LlmEvent,
     Message,
     Opaque,
     Origin,
     Part,
+    PartEnded,
+    PartStarted,
     Reasoning,
     Role,
+    Started,
     Text,
     ToolCall,
     ToolResult,
@@ -61,6 +72,31 @@ async def test_a_turn_comes_back_whole(turns: Turns) -> None:
     await turns.keep(TENANT, WHOLE)
     assert await restored(turns, USER, TOLD, RESULT) == [WHOLE]
     assert await restored(turns, USER, TOLD, RESULT) == [WHOLE]
+
+
+async def streamed(*ending: LlmEvent) -> AsyncGenerator[list[LlmEvent], None]:
+    yield [Started("msg_1", "claude")]
+    for at, part in enumerate(WHOLE):
+        yield [PartStarted(0, at, part), PartEnded(0, at, part)]
+    yield list(ending)
+
+
+ENDING = (Finished(0, Finish(FinishReason.TOOL_CALLS)), Ended())
+
+
+async def test_a_stream_is_passed_on_and_kept(turns: Turns) -> None:
+    passed = [events async for events in turns.keeping(TENANT, streamed(*ENDING))]
+    assert passed == [events async for events in streamed(*ENDING)]
+    assert await restored(turns, USER, TOLD, RESULT) == [WHOLE]
+
+
+async def test_a_stream_that_was_cut_or_left_is_not_kept(turns: Turns, cache: LocalCache) -> None:
+    with pytest.raises(StreamCut):
+        [events async for events in turns.keeping(TENANT, streamed())]
+    left = turns.keeping(TENANT, streamed(*ENDING))
+    await anext(left)
+    await left.aclose()
+    assert not cache._entries
 
 
 async def test_a_client_may_write_arguments_in_its_own_way(turns: Turns) -> None:
