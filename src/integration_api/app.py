@@ -34,6 +34,7 @@ from integration_api.rest.models import ModelDoor
 from integration_api.rest.moderation import ModerationDoor
 from integration_api.rest.reranking import RerankingDoor
 from integration_api.rest.routing import Route, Routes
+from integration_api.rpc.audit import AuditDoor as RpcAuditDoor
 from integration_api.rpc.credential import CredentialDoor as RpcCredentialDoor
 from integration_api.rpc.door import RpcDoor
 from integration_api.rpc.embedding import EmbeddingDoor as RpcEmbeddingDoor
@@ -43,6 +44,7 @@ from integration_api.rpc.methods import RpcMethod
 from integration_api.rpc.reflection import Descriptors, ReflectionDoor, services_of
 from integration_api.rpc.reranking import RerankingDoor as RpcRerankingDoor
 from integration_api.rpc.stream_chat import Talk
+from integration_api.rpc.vault import VaultDoor as RpcVaultDoor
 from integration_api.services.audit import AuditTrail
 from integration_api.services.call import Calls, Departures
 from integration_api.services.credential import CredentialService
@@ -311,6 +313,8 @@ def methods(house: House) -> list[RpcMethod]:
         *RpcEmbeddingDoor(house.unary).methods(),
         *RpcRerankingDoor(house.unary).methods(),
         *RpcCredentialDoor(house.credentials).methods(),
+        *RpcVaultDoor(house.credentials).methods(),
+        *RpcAuditDoor(house.store).methods(),
     ]
     offered += HealthDoor(ready, lambda: house.accepting, services_of(offered)).methods()
     offered += ReflectionDoor(Descriptors.load(), services_of(offered)).methods()

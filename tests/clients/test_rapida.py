@@ -13,13 +13,17 @@ from urllib.request import urlopen
 
 import grpc
 import pytest
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from rapida import ConnectionConfig, bool_to_any, float_to_any, int32_to_any, json_to_any, string_to_any
+from rapida.clients.protos import audit_logging_api_pb2 as audit_api
 from rapida.clients.protos import common_pb2 as common
 from rapida.clients.protos import integration_api_pb2 as api
+from rapida.clients.protos import vault_api_pb2 as vault_api
+from rapida.clients.protos.audit_logging_api_pb2_grpc import AuditLoggingServiceStub
 from rapida.clients.protos.integration_api_pb2_grpc import UnifiedProviderServiceStub
+from rapida.clients.protos.vault_api_pb2_grpc import VaultServiceStub
 
 from tests.e2e.conftest import base_url
 from tests.e2e.service import ADMIN_KEY, ROOT, Service
@@ -177,12 +181,20 @@ def shape(message: Descriptor, seen: tuple[str, ...] = ()) -> dict[object, objec
     }
 
 
-def test_their_messages_and_ours_are_the_same_on_the_wire() -> None:
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        api.DESCRIPTOR.services_by_name["UnifiedProviderService"],
+        audit_api.DESCRIPTOR.services_by_name["AuditLoggingService"],
+        vault_api.DESCRIPTOR.services_by_name["VaultService"],
+    ],
+    ids=lambda service: service.name,
+)
+def test_their_messages_and_ours_are_the_same_on_the_wire(theirs: ServiceDescriptor) -> None:
     pool = DescriptorPool()
     bundle = FileDescriptorSet.FromString((ROOT / "src/integration_api/proto/services.binpb").read_bytes())
     for file in bundle.file:
         pool.Add(file)
-    theirs = api.DESCRIPTOR.services_by_name["UnifiedProviderService"]
     ours = pool.FindServiceByName(theirs.full_name)
     assert [method.name for method in ours.methods] == [method.name for method in theirs.methods]
     for method in theirs.methods:
@@ -404,3 +416,75 @@ def test_verify_credential(client: Client, provider: str) -> None:
     assert (good.code, good.success, good.response) == (200, True, "valid")
     assert (refused.code, refused.success, refused.HasField("response")) == (401, False, False)
     assert refused.errorMessage
+
+
+# --- the vault and the audit ------------------------------------------------------------------
+
+
+def test_the_vault_keeps_a_credential_that_chats_can_name(client: Client, service: Service) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{service.port}") as channel:
+        vault = VaultServiceStub(channel)
+
+        def ask(method: str, request: object) -> Any:
+            return getattr(vault, method)(request, metadata=metadata(), timeout=SECONDS)
+
+        held = client.credential("mistral").value
+        offered = vault_api.CreateProviderCredentialRequest(
+            provider="mistral", name="theirs", credential=held
+        )
+        kept = ask("CreateProviderCredential", offered)
+        assert (kept.code, kept.success, kept.data.provider) == (200, True, "mistral")
+        named = api.Credential(id=kept.data.id)
+        assert client.ask("Chat", chat("mistral/mistral-small-latest", credential=named)).success
+        wanted = [common.Criteria(key="name", value="theirs", logic="=")]
+        page = common.Paginate(page=1, pageSize=10)
+        listed = ask(
+            "GetAllOrganizationCredential",
+            vault_api.GetAllOrganizationCredentialRequest(paginate=page, criterias=wanted),
+        )
+        assert [one.id for one in listed.data] == [kept.data.id]
+        assert listed.paginated.totalItem == 1
+        for method in ("GetCredential", "GetOauth2Credential"):
+            one = ask(method, vault_api.GetCredentialRequest(vaultId=kept.data.id))
+            assert one.data == listed.data[0]
+            assert KEY not in str(one)
+        gone = ask("DeleteCredential", vault_api.DeleteCredentialRequest(vaultId=kept.data.id))
+        assert gone.success
+        with pytest.raises(grpc.RpcError) as missing:
+            ask("GetCredential", vault_api.GetCredentialRequest(vaultId=kept.data.id))
+        assert missing.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_the_audit_tells_of_a_call_and_takes_more_about_it(client: Client, service: Service) -> None:
+    request = api.EmbeddingRequest(
+        providerName="sandbox",
+        content={0: "one"},
+        additionalData={"assistant_id": "42"},
+        modelParameters={"model.name": string_to_any("embed")},
+    )
+    id = client.ask("Embedding", request).requestId
+    with grpc.insecure_channel(f"127.0.0.1:{service.port}") as channel:
+        audit = AuditLoggingServiceStub(channel)
+
+        def ask(method: str, request: object) -> Any:
+            return getattr(audit, method)(request, metadata=metadata(), timeout=SECONDS)
+
+        added = {"conversation_id": "9"}
+        told = ask("CreateMetadata", audit_api.CreateMetadataRequest(id=id, additionalData=added))
+        assert (told.code, told.success) == (200, True)
+        one = ask("GetAuditLog", audit_api.GetAuditLogRequest(id=id)).data
+        assert (one.id, one.integrationName, one.status, one.responseStatus) == (
+            id,
+            "sandbox",
+            "complete",
+            200,
+        )
+        kept = {entry.key: entry.value for entry in one.externalAuditMetadatas}
+        assert (kept["assistant_id"], kept["conversation_id"], kept["model_name"]) == ("42", "9", "embed")
+        wanted = [common.Criteria(key="conversation_id", value="9", logic="=")]
+        page = common.Paginate(page=1, pageSize=10)
+        listed = ask("GetAllAuditLog", audit_api.GetAllAuditLogRequest(paginate=page, criterias=wanted))
+        assert list(listed.data) == [one]
+        assert listed.paginated.totalItem == 1
+        nobodys = ask("GetAuditLog", audit_api.GetAuditLogRequest(id=1))
+        assert (nobodys.code, nobodys.success, nobodys.HasField("data")) == (404, False, False)

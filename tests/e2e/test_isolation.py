@@ -1,6 +1,7 @@
 """Every REST route, with no key, a wrong key, a key without the scope, another project's key."""
 
 import re
+from itertools import count
 from typing import Any
 
 import pytest
@@ -98,14 +99,18 @@ def test_another_projects_objects_do_not_exist(service: Service) -> None:
     assert service.call("GET", f"/v1/credentials/{credential}")[0] == 200
 
 
+OTHERS = count(77, 2)
+"""Ids that no test has taken."""
+
+
 def other_project(service: Service) -> str:
-    """Make a second organization and project with an admin key, beside the running service."""
+    """Make another organization and project with an admin key, beside the running service."""
     import os
     import subprocess
     import sys
 
     program = """
-import asyncio
+import asyncio, sys
 from integration_api.app import House
 from integration_api.core.records import Organization, Project
 from integration_api.core.tenant import Scope, Tenant
@@ -114,16 +119,17 @@ from integration_api.telemetry.log import Log
 
 async def main():
     house = await House.open(load(), Log("error"))
-    await house.store.create_organization(Organization(77, "other", 0.0))
-    await house.store.create_project(Project(Tenant(77, 78), "other", 0.0))
-    _, key = await house.identity.issue(Tenant(77, 78), "admin", list(Scope))
+    tenant = Tenant(int(sys.argv[1]), int(sys.argv[1]) + 1)
+    await house.store.create_organization(Organization(tenant.organization_id, "other", 0.0))
+    await house.store.create_project(Project(tenant, "other", 0.0))
+    _, key = await house.identity.issue(tenant, "admin", list(Scope))
     print(key)
     await house.close()
 
 asyncio.run(main())
 """
     made = subprocess.run(
-        [os.environ.get("SERVICE_PYTHON", sys.executable), "-c", program],
+        [os.environ.get("SERVICE_PYTHON", sys.executable), "-c", program, str(next(OTHERS))],
         env=service.settings(), cwd=service.folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return made.stdout.strip()

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +13,45 @@ from google.protobuf import json_format
 
 from integration_api.proto import unified_pb2 as wire
 from tests.e2e.service import ADMIN_KEY, ROOT
-from tests.rpc.caller import ANSWERS, Caller, spoken
+from tests.rpc import test_audit, test_vault
+from tests.rpc.caller import ANSWERS, Caller, signed, spoken
+from tests.rpc.test_isolation import SCOPES
 
 TEXT = (ROOT / "docs/grpc.md").read_text()
 BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", TEXT, re.DOTALL)
 ASKED = {
-    method: body
+    path: body
     for language, block in BLOCKS
     if language == "sh"
-    for body, method in re.findall(
-        r"-d '(.*?)' \S+ integration_api\.UnifiedProviderService/(\w+)", block, re.DOTALL
-    )
+    for body, path in re.findall(r"-d '(.*?)' \S+ (\S+/\w+)", block, re.DOTALL)
+}
+CONVERSATION = ASKED.pop("integration_api.UnifiedProviderService/StreamChat")
+
+
+METHODS: dict[str, Mapping[str, tuple[type[Any], type[Any]]]] = {
+    "integration_api.UnifiedProviderService": ANSWERS,
+    "integration_api.AuditLoggingService": test_audit.METHODS,
+    "vault_api.VaultService": test_vault.METHODS,
 }
 
 
-def test_every_method_is_shown() -> None:
-    assert set(ASKED) == {*ANSWERS, "StreamChat"}
+def test_every_service_is_shown() -> None:
+    assert {path.partition("/")[0] for path in ASKED} == set(METHODS)
+    assert {path.split("/")[1] for path in SCOPES} == set(METHODS)
+    assert {path.partition("/")[2] for path in ASKED if "Unified" in path} == set(ANSWERS)
 
 
-@pytest.mark.parametrize("method", ANSWERS)
-def test_the_commands_succeed(caller: Caller, method: str) -> None:
-    request = json_format.Parse(ASKED[method], ANSWERS[method][0]())
-    assert caller.call(method, request).success
+@pytest.mark.parametrize("path", ASKED)
+def test_the_commands_succeed(caller: Caller, path: str) -> None:
+    service, _, method = path.partition("/")
+    asked, answered = METHODS[service][method]
+    request = json_format.Parse(ASKED[path], asked())
+    stub = caller.channel.unary_unary(f"/{path}", asked.SerializeToString, answered.FromString)
+    assert stub(request, metadata=signed(ADMIN_KEY), timeout=20).success
 
 
 def test_the_conversation_is_held(caller: Caller) -> None:
-    decoder, rest = json.JSONDecoder(), ASKED["StreamChat"].strip()
+    decoder, rest = json.JSONDecoder(), CONVERSATION.strip()
     with caller.talk() as talk:
         while rest:
             frame, end = decoder.raw_decode(rest)

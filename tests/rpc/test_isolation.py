@@ -18,12 +18,22 @@ from tests.rpc.caller import Caller, chat_request, configuration, credential, de
 
 PUBLIC = ("grpc.",)
 UNIFIED = "/integration_api.UnifiedProviderService/"
+AUDIT = "/integration_api.AuditLoggingService/"
+VAULT = "/vault_api.VaultService/"
 SCOPES = {
     f"{UNIFIED}Chat": "infer",
     f"{UNIFIED}StreamChat": "infer",
     f"{UNIFIED}Embedding": "infer",
     f"{UNIFIED}Reranking": "infer",
     f"{UNIFIED}VerifyCredential": "credentials:write",
+    f"{AUDIT}GetAllAuditLog": "audit:read",
+    f"{AUDIT}GetAuditLog": "audit:read",
+    f"{AUDIT}CreateMetadata": "infer",
+    f"{VAULT}CreateProviderCredential": "credentials:write",
+    f"{VAULT}GetAllOrganizationCredential": "credentials:read",
+    f"{VAULT}DeleteCredential": "credentials:write",
+    f"{VAULT}GetCredential": "credentials:read",
+    f"{VAULT}GetOauth2Credential": "credentials:read",
 }
 
 

@@ -17,6 +17,8 @@ from tests.rpc.test_stream_chat import signed_admin
 UNIFIED = "integration_api.UnifiedProviderService"
 SERVICES = {
     UNIFIED,
+    "integration_api.AuditLoggingService",
+    "vault_api.VaultService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",

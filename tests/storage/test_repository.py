@@ -11,7 +11,13 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.llm import Usage
 from integration_api.core.records import ApiKey, KeyState, Organization, Page, Project, VaultKey
 from integration_api.core.tenant import Scope, Tenant
-from integration_api.storage.repository import AuditFilter, Comparison, Criterion, Repository
+from integration_api.storage.repository import (
+    AuditFilter,
+    Comparison,
+    CredentialFilter,
+    Criterion,
+    Repository,
+)
 from tests.stores import ACME, GLOBEX, SISTER, Kept, audit, credential
 
 ALL = Page(1000)
@@ -201,6 +207,36 @@ async def test_a_credential_is_read_changed_and_erased_by_its_owner_alone(kept: 
     assert await store.delete_credential(ACME, 7) is False
     assert await store.credential(ACME, 7) is None
     assert await kept.sql("SELECT count(*) FROM credential_versions") == [(0,)]
+
+
+async def test_credentials_are_found_by_provider_and_name(kept: Kept) -> None:
+    store = kept.repository
+    for number in range(7):
+        provider = "mistral" if number % 3 == 0 else "openai"
+        await store.add_credential(credential(number + 1, name=f"key {number}%", provider=provider), sealed())
+    await store.add_credential(credential(99, SISTER, name="key 0%", provider="mistral"), sealed())
+    for filter, numbers in (
+        (CredentialFilter(), [6, 5, 4, 3, 2, 1, 0]),
+        (CredentialFilter(providers=("mistral",)), [6, 3, 0]),
+        (CredentialFilter(providers=("mistral", "openai")), [6, 5, 4, 3, 2, 1, 0]),
+        (CredentialFilter(providers=("cohere",)), []),
+        (CredentialFilter(name="key 4%"), [4]),
+        (CredentialFilter(name_contains="4%"), [4]),
+        (CredentialFilter(name_contains="%4"), []),
+        (CredentialFilter(name_contains="key", providers=("mistral",)), [6, 3, 0]),
+        (CredentialFilter(name="' OR 1=1 --"), []),
+        (CredentialFilter(name="\0", providers=("\ud800",)), []),
+    ):
+        found = await store.find_credentials(ACME, filter, ALL)
+        assert [record.name for record in found] == [f"key {number}%" for number in numbers], filter
+        assert await store.count_credentials(ACME, filter) == len(numbers)
+        for stranger in STRANGERS:
+            if stranger != SISTER:
+                assert await store.find_credentials(stranger, filter, ALL) == []
+                assert await store.count_credentials(stranger, filter) == 0
+    page = await store.find_credentials(ACME, CredentialFilter(), Page(3), offset=3)
+    assert [record.id for record in page] == [4, 3, 2]
+    assert await store.find_credentials(ACME, CredentialFilter(), Page(3), offset=2**70) == []
 
 
 async def test_names_are_unique_within_a_project_and_a_provider(kept: Kept) -> None:

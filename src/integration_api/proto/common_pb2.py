@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"integration_api/proto/common.proto\x12\x12integration.common\"J\n\x05\x45rror\x12\x15\n\terrorCode\x18\x01 \x01(\x04\x42\x02\x30\x01\x12\x14\n\x0c\x65rrorMessage\x18\x02 \x01(\t\x12\x14\n\x0chumanMessage\x18\x03 \x01(\t\":\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"/\n\x0c\x46unctionCall\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\targuments\x18\x02 \x01(\t\"j\n\x08ToolCall\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x37\n\x08\x66unction\x18\x03 \x01(\x0b\x32 .integration.common.FunctionCallH\x00\x88\x01\x01\x42\x0b\n\t_function\"g\n\x10\x41ssistantMessage\x12\x10\n\x08\x63ontents\x18\x02 \x03(\t\x12/\n\ttoolCalls\x18\x03 \x03(\x0b\x32\x1c.integration.common.ToolCall\x12\x10\n\x07\x63\x61rried\x18\xe9\x07 \x01(\x0c\" \n\rSystemMessage\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\x1e\n\x0bUserMessage\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"u\n\x0bToolMessage\x12\x33\n\x05tools\x18\x01 \x03(\x0b\x32$.integration.common.ToolMessage.Tool\x1a\x31\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\"\xf4\x01\n\x07Message\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x39\n\tassistant\x18\n \x01(\x0b\x32$.integration.common.AssistantMessageH\x00\x12/\n\x04user\x18\x0b \x01(\x0b\x32\x1f.integration.common.UserMessageH\x00\x12/\n\x04tool\x18\x0c \x01(\x0b\x32\x1f.integration.common.ToolMessageH\x00\x12\x33\n\x06system\x18\r \x01(\x0b\x32!.integration.common.SystemMessageH\x00\x42\t\n\x07messageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"integration_api/proto/common.proto\x12\x12integration.common\"J\n\x05\x45rror\x12\x15\n\terrorCode\x18\x01 \x01(\x04\x42\x02\x30\x01\x12\x14\n\x0c\x65rrorMessage\x18\x02 \x01(\t\x12\x14\n\x0chumanMessage\x18\x03 \x01(\t\":\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"6\n\x08Metadata\x12\x0e\n\x02id\x18\x01 \x01(\x04\x42\x02\x30\x01\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\"*\n\x08Paginate\x12\x0c\n\x04page\x18\x01 \x01(\r\x12\x10\n\x08pageSize\x18\x02 \x01(\r\"3\n\tPaginated\x12\x13\n\x0b\x63urrentPage\x18\x01 \x01(\r\x12\x11\n\ttotalItem\x18\x02 \x01(\r\"5\n\x08\x43riteria\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\r\n\x05logic\x18\x03 \x01(\t\"/\n\x0c\x46unctionCall\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\targuments\x18\x02 \x01(\t\"j\n\x08ToolCall\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x37\n\x08\x66unction\x18\x03 \x01(\x0b\x32 .integration.common.FunctionCallH\x00\x88\x01\x01\x42\x0b\n\t_function\"g\n\x10\x41ssistantMessage\x12\x10\n\x08\x63ontents\x18\x02 \x03(\t\x12/\n\ttoolCalls\x18\x03 \x03(\x0b\x32\x1c.integration.common.ToolCall\x12\x10\n\x07\x63\x61rried\x18\xe9\x07 \x01(\x0c\" \n\rSystemMessage\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\x1e\n\x0bUserMessage\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"u\n\x0bToolMessage\x12\x33\n\x05tools\x18\x01 \x03(\x0b\x32$.integration.common.ToolMessage.Tool\x1a\x31\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\"\xf4\x01\n\x07Message\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x39\n\tassistant\x18\n \x01(\x0b\x32$.integration.common.AssistantMessageH\x00\x12/\n\x04user\x18\x0b \x01(\x0b\x32\x1f.integration.common.UserMessageH\x00\x12/\n\x04tool\x18\x0c \x01(\x0b\x32\x1f.integration.common.ToolMessageH\x00\x12\x33\n\x06system\x18\r \x01(\x0b\x32!.integration.common.SystemMessageH\x00\x42\t\n\x07messageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,24 +33,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERROR'].fields_by_name['errorCode']._loaded_options = None
   _globals['_ERROR'].fields_by_name['errorCode']._serialized_options = b'0\001'
+  _globals['_METADATA'].fields_by_name['id']._loaded_options = None
+  _globals['_METADATA'].fields_by_name['id']._serialized_options = b'0\001'
   _globals['_ERROR']._serialized_start=58
   _globals['_ERROR']._serialized_end=132
   _globals['_METRIC']._serialized_start=134
   _globals['_METRIC']._serialized_end=192
-  _globals['_FUNCTIONCALL']._serialized_start=194
-  _globals['_FUNCTIONCALL']._serialized_end=241
-  _globals['_TOOLCALL']._serialized_start=243
-  _globals['_TOOLCALL']._serialized_end=349
-  _globals['_ASSISTANTMESSAGE']._serialized_start=351
-  _globals['_ASSISTANTMESSAGE']._serialized_end=454
-  _globals['_SYSTEMMESSAGE']._serialized_start=456
-  _globals['_SYSTEMMESSAGE']._serialized_end=488
-  _globals['_USERMESSAGE']._serialized_start=490
-  _globals['_USERMESSAGE']._serialized_end=520
-  _globals['_TOOLMESSAGE']._serialized_start=522
-  _globals['_TOOLMESSAGE']._serialized_end=639
-  _globals['_TOOLMESSAGE_TOOL']._serialized_start=590
-  _globals['_TOOLMESSAGE_TOOL']._serialized_end=639
-  _globals['_MESSAGE']._serialized_start=642
-  _globals['_MESSAGE']._serialized_end=886
+  _globals['_METADATA']._serialized_start=194
+  _globals['_METADATA']._serialized_end=248
+  _globals['_PAGINATE']._serialized_start=250
+  _globals['_PAGINATE']._serialized_end=292
+  _globals['_PAGINATED']._serialized_start=294
+  _globals['_PAGINATED']._serialized_end=345
+  _globals['_CRITERIA']._serialized_start=347
+  _globals['_CRITERIA']._serialized_end=400
+  _globals['_FUNCTIONCALL']._serialized_start=402
+  _globals['_FUNCTIONCALL']._serialized_end=449
+  _globals['_TOOLCALL']._serialized_start=451
+  _globals['_TOOLCALL']._serialized_end=557
+  _globals['_ASSISTANTMESSAGE']._serialized_start=559
+  _globals['_ASSISTANTMESSAGE']._serialized_end=662
+  _globals['_SYSTEMMESSAGE']._serialized_start=664
+  _globals['_SYSTEMMESSAGE']._serialized_end=696
+  _globals['_USERMESSAGE']._serialized_start=698
+  _globals['_USERMESSAGE']._serialized_end=728
+  _globals['_TOOLMESSAGE']._serialized_start=730
+  _globals['_TOOLMESSAGE']._serialized_end=847
+  _globals['_TOOLMESSAGE_TOOL']._serialized_start=798
+  _globals['_TOOLMESSAGE_TOOL']._serialized_end=847
+  _globals['_MESSAGE']._serialized_start=850
+  _globals['_MESSAGE']._serialized_end=1094
 # @@protoc_insertion_point(module_scope)

@@ -26,6 +26,42 @@ class Metric(_message.Message):
     description: str
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
 
+class Metadata(_message.Message):
+    __slots__ = ("id", "key", "value")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    key: str
+    value: str
+    def __init__(self, id: _Optional[int] = ..., key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class Paginate(_message.Message):
+    __slots__ = ("page", "pageSize")
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    PAGESIZE_FIELD_NUMBER: _ClassVar[int]
+    page: int
+    pageSize: int
+    def __init__(self, page: _Optional[int] = ..., pageSize: _Optional[int] = ...) -> None: ...
+
+class Paginated(_message.Message):
+    __slots__ = ("currentPage", "totalItem")
+    CURRENTPAGE_FIELD_NUMBER: _ClassVar[int]
+    TOTALITEM_FIELD_NUMBER: _ClassVar[int]
+    currentPage: int
+    totalItem: int
+    def __init__(self, currentPage: _Optional[int] = ..., totalItem: _Optional[int] = ...) -> None: ...
+
+class Criteria(_message.Message):
+    __slots__ = ("key", "value", "logic")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LOGIC_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: str
+    logic: str
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ..., logic: _Optional[str] = ...) -> None: ...
+
 class FunctionCall(_message.Message):
     __slots__ = ("name", "arguments")
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -20,7 +20,7 @@ from integration_api.services.call import Call, Calls, Ending, Ids, Origin
 from integration_api.services.fields import part_fields
 from integration_api.services.target import LiveCredential, Target
 from integration_api.services.unary import Unary
-from integration_api.storage.repository import Repository
+from integration_api.storage.repository import CredentialFilter, Repository
 from integration_api.vault.vault import LiveSecrets
 
 NAME_LENGTH = 200
@@ -118,6 +118,13 @@ class CredentialService:
 
     async def page(self, tenant: Tenant, provider: str | None, page: Page) -> list[CredentialRecord]:
         return await self._store.credentials(tenant, provider, page)
+
+    async def find(
+        self, tenant: Tenant, filter: CredentialFilter, page: Page, offset: int
+    ) -> tuple[list[CredentialRecord], int]:
+        """Return a page of what matches, newest first, and how many match."""
+        found = await self._store.find_credentials(tenant, filter, page, offset=offset)
+        return found, await self._store.count_credentials(tenant, filter)
 
     async def read(self, tenant: Tenant, id: int) -> CredentialRecord:
         return (await self._get(tenant, id)).record

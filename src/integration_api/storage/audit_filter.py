@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.tenant import Tenant
-from integration_api.storage.rows import LARGEST, moment
+from integration_api.storage.rows import LARGEST, moment, searchable
 
 
 class Comparison(StrEnum):
@@ -72,7 +72,7 @@ def conditions(tenant: Tenant, filter: AuditFilter) -> tuple[str, list[Any]]:
         return f"${len(args)}"
 
     clauses += [
-        f"a.{column} = {place(_searchable(text))}"
+        f"a.{column} = {place(searchable(text))}"
         for column in ("operation", "provider", "model", "status", "request_id")
         if (text := getattr(filter, column)) is not None
     ]
@@ -96,10 +96,10 @@ def conditions(tenant: Tenant, filter: AuditFilter) -> tuple[str, list[Any]]:
             _offered(criterion, comparison is not Comparison.CONTAINS)
             clauses.append(f"a.created_date {comparison.value} {place(_moment(field, value))}")
         elif field in TEXTS:
-            clauses.append(_text_clause(criterion, f"a.{field}", place(_searchable(str(value)))))
+            clauses.append(_text_clause(criterion, f"a.{field}", place(searchable(str(value)))))
         elif field.startswith(METADATA) and len(field) > len(METADATA):
-            key = place(_searchable(field.removeprefix(METADATA)))
-            clause = _text_clause(criterion, "m.value", place(_searchable(str(value))))
+            key = place(searchable(field.removeprefix(METADATA)))
+            clause = _text_clause(criterion, "m.value", place(searchable(str(value))))
             clauses.append(
                 "EXISTS (SELECT 1 FROM external_audit_metadata m"
                 f" WHERE m.external_audit_id = a.id AND m.key = {key} AND {clause})"
@@ -122,11 +122,6 @@ def _offered(criterion: Criterion, offered: bool) -> None:
             criterion.field,
             f"{criterion.field[:64]!r} can not be compared with {criterion.comparison.value!r}",
         )
-
-
-def _searchable(text: str) -> str:
-    """Return text a database accepts; what no row can hold becomes text that no row holds."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _number(field: str, value: object) -> int:

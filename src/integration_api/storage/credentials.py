@@ -5,6 +5,9 @@ names and the default stay unique without failing half-way.
 """
 
 from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import CredentialRecord, Page, SealedCredential
@@ -13,10 +16,12 @@ from integration_api.storage import changes, tenants
 from integration_api.storage.operation import Operation, execute, fetch, fetch_one, lock
 from integration_api.storage.rows import (
     CREDENTIAL,
+    LARGEST,
     json_text,
     page_limit,
     read_credential,
     read_sealed,
+    searchable,
     wrapped_by,
 )
 
@@ -99,6 +104,54 @@ def in_project(tenant: Tenant, provider: str | None, page: Page) -> Operation[li
         *(() if provider is None else (provider,)),
     )
     return [read_credential(row) for row in rows]
+
+
+class CredentialFilter(Struct, frozen=True, kw_only=True):
+    """Everything that is set must hold."""
+
+    providers: tuple[str, ...] = ()
+    """Any of them; none for all."""
+    name: str | None = None
+    name_contains: str | None = None
+
+
+def matching(
+    tenant: Tenant, filter: CredentialFilter, page: Page, offset: int
+) -> Operation[list[CredentialRecord]]:
+    where, args = _conditions(tenant, filter)
+    before, limit = page_limit(page)
+    rows = yield from fetch(
+        f"SELECT {CREDENTIAL} FROM credentials c WHERE {where} AND c.id < ${len(args) + 1}"
+        f" ORDER BY c.id DESC LIMIT ${len(args) + 2} OFFSET ${len(args) + 3}",
+        *args,
+        before,
+        limit,
+        max(0, min(offset, LARGEST)),
+    )
+    return [read_credential(row) for row in rows]
+
+
+def count(tenant: Tenant, filter: CredentialFilter) -> Operation[int]:
+    where, args = _conditions(tenant, filter)
+    row = yield from fetch_one(f"SELECT count(*) FROM credentials c WHERE {where}", *args)
+    return int(row[0]) if row else 0
+
+
+def _conditions(tenant: Tenant, filter: CredentialFilter) -> tuple[str, list[Any]]:
+    args: list[Any] = [tenant.organization_id, tenant.project_id]
+    clauses = ["c.organization_id = $1", "c.project_id = $2"]
+
+    def place(value: str) -> str:
+        args.append(searchable(value))
+        return f"${len(args)}"
+
+    if filter.providers:
+        clauses.append(f"c.provider IN ({', '.join(map(place, filter.providers))})")
+    if filter.name is not None:
+        clauses.append(f"c.name = {place(filter.name)}")
+    if filter.name_contains is not None:
+        clauses.append(f"strpos(c.name, {place(filter.name_contains)}) > 0")
+    return " AND ".join(clauses), args
 
 
 def update(

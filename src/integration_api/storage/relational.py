@@ -18,6 +18,7 @@ from integration_api.core.records import (
 from integration_api.core.tenant import Tenant
 from integration_api.storage import audit_rows, audits, changes, credentials, tenants, vault_keys
 from integration_api.storage.audit_filter import AuditFilter
+from integration_api.storage.credentials import CredentialFilter
 from integration_api.storage.operation import Database
 
 SLICE = 32
@@ -113,6 +114,14 @@ class RelationalRepository:
 
     async def credentials(self, tenant: Tenant, provider: str | None, page: Page) -> list[CredentialRecord]:
         return await self._read(tenant, lambda: credentials.in_project(tenant, provider, page))
+
+    async def find_credentials(
+        self, tenant: Tenant, filter: CredentialFilter, page: Page, *, offset: int = 0
+    ) -> list[CredentialRecord]:
+        return await self._read(tenant, lambda: credentials.matching(tenant, filter, page, offset))
+
+    async def count_credentials(self, tenant: Tenant, filter: CredentialFilter) -> int:
+        return await self._read(tenant, lambda: credentials.count(tenant, filter))
 
     async def update_credential(
         self, tenant: Tenant, old_version: int, record: CredentialRecord, sealed: bytes | None

@@ -23,8 +23,9 @@ from integration_api.core.records import (
 )
 from integration_api.core.tenant import Tenant
 from integration_api.storage.audit_filter import AuditFilter, Comparison, Criterion
+from integration_api.storage.credentials import CredentialFilter
 
-__all__ = ["AuditFilter", "Comparison", "Criterion", "Repository"]
+__all__ = ["AuditFilter", "Comparison", "CredentialFilter", "Criterion", "Repository"]
 
 
 class Repository(Protocol):
@@ -123,6 +124,14 @@ class Repository(Protocol):
     async def credentials(
         self, tenant: Tenant, provider: str | None, page: Page
     ) -> list[CredentialRecord]: ...
+
+    async def find_credentials(
+        self, tenant: Tenant, filter: CredentialFilter, page: Page, *, offset: int = 0
+    ) -> list[CredentialRecord]:
+        """Newest first."""
+        ...
+
+    async def count_credentials(self, tenant: Tenant, filter: CredentialFilter) -> int: ...
 
     async def update_credential(
         self, tenant: Tenant, old_version: int, record: CredentialRecord, sealed: bytes | None

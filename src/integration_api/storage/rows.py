@@ -40,6 +40,11 @@ def page_limit(page: Page) -> tuple[int, int]:
     return min(before, LARGEST), max(0, min(page.limit, MOST_ROWS))
 
 
+def searchable(text: str) -> str:
+    """Return text a database accepts; what no row can hold becomes text that no row holds."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def json_text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 

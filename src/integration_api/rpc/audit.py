@@ -1,0 +1,127 @@
+"""AuditLoggingService: the project's records of calls, found, read and annotated."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from integration_api.core.errors import Failure, Kind
+from integration_api.core.records import AuditRecord, Page
+from integration_api.core.tenant import Scope, Tenant
+from integration_api.dialects.platform_audit import COMPLETE, write_record
+from integration_api.dialects.unified_answer import write_error
+from integration_api.dialects.unified_values import invalid
+from integration_api.proto import audit_logging_pb2 as wire
+from integration_api.proto import common_pb2 as common
+from integration_api.rpc.listing import comparison_of, moment_of, page_of, paginated, unknown
+from integration_api.rpc.methods import Ask, RpcMethod
+from integration_api.rpc.reading import parsed
+from integration_api.rpc.targeting import LARGEST_ID, LONGEST_METADATA, MOST_METADATA
+from integration_api.storage.repository import AuditFilter, Criterion, Repository
+
+SERVICE = "integration_api.AuditLoggingService"
+STORED_SECONDS = 2.0
+"""A record is on disk when its caller hears the end, and in the database a moment later: metadata waits for it."""
+PAUSE_SECONDS = 0.1
+NOT_FOUND = 404
+
+FIELDS: Mapping[str, str] = {
+    "id": "id",
+    "created_date": "created_at",
+    "provider_name": "provider",
+    "model_name": "model",
+    "integration_name": "integration_name",
+    "asset_prefix": "asset_prefix",
+    "credential_id": "credential_id",
+    "response_status": "response_status",
+    "time_taken": "time_taken",
+    "time_to_first_token": "first_token_time",
+    "outcome": "status",
+    "operation": "operation",
+    "error_code": "error_code",
+    "finish_reason": "finish_reason",
+    "request_id": "request_id",
+    "provider_request_id": "provider_request_id",
+}
+"""The platform's names, and ours, of what a record is found by."""
+METADATA = (
+    "assistant_id", "assistant_provider_model_id", "conversation_id", "user_identifier", "message_id", "endpoint_id",
+    "endpoint_provider_model_id", "vault_id", "knowledge_id", "source", "env", "region",
+)  # fmt: skip
+"""Entries that the platform's callers attach to their calls."""
+
+
+class AuditDoor:
+    def __init__(self, store: Repository) -> None:
+        self._store = store
+
+    async def all(self, ask: Ask, message: bytearray) -> bytes:
+        asked = parsed(message, wire.GetAllAuditLogRequest)
+        page, size, offset = page_of(asked.paginate)
+        filter = AuditFilter(criteria=criteria_of(asked.criterias))
+        tenant = ask.caller.tenant
+        records = await self._store.audits(tenant, filter, Page(size), offset=offset)
+        total = await self._store.count_audits(tenant, filter)
+        return wire.GetAllAuditLogResponse(
+            code=200, success=True, data=map(write_record, records), paginated=paginated(page, total)
+        ).SerializeToString()
+
+    async def one(self, ask: Ask, message: bytearray) -> bytes:
+        record = await self._record(ask.caller.tenant, parsed(message, wire.GetAuditLogRequest).id)
+        if record is None:
+            error = write_error(_missing(), NOT_FOUND)
+            return wire.GetAuditLogResponse(code=NOT_FOUND, error=error).SerializeToString()
+        return wire.GetAuditLogResponse(code=200, success=True, data=write_record(record)).SerializeToString()
+
+    async def annotate(self, ask: Ask, message: bytearray) -> bytes:
+        asked = parsed(message, wire.CreateMetadataRequest)
+        if len(asked.additionalData) > MOST_METADATA:
+            raise invalid(f"at most {MOST_METADATA} entries can be added at once", "additionalData")
+        added = {key: value[:LONGEST_METADATA] for key, value in asked.additionalData.items() if key}
+        tenant = ask.caller.tenant
+        if not await self._annotated(tenant, asked.id, added):
+            error = write_error(_missing(), NOT_FOUND)
+            return wire.CreateMetadataResponse(code=NOT_FOUND, error=error).SerializeToString()
+        record = await self._record(tenant, asked.id)
+        data = None if record is None else write_record(record)
+        return wire.CreateMetadataResponse(code=200, success=True, data=data).SerializeToString()
+
+    async def _annotated(self, tenant: Tenant, id: int, added: Mapping[str, str]) -> bool:
+        if not 0 < id <= LARGEST_ID:
+            return False
+        for _ in range(int(STORED_SECONDS / PAUSE_SECONDS)):
+            if await self._store.add_audit_metadata(tenant, id, added):
+                return True
+            await asyncio.sleep(PAUSE_SECONDS)
+        return await self._store.add_audit_metadata(tenant, id, added)
+
+    async def _record(self, tenant: Tenant, id: int) -> AuditRecord | None:
+        return None if id > LARGEST_ID else await self._store.audit(tenant, id)
+
+    def methods(self) -> list[RpcMethod]:
+        return [
+            RpcMethod(service=SERVICE, name="GetAllAuditLog", scope=Scope.AUDIT_READ, unary=self.all),
+            RpcMethod(service=SERVICE, name="GetAuditLog", scope=Scope.AUDIT_READ, unary=self.one),
+            RpcMethod(service=SERVICE, name="CreateMetadata", scope=Scope.INFER, unary=self.annotate),
+        ]
+
+
+def criteria_of(given: Sequence[common.Criteria]) -> tuple[Criterion, ...]:
+    """Return what records are found by. Raises `Failure(INVALID_REQUEST)` for what they are not."""
+    found = []
+    for place, criterion in enumerate(given):
+        key, comparison = criterion.key, comparison_of(criterion, place)
+        if key == "status":  # The platform's: that of every record there is.
+            if criterion.value != COMPLETE:
+                found.append(Criterion("status", comparison, criterion.value))
+        elif key == "created_date":
+            found.append(Criterion(FIELDS[key], comparison, moment_of(criterion.value, place)))
+        elif key in FIELDS:
+            found.append(Criterion(FIELDS[key], comparison, criterion.value))
+        elif key in METADATA:
+            found.append(Criterion(f"metadata.{key}", comparison, criterion.value))
+        else:
+            raise unknown(place, ("status", *FIELDS, *METADATA))
+    return tuple(found)
+
+
+def _missing() -> Failure:
+    return Failure(Kind.NOT_FOUND, "there is no such record", code="not_found")
