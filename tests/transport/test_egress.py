@@ -300,19 +300,59 @@ async def test_a_burst_asks_once_and_a_caller_who_leaves_fails_nobody_else() -> 
     assert names.asked == ["a.example"]
 
 
-async def test_names_kept_are_bounded_and_grow_old(monkeypatch) -> None:
+@pytest.fixture
+def clock(monkeypatch) -> list[float]:
+    """The time, to be set."""
+    now = [0.0]
+    monkeypatch.setattr("integration_api.transport.egress.time.monotonic", lambda: now[0])
+    return now
+
+
+async def test_names_kept_are_bounded_and_the_oldest_is_forgotten(monkeypatch, clock) -> None:
     monkeypatch.setattr(egress, "DNS_CACHE_NAMES", 2)
-    now = 0.0
-    monkeypatch.setattr("integration_api.transport.egress.time.monotonic", lambda: now)
     names = Names(**{f"{letter}_example": [["8.8.8.8"]] for letter in "abc"})
     guard = EgressGuard(lookup=names)
-    for letter in "abca":
+    for letter in "abcbca":
         await guard.resolve(f"{letter}.example", 443)
     assert names.asked == [f"{letter}.example" for letter in "abca"]
-    now = egress.DNS_CACHE_SECONDS + 1
+
+
+async def test_an_answer_that_grew_old_serves_while_it_is_asked_for_anew(clock) -> None:
+    names = Names(a_example=[["8.8.8.8"], ["8.8.4.4"], []])
+    guard = EgressGuard(lookup=names)
+
+    async def found() -> list[str]:
+        return [str(one) for one in await guard.resolve("a.example", 443)]
+
+    async def settled() -> None:
+        await asyncio.gather(*guard._asking.values(), return_exceptions=True)
+
+    assert await found() == ["8.8.8.8"]
+    clock[0] += egress.DNS_CACHE_SECONDS - 1
+    assert await found() == ["8.8.8.8"]
+    assert len(names.asked) == 1
+    clock[0] += 2
+    assert await found() == ["8.8.8.8"], "nobody waits"
+    await settled()
+    assert await found() == ["8.8.4.4"]
+    assert len(names.asked) == 2
+    clock[0] += egress.DNS_CACHE_SECONDS + egress.DNS_STALE_SECONDS - 1
+    assert await found() == ["8.8.4.4"], "a name server that is away holds up nobody"
+    await settled()
+    clock[0] += 2
+    with pytest.raises(ProviderError, match="could not be resolved"):
+        await found()
+
+
+async def test_an_answer_that_grew_old_is_judged_like_any_other(clock) -> None:
+    guard = EgressGuard(lookup=Names(a_example=[["8.8.8.8"], ["127.0.0.1"]]))
     await guard.resolve("a.example", 443)
-    assert names.asked[-1] == "a.example"
-    assert len(names.asked) == 5
+    clock[0] += egress.DNS_CACHE_SECONDS + 1
+    await guard.resolve("a.example", 443)
+    await asyncio.gather(*guard._asking.values())
+    for _ in range(2):
+        with pytest.raises(Failure, match="not a public host"):
+            await guard.resolve("a.example", 443)
 
 
 # --- on sockets ------------------------------------------------------------------------------
@@ -335,6 +375,7 @@ async def test_a_name_that_turns_to_a_denied_address_is_refused_when_it_is_asked
     names = Names(rebound_example=[["127.0.0.1"], ["127.0.0.2"]])
     monkeypatch.setattr(egress, "_getaddrinfo", names)
     monkeypatch.setattr(egress, "DNS_CACHE_SECONDS", -1.0)
+    monkeypatch.setattr(egress, "DNS_STALE_SECONDS", 0.0)
     async with Upstream([answer()]).serving() as upstream, transport("127.0.0.1") as over:
         request = HttpRequest(method="GET", url=f"http://rebound.example:{upstream.port}/v1")
         await over.send(request, fault, None, Trace(0.0), None)

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+import trustme
 
 from integration_api.core.errors import Kind, Phase, ProviderError, StreamCut
 from integration_api.core.exchange import Bearer, HttpRequest, Stream
@@ -207,12 +209,23 @@ async def test_a_key_that_a_stream_repeats_is_not_told() -> None:
 
 # --- a caller who is slow --------------------------------------------------------------------
 
+
+def encrypted() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the contexts of a server and of a client that trusts it."""
+    authority = trustme.CA()
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server)
+    authority.configure_trust(client)
+    return server, client
+
+
 FLOOD = 24 * MIB
 PIECE = event(b"x" * (64 * KIB - 8))
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @BOTH
-async def test_a_slow_caller_makes_the_provider_wait(way: Way) -> None:
+async def test_a_slow_caller_makes_the_provider_wait(way: Way, tls) -> None:
     """What lies between them is bounded: sockets hold some, and we hold little."""
     stuck, sent = asyncio.Event(), 0
 
@@ -230,7 +243,11 @@ async def test_a_slow_caller_makes_the_provider_wait(way: Way) -> None:
                 await writer.drain()
         writer.write(chunk(event(b"end")) + END)
 
-    async with Upstream([floods]).serving() as upstream, transport() as over:
+    server, client = encrypted() if tls else (None, None)
+    async with (
+        Upstream([floods]).serving(server, "localhost") as upstream,
+        transport("localhost", tls=client) as over,
+    ):
         heard = way(over, to(upstream))
         await anext(heard)
         await stuck.wait()

@@ -80,6 +80,21 @@ async def test_a_provider_that_says_nothing_is_given_up(what, limits, phase, wor
     assert words in error.message
 
 
+async def test_a_refusal_that_comes_slowly_is_told_as_far_as_it_came() -> None:
+    async def explains(asked, reader, writer) -> None:
+        writer.write(HEAD.replace(b"200 OK", b"400 No"))
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"1\r\nx\r\n")
+                await writer.drain()
+                await asyncio.sleep(BRIEF / 10)
+
+    async with Upstream([explains]).serving() as upstream, transport(idle=BRIEF) as over:
+        with pytest.raises(ProviderError, match=r"^x+$") as refused:
+            await send(over, to(upstream))
+    assert refused.value.kind is Kind.INVALID_REQUEST
+
+
 class Words:
     def feed(self, frame):
         return (frame.data,)

@@ -211,15 +211,16 @@ class Connection(asyncio.BufferedProtocol):
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def excerpt(self, patience: float) -> bytearray:
-        """Return as much of a refusal's body as will come and is worth reading; never fails for the rest.
+        """Return as much of a refusal's body as comes in `patience` seconds and is worth reading; never fails.
 
         A refusal may quote the key that it refuses, so there is no other copy of it.
         """
         most = self._limits.refusal
+        deadline = self._loop.time() + patience
         chunks: list[bytes] = []
         size = 0
         try:
-            while size < most and (chunk := await self.read(patience)):
+            while size < most and (chunk := await self.read(deadline - self._loop.time())):
                 chunks.append(chunk)
                 size += len(chunk)
         except ProviderError:

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NamedTuple, TypeAlias
 
 from integration_api.core.errors import Failure, Kind, Phase, ProviderError
-from integration_api.transport.limits import DNS_CACHE_NAMES, DNS_CACHE_SECONDS
+from integration_api.transport.limits import DNS_CACHE_NAMES, DNS_CACHE_SECONDS, DNS_STALE_SECONDS
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -267,12 +267,15 @@ class EgressGuard:
     async def _addresses(self, host: str, port: int) -> list[Address]:
         key = (host, port)
         known = self._known.get(key)
-        if known is not None and known[0] > time.monotonic():
+        age = 0.0 if known is None else time.monotonic() - known[0]
+        if known is not None and age < 0:
             return known[1]
         asking = self._asking.get(key)
         if asking is None:
             asking = self._asking[key] = asyncio.create_task(self._ask(key))
             asking.add_done_callback(lambda asked: self._asked(key, asked))
+        if known is not None and age < DNS_STALE_SECONDS:
+            return known[1]
         # Shielded: a caller who gives up must not fail the others who wait for the same name.
         return await asyncio.shield(asking)
 
@@ -293,6 +296,7 @@ class EgressGuard:
                 code="upstream_unreachable",
                 phase=Phase.CONNECT,
             )
+        self._known.pop(key, None)
         while len(self._known) >= DNS_CACHE_NAMES:
             self._known.pop(next(iter(self._known)))
         self._known[key] = (time.monotonic() + DNS_CACHE_SECONDS, addresses)

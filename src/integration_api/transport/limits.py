@@ -8,6 +8,10 @@ MIB = 1024 * KIB
 DNS_CACHE_SECONDS = 30.0
 """Providers move their addresses by DNS within a minute; a burst of new connections asks once."""
 
+DNS_STALE_SECONDS = 600.0
+"""How much longer an answer serves while it is asked for anew: a name server that is slow, or kept busy by
+somebody else's names, holds up nobody whose name it has told before. Every answer was judged."""
+
 DNS_CACHE_NAMES = 1024
 """More hosts than any one process talks to; the oldest is forgotten."""
 
