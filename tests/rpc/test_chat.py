@@ -327,13 +327,6 @@ def test_a_deadline_ends_the_call_and_the_providers_work(caller: Caller) -> None
     assert record["status"] == "cancelled"
 
 
-def test_a_project_without_a_credential_is_told_so(caller: Caller) -> None:
-    with pytest.raises(grpc.RpcError) as missing:
-        caller.chat("vertexai/gemini-3-pro-preview")
-    assert missing.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert details(missing.value)[1]["ErrorInfo"].reason == "credential_missing"
-
-
 def test_an_alias_is_a_provider_like_any_other(caller: Caller, lab: str) -> None:
     live = credential(key=LIVE_KEY, base_url=base_url(lab, "openai"))
     answer = caller.chat("custom-llm/gpt-4o-mini", credential=live)

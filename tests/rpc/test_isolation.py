@@ -172,4 +172,9 @@ def test_another_projects_credential_does_not_exist(caller: Caller, service: Ser
     assert verified[0].code == 404
     with pytest.raises(grpc.RpcError) as missing:  # Nor is it the stranger's default.
         caller.call("Chat", chat_request("openai/gpt-4o-mini"), key=stranger)
+    assert missing.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert details(missing.value)[1]["ErrorInfo"].reason == "credential_missing"
+    with caller.talk(key=stranger) as talk:
+        told = talk.configure("openai")
+        assert (told.success, told.error.errorCode) == (False, 400)
+        assert told.error.errorMessage.startswith("credential_missing: ")

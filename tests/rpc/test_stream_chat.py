@@ -92,9 +92,8 @@ def test_a_chat_before_any_configuration(caller: Caller) -> None:
         configuration("openai", credential=credential(4711)),
         configuration("openai", credential=credential(base_url="http://127.0.0.1:1")),
         configuration("openai", connectionOptions={"connection.transport": "pigeon"}),
-        configuration("vertexai"),
     ],
-    ids=["no provider", "unknown", "no such credential", "no key", "no such connection", "none stored"],
+    ids=["no provider", "unknown", "no such credential", "no key", "no such connection"],
 )
 def test_a_configuration_that_is_no_good(caller: Caller, frame: wire.StreamChatRequest) -> None:
     with caller.talk() as talk:

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from integration_api.proto import unified_pb2 as wire
-from tests.e2e.conftest import PROVIDERS, VALUES, base_url
+from tests.e2e.conftest import PROVIDERS, base_url, value
 from tests.e2e.service import Service
 from tests.rpc.caller import Caller, credential, details, metrics, packed, parameters, text, until
 
@@ -162,9 +162,11 @@ def verify(caller: Caller, provider: str, held: wire.Credential) -> wire.VerifyC
 
 
 def offered(lab: str, provider: str, key: str) -> wire.Credential:
-    """Return a credential for the lab; what the key says of itself stands in AWS's key ID, too."""
-    value = {"key": key} if provider not in VALUES else {**VALUES[provider], "access_key_id": key}
-    return credential(**value, base_url=base_url(lab, provider))
+    """Return a credential for the lab. What the key says of itself, AWS's key ID and Google's account say, too."""
+    held = value(lab, provider, f"{key}@p1.iam.gserviceaccount.com") or {"key": key}
+    if "access_key_id" in held:
+        held = {**held, "access_key_id": key}
+    return credential(**held, base_url=base_url(lab, provider))
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
