@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from integration_api.core.credential import Credential
 from integration_api.core.errors import ProviderError
 from integration_api.core.exchange import HttpRequest, HttpResponse
@@ -20,6 +22,8 @@ ACCOUNTS = {
     "vertexai": Credential("vertexai", PLACE, held=frozenset({"service_account_key"})),
 }
 HOSTS: dict[str, Provider] = {"gemini": GEMINI, "vertexai": VERTEXAI}
+BOTH = pytest.mark.parametrize("host", HOSTS)
+STOP: dict[str, Any] = {"finishReason": "STOP"}
 
 
 def ask(*messages: Message, model: str = NEW, **more: Any) -> LlmRequest:

@@ -320,7 +320,7 @@ class _Writer:
         voice = audio.get("voice")
         if isinstance(voice, Mapping):
             voice = voice.get("id")
-        if audio.get("format") not in {None, "pcm16", "pcm", "wav"}:
+        if audio.get("format") not in {None, "pcm16", "pcm"}:
             self._notes.cannot("audio.format", "Gemini speaks in 16-bit PCM of 24 kHz", "degraded")
         if not voice:
             return {}
