@@ -9,6 +9,7 @@ import pytest
 from openai import OpenAI
 
 from tests.e2e.service import ADMIN_KEY, Service
+from tests.rpc.caller import Caller, credential, user
 
 ENTRA = {"tenant_id": "t1", "client_id": "c1", "client_secret": "client-secret-0123456789"}
 KEY = {"key": "lab-key-0123456789abcdef"}
@@ -155,6 +156,21 @@ def test_a_token_is_got_once_and_again_when_it_is_refused(service: Service, lab:
     after = tokens()
     assert len({*before}) == len({*after}) == 1
     assert before[0] != after[0]
+
+
+@pytest.mark.parametrize("style", ["platform", "entra-v1", "entra-dated"])
+def test_a_credential_comes_with_the_call_as_the_platform_sends_it(
+    service: Service, lab: str, style: str
+) -> None:
+    """Its fields have the platform's names, and its endpoint is whatever was copied from the portal."""
+    given = value(lab, style)
+    endpoint = given.pop("base_url") + ("/openai/v1/" if style != "entra-dated" else "/openai")
+    held = credential(**given, endpoint=endpoint, strange="is left alone")
+    with Caller(service, lab) as caller:
+        answer = caller.chat("azure-foundry/my-deploy", user("Say hello"), credential=held)
+    assert answer.success
+    assert "Say hello" in answer.data.assistant.contents[0]
+    assert "lab-key" not in str(answer)
 
 
 @pytest.mark.parametrize(
