@@ -20,6 +20,7 @@ MODELS = (
     "cohere/command-a-03-2025",
     "gemini/gemini-3.8-flash",
     "vertexai/gemini-3.8-flash",
+    "azure-openai/gpt-4o",
     "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     "azure-openai/gpt-4o-mini",
     "groq/llama-3.3-70b-versatile",

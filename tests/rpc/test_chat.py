@@ -26,7 +26,9 @@ from tests.rpc.caller import (
 MODELS = ("openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5", "mistral/mistral-small-latest", "sandbox/echo")
 SERVED = (
     *MODELS[:3],
+    "azure-openai/gpt-4o",
     "gemini/gemini-3.8-flash",
+    "vertexai/gemini-3.8-flash",
     "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     "cohere/command-a-03-2025",
     "groq/llama-3.3-70b-versatile",
