@@ -186,7 +186,10 @@ class Connection(asyncio.Protocol):
         self.desk.left.set()
 
     async def _drained(self) -> None:
-        if self.paused and not self.transport.is_closing():
+        if self.transport.is_closing():
+            self._left()  # a write has met with it before the loop was told
+            raise Ended
+        if self.paused:
             if self.writable is None:
                 self.writable = asyncio.get_running_loop().create_future()
             await self.writable

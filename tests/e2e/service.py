@@ -149,11 +149,36 @@ class Service:
         assert status == 201, answer
         return str(answer["id"])
 
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pids(self) -> list[int]:
+        """Its processes that serve: the workers, or the one there is."""
+        assert self.process is not None
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in children] or [pid]
+
+    def rss(self) -> int:
+        """Return the bytes of memory that its processes hold."""
+        pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids)
+        return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def wait(self, seconds: float) -> int:
+        """Return the exit code."""
+        assert self.process is not None
+        return self.process.wait(seconds)
+
     def stop(self, seconds: float = 40) -> int:
         """Send SIGTERM and return the exit code."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        self.signal(signal.SIGTERM)
+        return self.wait(seconds)
 
     def kill(self) -> None:
         """Send SIGKILL to the service and all its workers."""
