@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -67,6 +68,8 @@ from integration_api.transport.limits import TransportLimits
 from integration_api.vault.roots import RootKeys, open_root
 from integration_api.vault.vault import Vault
 
+BACKLOG = 1024
+"""Callers that wait to be taken by one worker."""
 LOCAL_CACHE_BYTES = 64 << 20
 """In-process cache: ciphertext of some fifty thousand credentials."""
 
@@ -364,18 +367,33 @@ def edge(house: House) -> Edge:
     )
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Bind the one port. Raises `OSError` naming it."""
+def listen(settings: Settings) -> list[socket.socket]:
+    """Bind the one port, once for each worker. Raises `SettingsError` naming it.
+
+    The kernel spreads callers evenly over such sockets; of one that all share, the last worker to fall asleep
+    takes nearly all. As the parent holds them, callers of a worker that died wait for the next.
+    """
+    sole = _bound(settings, settings.port)
+    if settings.workers == 1 or sys.platform != "linux":
+        return [sole] * settings.workers
+    # It had to be free without sharing: a second service must not take half of the callers.
+    port = sole.getsockname()[1]
+    sole.close()
+    return [_bound(settings, port, shared=True) for _ in range(settings.workers)]
+
+
+def _bound(settings: Settings, port: int, *, shared: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        sock.bind((settings.host, settings.port))
+        sock.bind((settings.host, port))
     except OSError as error:
-        raise SettingsError(
-            f"{settings.host}:{settings.port} can not be listened on: {error.strerror}"
-        ) from None
-    sock.listen(1024)
+        sock.close()
+        raise SettingsError(f"{settings.host}:{port} can not be listened on: {error.strerror}") from None
+    sock.listen(BACKLOG)
     sock.setblocking(False)
     return sock
 

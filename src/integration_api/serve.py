@@ -37,16 +37,17 @@ def serve(settings: Settings, out: Out) -> int:
     harden()
     log = Log(settings.log_level)
     capture_libraries(log)
-    sock = listen(settings)
-    port = sock.getsockname()[1]
+    socks = listen(settings)
+    port = socks[0].getsockname()[1]
     if settings.workers == 1:
-        return _work(settings, log, sock, 0, out)
+        return _work(settings, log, socks[0], 0, out)
     uvloop.run(_prepare(settings, log, out, port))
     BOARD.share(settings.data_path / "metrics")
     return Supervisor(
         settings.workers,
-        lambda number: _work(settings, log, sock, number),
+        lambda number: _work(settings, log, socks[number], number),
         log,
+        socks,
         drain_seconds=settings.drain_seconds,
     ).run()
 

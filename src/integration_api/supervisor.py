@@ -1,11 +1,12 @@
-"""N worker processes on one inherited socket: started, watched, restarted, drained."""
+"""N worker processes on one port: started, watched, restarted, drained."""
 
 import ctypes
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 
@@ -20,11 +21,23 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
 
 
 class Supervisor:
-    """Runs in the parent, which serves nothing itself. `work` runs in each child and returns its exit code."""
+    """Runs in the parent, which serves nothing itself. `work` runs in each child and returns its exit code.
 
-    def __init__(self, workers: int, work: Callable[[int], int], log: Log, *, drain_seconds: float) -> None:
+    `socks` are the port's, one for each worker.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        work: Callable[[int], int],
+        log: Log,
+        socks: Sequence[socket.socket],
+        *,
+        drain_seconds: float,
+    ) -> None:
         self._work = work
         self._log = log
+        self._socks = socks
         self._drain_seconds = drain_seconds
         self._numbers: dict[int, int] = {}
         self._wanted = range(workers)
@@ -52,12 +65,16 @@ class Supervisor:
         parent = os.getpid()
         # A signal between fork and the child's own handlers would be taken by the parent's, and lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        if self._stopping:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            return
         pid = os.fork()
         if pid == 0:
             for name in SIGNALS:
                 signal.signal(name, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             _leave_with(parent)
+            self._keep_only(number)
             code = 1
             try:
                 code = self._work(number)
@@ -65,11 +82,18 @@ class Supervisor:
                 os._exit(code)
         self._numbers[pid] = number
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        if self._stopping:
-            os.kill(pid, signal.SIGTERM)
+
+    def _keep_only(self, number: int) -> None:
+        """Let go of the other workers' sockets: whoever holds one keeps its callers waiting."""
+        for sock in self._socks:
+            if sock is not self._socks[number]:
+                sock.close()
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         self._stopping = True
+        # The port is refused, not left to wait, once no worker listens on it any more.
+        for sock in self._socks:
+            sock.close()
         self._tell(signal.SIGTERM)
         signal.alarm(int(self._drain_seconds + GRACE_SECONDS) + 1)
 
