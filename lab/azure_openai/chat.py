@@ -9,9 +9,11 @@ from lab.conversation import Prompt, compose
 from lab.http import Call, Refused, Response, encode
 from lab.openai import rules
 from lab.openai.chat import Writer, read
+from lab.openai.traits import Traits
 from lab.openai.values import known
 
 _OWN = frozenset({"user_security_context"})
+_CONTEXT = frozenset({"application_name", "end_user_id", "end_user_tenant_id", "source_ip"})
 _DATED_ONLY = frozenset({"data_sources"})
 _SINCE = {
     "max_completion_tokens": "2024-09-01",
@@ -58,7 +60,7 @@ def complete(call: Call) -> Response:
     return response
 
 
-def _checked(call: Call, body: dict[str, Any], day: str) -> Any:
+def _checked(call: Call, body: dict[str, Any], day: str) -> Traits:
     trait = deployed(call)
     if not trait.chat:
         words = "The chatCompletion operation does not work with the specified model."
@@ -82,9 +84,6 @@ def _checked(call: Call, body: dict[str, Any], day: str) -> Any:
             refuse(call, 400, "invalid_value", words, type="invalid_request_error", param="messages")
     known(call, body.get("user_security_context") or {}, _CONTEXT, "user_security_context")
     return trait
-
-
-_CONTEXT = frozenset({"application_name", "end_user_id", "end_user_tenant_id", "source_ip"})
 
 
 def _filter(call: Call, prompt: Prompt) -> None:

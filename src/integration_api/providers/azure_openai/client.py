@@ -8,7 +8,7 @@ import re
 from integration_api.core.credential import KEY as ANY_KEY
 from integration_api.core.credential import Credential, CredentialField
 from integration_api.core.exchange import Auth, Bearer, EntraToken, Header, HttpRequest
-from integration_api.providers.azure_openai.endpoint import Place, place, unusable
+from integration_api.providers.azure_openai.endpoint import place, unusable
 
 NAME = "azure-openai"
 
@@ -82,5 +82,4 @@ def _entra(credential: Credential) -> EntraToken:
 
 
 def get(operation: str, credential: Credential) -> HttpRequest:
-    there: Place = place(credential)
-    return HttpRequest(method="GET", url=there.of_resource(operation), auth=auth(credential))
+    return HttpRequest(method="GET", url=place(credential).of_resource(operation), auth=auth(credential))
