@@ -90,6 +90,16 @@ class Service:
         self.started_in = time.monotonic() - began
         return self
 
+    def refused(self) -> str:
+        """Try to start, and return why it will not."""
+        done = subprocess.run(
+            [python(), *self.program],
+            env=self.settings(), cwd=self.folder, capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+        return done.stderr + done.stdout
+
     def wait_ready(self) -> None:
         """Wait until /readiness/ says yes."""
         began = time.monotonic()

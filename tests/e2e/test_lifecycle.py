@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import base_url
-from tests.e2e.service import Service, metric, python, running
+from tests.e2e.service import Service, metric, running
 from tests.e2e.streams import EACH, Lingering
 
 PACED = "anthropic/claude-sonnet-4-5-lab-paced-40-50"
@@ -52,12 +52,12 @@ def test_a_key_file_that_is_gone_or_readable_by_others_stops_the_start(tmp_path:
         assert service.stop() == 0
         key_file = tmp_path / "keys" / "root.json"
         key_file.chmod(0o644)
-        refused = _start_refused(service)
+        refused = service.refused()
         assert "root.json" in refused
         key_file.chmod(0o600)
         held = key_file.read_bytes()
         key_file.unlink()
-        assert "root.json" in _start_refused(service)
+        assert "root.json" in service.refused()
         assert not key_file.exists(), "a lost key must not be replaced by a new one"
         key_file.write_bytes(held)
         key_file.chmod(0o600)
@@ -68,16 +68,6 @@ def test_a_key_file_that_is_gone_or_readable_by_others_stops_the_start(tmp_path:
             {"model": "anthropic/claude-sonnet-4-5", "messages": [{"role": "user", "content": "x"}]},
         )
         assert status == 200
-
-
-def _start_refused(service: Service) -> str:
-    done = subprocess.run(
-        [python(), "-m", "integration_api", "serve"],
-        env=service.settings(), cwd=service.folder, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
-    return done.stderr + done.stdout
 
 
 def test_sigterm_lets_streams_finish_and_exits_0(tmp_path: Path, lab: str) -> None:
