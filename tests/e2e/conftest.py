@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.clients import close_all
 from tests.e2e.service import Service, lab_running, running
 
 PROVIDERS = (
@@ -25,6 +26,12 @@ VALUES = {
     "vertexai": {"project_id": "p1", "region": "us-east5"},
 }
 """Of credentials that are more than a key."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clients() -> Iterator[None]:
+    yield
+    close_all()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ import pytest
 from openai import OpenAI
 
 from lab.bedrock.signature import SECRET
-from tests.e2e.service import ADMIN_KEY, Service
+from tests.e2e.clients import openai_client
+from tests.e2e.service import Service
 
 SONNET = "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "bedrock/us.amazon.nova-2-lite-v1:0"
@@ -42,26 +43,17 @@ def stored(service: Service, lab: str, value: dict[str, str]) -> tuple[int, Any]
     )
 
 
-def asking(service: Service, credential: str) -> OpenAI:
-    return OpenAI(
-        base_url=f"{service.url}/v1",
-        api_key=ADMIN_KEY,
-        max_retries=0,
-        default_headers={"x-credential-id": credential},
-    )
-
-
 @pytest.fixture(scope="module", params=WAYS)
 def client(request: pytest.FixtureRequest, service: Service, lab: str) -> OpenAI:
     status, made = stored(service, lab, WAYS[request.param])
     assert status == 201, made
     assert SECRET not in json.dumps(made)
-    return asking(service, made["id"])
+    return openai_client(service.url, made["id"])
 
 
 @pytest.fixture(scope="module")
 def keyed(service: Service, lab: str) -> OpenAI:
-    return asking(service, stored(service, lab, AWS_KEYS)[1]["id"])
+    return openai_client(service.url, stored(service, lab, AWS_KEYS)[1]["id"])
 
 
 def seen(lab: str) -> list[dict[str, Any]]:
@@ -215,7 +207,7 @@ def test_who_may_not_list_models_may_still_ask_them(service: Service, lab: str) 
     status, made = stored(service, lab, {**AWS_KEYS, "access_key_id": "AKIAFORBIDDEN"})
     assert (status, made["status"]) == (201, "valid")
     with pytest.raises(openai.PermissionDeniedError) as refused:
-        asking(service, made["id"]).chat.completions.create(model=NOVA, messages=HELLO)
+        openai_client(service.url, made["id"]).chat.completions.create(model=NOVA, messages=HELLO)
     assert refused.value.body["provider_request_id"]
     assert service.call("GET", "/v1/models")[1].get("warnings") is None, "the default is asked, not this one"
 

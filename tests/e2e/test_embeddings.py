@@ -9,7 +9,8 @@ import pytest
 from openai import OpenAI
 
 from integration_api.proto import unified_pb2 as wire
-from tests.e2e.service import ADMIN_KEY, Service
+from tests.e2e.clients import openai_client
+from tests.e2e.service import Service
 from tests.rpc.caller import Caller, parameters
 
 MODELS = {
@@ -46,7 +47,7 @@ Input = Sequence[str] | Sequence[Sequence[int]]
 
 @pytest.fixture(scope="module")
 def client(service: Service) -> OpenAI:
-    return OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0)
+    return openai_client(service.url)
 
 
 @pytest.fixture(scope="module")

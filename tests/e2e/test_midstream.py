@@ -7,8 +7,8 @@ from typing import Any
 
 import openai
 import pytest
-from openai import OpenAI
 
+from tests.e2e.clients import openai_client
 from tests.e2e.service import ADMIN_KEY, Service
 from tests.rpc.caller import Caller, spoken, until
 from tests.rpc.test_chat import records
@@ -92,7 +92,7 @@ def by_rest(caller: Caller, model: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_openai_sdk_raises_it(service: Service, model: str) -> None:
-    client = OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0)
+    client = openai_client(service.url)
     stream = client.chat.completions.create(
         model=f"{model}-lab-huge-200-lab-cut",
         messages=[{"role": "user", "content": "Say hello"}],

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pytest
-from openai import OpenAI
 
 from integration_api.proto import common_pb2 as common
-from tests.e2e.service import ADMIN_KEY, Service
+from tests.e2e.clients import openai_client
+from tests.e2e.service import Service
 from tests.rpc.caller import Caller, Talk, chat_frame, chat_request, function, results, user
 
 MODELS = (
@@ -51,7 +51,7 @@ class Conversation(Protocol):
 
 class ByOpenai:
     def __init__(self, url: str, model: str, *, stream: bool) -> None:
-        self._client = OpenAI(base_url=f"{url}/v1", api_key=ADMIN_KEY, max_retries=0)
+        self._client = openai_client(url)
         self._model, self._stream = model, stream
         self._history: list[Any] = []
 
@@ -140,13 +140,13 @@ def caller(service: Service, lab: str) -> Iterator[Caller]:
 @pytest.mark.parametrize("way", WAYS)
 def test_two_questions_with_a_tool_each(caller: Caller, way: str, model: str) -> None:
     provider = model.partition("/")[0]
-    before = len(caller.seen(provider))
+    before = max((one["serial"] for one in caller.seen(provider)), default=0)
     conversation: Conversation = WAYS[way](caller, model)
     for question in QUESTIONS:
         assert conversation.ask(question)
         assert not conversation.answer()
     bodies = [
-        one["body"] for one in caller.seen(provider)[before:] if one["body"]
+        one["body"] for one in caller.seen(provider) if one["serial"] > before and one["body"]
     ]  # Not the forms for tokens.
     sent = [body.get("messages") or body["contents"] for body in bodies]
     assert [len(turns) for turns in sent] == [1, 3, 5, 7]

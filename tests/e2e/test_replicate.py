@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from openai import OpenAI
 
+from tests.e2e.clients import openai_client
 from tests.e2e.service import ADMIN_KEY, Service
 
 PATIENCE = 10.0
@@ -122,7 +122,7 @@ def test_gotcha_23_a_created_prediction_that_has_failed_is_an_error(
     code: str,
 ) -> None:
     watched.script(text=words, finish="failed")
-    client = OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0)
+    client = openai_client(service.url)
     with pytest.raises(error) as failed:
         client.chat.completions.create(**asked("meta/any", stream=stream)["json"])
     assert failed.value.code == code
