@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
 from integration_api.core.errors import Kind, Phase, ProviderError
-from integration_api.core.exchange import HttpRequest, Stream
+from integration_api.core.exchange import HttpRequest, SigV4, Stream
 from integration_api.dialects.sse import SseFraming
 from integration_api.transport import retry
 from integration_api.transport.retry import LONGEST_WISH, RESERVE, Retries, retry_after
-from tests.transport.upstream import Trace, Upstream, answer, fault, send, to, transport
+from tests.transport.upstream import Held, Trace, Upstream, answer, fault, send, to, transport
 
 NOW = 1_795_000_000.0
 
@@ -226,6 +226,21 @@ async def test_a_connection_that_was_refused_is_tried_again_even_for_what_must_n
         with pytest.raises(ProviderError) as lost:
             await send(over, HttpRequest(method="POST", url=gone, idempotent=False))
     assert (lost.value.kind, len(slept)) == (Kind.UNREACHABLE, 2)
+
+
+async def test_a_clock_that_a_provider_keeps_correcting_is_set_once_for_a_call(slept) -> None:
+    def skewed(hours: int) -> bytes:
+        now = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
+        return answer(403, b"the signature has expired", date=now)
+
+    async with (
+        Upstream([skewed(2), skewed(9), skewed(2), answer()]).serving() as upstream,
+        transport() as over,
+    ):
+        auth = SigV4("bedrock", "us-east-1", "AKIDEXAMPLE", "key")
+        with pytest.raises(ProviderError):
+            await send(over, to(upstream, auth=auth), Held(key="secret-of-the-test"))
+        assert len(upstream.asked) == 2
 
 
 class Words:

@@ -187,6 +187,27 @@ async def test_a_secret_is_wiped_when_its_bytes_have_left_and_not_before(wires, 
         assert SECRET.encode() not in wires[0].buffer
 
 
+async def test_an_answer_before_its_request_has_left_ends_the_connection_and_wipes_the_rest(
+    wires, narrow
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with slow_reader() as listener, transport() as over:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        request = HttpRequest(method="POST", url=url, auth=Bearer(), body=b"x" * INLINE_BODY)
+        asking = asyncio.create_task(send(over, request, Held(key=SECRET)))
+        peer, _ = await loop.sock_accept(listener)
+        with peer:
+            peer.setblocking(False)
+            while not wires:
+                await asyncio.sleep(0)
+            await loop.sock_sendall(peer, answer())
+            assert (await asking).body == b"{}"
+            assert not over._client.pool._oldest, "half a request is still on the line"
+        while over._client.pool._open:
+            await asyncio.sleep(0)
+    assert wiped(wires[0])
+
+
 async def test_a_request_that_could_not_be_sent_at_all_is_wiped(wires) -> None:
     async with Upstream().serving() as upstream, transport() as over:
         await send(over, to(upstream))
