@@ -12,7 +12,7 @@ from tests.e2e.service import ADMIN_KEY, Service
 from tests.rpc.caller import Talk
 
 CHAT = "/v1/chat/completions"
-SECONDS = 60
+SECONDS = 30
 
 
 class Streamed(Protocol):

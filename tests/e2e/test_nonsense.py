@@ -1,0 +1,178 @@
+"""Requests that are nearly right, by the thousand: each is answered or refused for what it is, and none breaks anything.
+
+NONSENSE sets how many each route and method gets.
+"""
+
+import http.client
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from integration_api import proto
+from tests.e2e.nonsense import Nonsense
+from tests.e2e.service import ADMIN_KEY, ROOT, Service, running
+
+EXAMPLES = int(os.environ.get("NONSENSE", "40"))
+DESCRIBED = json.loads((ROOT / "docs" / "openapi.json").read_text())
+SCHEMAS = DESCRIBED["components"]["schemas"]
+HEADERS = (
+    "x-request-id", "x-credential-id", "x-integration-provider", "x-integration-credential", "x-integration-model",
+    "x-integration-strict", "x-project-id", "x-auth-id", "x-client-source", "accept", "content-type", "expect", "user-agent",
+)  # fmt: skip
+MALFORMED = frozenset({
+    grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNAVAILABLE,
+})  # fmt: skip
+"""Statuses that say that we have failed. (grpcio's own for text that is not UTF-8 in metadata are not sent.)"""
+often = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    print_blob=True,
+)
+drawn = st.randoms(use_true_random=False)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One for this file alone: what it makes of keys and credentials is nobody's business."""
+    with running(tmp_path_factory.mktemp("nonsense")) as started:
+        yield started
+        assert "unexpected" not in started.log.read_text()
+        assert started.stop() == 0
+
+
+def routes() -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method.upper(), path, said)
+        for path, methods in DESCRIBED["paths"].items()
+        for method, said in methods.items()
+        if path not in ("/metrics", "/docs", "/openapi.json")
+    ]
+
+
+def ask(
+    service: Service, method: str, path: str, said: dict[str, Any], nonsense: Nonsense
+) -> tuple[int, Any]:
+    """Ask once, and return status and answer."""
+    body = b""
+    if "requestBody" in said:
+        schema = said["requestBody"]["content"]["application/json"]["schema"]
+        body = nonsense.written(nonsense.fitting(schema, SCHEMAS))
+    query = []
+    for one in said.get("parameters", ()):
+        value = nonsense.random.choice(
+            (
+                "1",
+                "0",
+                "-1",
+                "99999999999999999999",
+                "x",
+                "%00",
+                "%ff",
+                "",
+                "a b".replace(" ", "+"),
+                "é".encode().hex(),
+            )
+        )
+        if one["in"] == "path":
+            path = path.replace(f"{{{one['name']}}}", value)
+        elif nonsense.random.random() < 0.5:
+            query.append(f"{one['name']}={value}")
+    headers = {"authorization": f"Bearer {ADMIN_KEY}", "content-type": "application/json"}
+    if nonsense.random.random() < 0.5:
+        headers[nonsense.random.choice(HEADERS)] = nonsense.header()
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    try:
+        connection.request(method, path + ("?" + "&".join(query) if query else ""), body or None, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"), routes(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_no_request_breaks_a_route(service: Service, method: str, path: str, said: dict[str, Any]) -> None:
+    @often
+    @given(drawn)
+    def judge(random: Random) -> None:
+        status, answer = ask(service, method, path, said, Nonsense(random))
+        assert status < 500, answer
+        if status >= 400:
+            error = json.loads(answer)["error"]
+            assert error["message"]
+            assert error["type"]
+            assert error["code"]
+
+    judge()
+
+
+def calls() -> Iterator[tuple[str, Any, bool]]:
+    """Every method that the service describes: its path, its request's class, and whether it streams."""
+    described = descriptor_pb2.FileDescriptorSet.FromString(
+        Path(proto.__file__).with_name("services.binpb").read_bytes()
+    )
+    pool = descriptor_pool.DescriptorPool()
+    for file in described.file:
+        pool.Add(file)
+        for service in file.service:
+            name = ".".join(filter(None, (file.package, service.name)))
+            found = pool.FindServiceByName(name)
+            for method in found.methods:
+                request = message_factory.GetMessageClass(method.input_type)
+                yield f"/{name}/{method.name}", request, method.client_streaming or method.server_streaming
+
+
+def judge_call(channel: grpc.Channel, path: str, request: Any, random: Random, *, streams: bool) -> None:
+    nonsense = Nonsense(random)
+    said = [
+        nonsense.garbled(message) if random.random() < 0.1 else message
+        for message in (
+            nonsense.filled(request()).SerializePartialToString()
+            for _ in range(random.randrange(1, 5) if streams else 1)
+        )
+    ]
+    metadata = [("authorization", f"Bearer {ADMIN_KEY}")]
+    if random.random() < 0.3:
+        value = "".join(char for char in nonsense.header() if char <= "\x7e")
+        metadata.append((random.choice(HEADERS[:9]), value.strip()))
+    try:
+        if not streams:
+            channel.unary_unary(path)(said[0], metadata=metadata, timeout=20)
+        elif path.endswith("/Watch"):
+            answers = channel.unary_stream(path)(said[0], metadata=metadata, timeout=20)
+            next(answers)
+            answers.cancel()
+        else:
+            list(channel.stream_stream(path)(iter(said), metadata=metadata, timeout=20))
+    except grpc.RpcError as refused:
+        assert refused.code() not in MALFORMED, refused
+        assert refused.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
+        assert refused.details()
+
+
+@pytest.mark.parametrize(
+    ("path", "request_class", "streams"),
+    list(calls()),
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_no_message_breaks_a_method(service: Service, path: str, request_class: Any, streams: bool) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{service.port}") as channel:
+
+        @often
+        @given(drawn)
+        def judge(random: Random) -> None:
+            judge_call(channel, path, request_class, random, streams=streams)
+
+        judge()
