@@ -64,3 +64,101 @@ def test_what_is_wrong_is_named_in_one_line(environ: dict[str, str], said: str) 
 
 def test_settings_never_print_what_they_hold() -> None:
     assert "hush" not in repr(load({"SECRET": "hush"}))
+
+
+PLATFORM_ENV = """
+SERVICE_NAME="Integration_Service"
+HOST="0.0.0.0"
+PORT=9004
+SECRET="rpd_pks"
+LOG_LEVEL="warn"
+ENV="development"
+SENDGRID_API_KEY="unused"
+
+POSTGRES__HOST="postgres"
+POSTGRES__DB_NAME="integration_db"
+POSTGRES__AUTH__USER="platform_user"
+POSTGRES__AUTH__PASSWORD="platform_password"
+POSTGRES__PORT=5432
+POSTGRES__MAX_OPEN_CONNECTION=10
+POSTGRES__MAX_IDEAL_CONNECTION=10
+POSTGRES__SSL_MODE="disable"
+POSTGRES__SLC_CACHE__HOST="redis"
+POSTGRES__SLC_CACHE__AUTH__PASSWORD=""
+POSTGRES__SLC_CACHE__DB=1
+REDIS__HOST="redis"
+REDIS__PORT=6379
+REDIS__AUTH__PASSWORD=""
+REDIS__MAX_CONNECTION=10
+REDIS__MAX_DB=0
+REDIS__INSECURE_SKIP_VERIFY=false
+ASSET_STORE__STORAGE_TYPE="local"
+ASSET_STORE__STORAGE_PATH_PREFIX="/opt/assets"
+ASSET_STORE__AUTH__ACCESS_KEY_ID=""
+INTEGRATION_HOST=integration-api:9004
+ENDPOINT_HOST=endpoint-api:9005
+ASSISTANT_HOST=assistant-api:9007
+WEB_HOST=web-api:9001
+DOCUMENT_HOST=http://document-api:9010
+UI_HOST=https://localhost:3000
+CRYPTO_ALGORITHM=AES-256-GCM
+OAUTH_CALLBACK_URL=http://localhost/callback
+GOOGLE_OAUTH_CLIENT_ID=x
+"""
+"""Every name that the platform's own file for this service may have."""
+PLATFORM_YAML = """
+service_name: "Integration_Service"
+service_id: 9004
+port: 9004
+secret: "rpd_pks"
+log_level: "WARN"
+env: "development"
+postgres:
+  host: "postgres"
+  port: 5432
+  db_name: "integration_db"
+  auth: {user: "platform_user", password: "platform_password"}
+  max_open_connection: 10
+  max_ideal_connection: 10
+  ssl_mode: "disable"
+  slc_cache: {host: "redis", port: 6379, db: 1, max_connection: 10}
+redis:
+  host: "redis"
+  port: 6379
+  auth: {user: "", password: ""}
+asset_store: {storage_type: "local", storage_path_prefix: "/assets"}
+integration: {host: "integration-api:9004"}
+endpoint: {host: "endpoint-api:9005"}
+assistant: {host: "assistant-api:9007"}
+web: {host: "web-api:9001"}
+document: {host: "http://document-api:9010"}
+ui: {host: "https://localhost:3000"}
+"""
+
+
+def environment_of(text: str) -> dict[str, str]:
+    """Return what a container's env_file makes of it."""
+    lines = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {name: value.strip('"') for name, _, value in lines}
+
+
+@pytest.mark.parametrize("form", ["file", "environment", "yaml"])
+def test_the_platforms_own_file_works_unchanged(tmp_path: Path, form: str) -> None:
+    file = tmp_path / ("integration.yml" if form == "yaml" else ".integration.env")
+    file.write_text(PLATFORM_YAML if form == "yaml" else PLATFORM_ENV)
+    settings = load(environment_of(PLATFORM_ENV) if form == "environment" else {"ENV_PATH": str(file)})
+    assert (settings.postgres.host, settings.postgres.auth.user) == ("postgres", "platform_user")
+    assert (settings.postgres.max_open_connection, settings.postgres.ssl_mode) == (10, "disable")
+    assert (settings.redis.host, settings.redis.auth.password) == ("redis", "")
+    assert (settings.web_host, settings.secret, settings.log_level) == ("web-api:9001", "rpd_pks", "warning")
+    assert not settings.production
+
+
+@pytest.mark.parametrize("secret", ["rpd_pks", "RPD_PKS", "changeme"])
+def test_a_published_secret_is_refused_in_production(secret: str) -> None:
+    for env in ("production", "Production", "prod"):
+        with pytest.raises(SettingsError, match="SECRET is a published default") as error:
+            load({"SECRET": secret, "ENV": env})
+        assert secret not in str(error.value)
+    assert load({"SECRET": secret, "ENV": "development"}).secret == secret
+    assert load({"ENV": "production"}).production

@@ -47,11 +47,13 @@ from integration_api.rpc.reranking import RerankingDoor as RpcRerankingDoor
 from integration_api.rpc.stream_chat import Talk
 from integration_api.rpc.vault import VaultDoor as RpcVaultDoor
 from integration_api.services.audit import AuditTrail
+from integration_api.services.authentication import Authentication
 from integration_api.services.call import Calls, Departures
 from integration_api.services.credential import CredentialService
 from integration_api.services.identity import PEPPER, Identity
 from integration_api.services.llm import LlmService
 from integration_api.services.models import ModelService
+from integration_api.services.service_token import ServiceTokens
 from integration_api.services.turns import KEY as TURNS
 from integration_api.services.turns import Turns
 from integration_api.services.unary import Unary
@@ -163,6 +165,7 @@ class House:
     calls: Calls
     unary: Unary
     identity: Identity
+    authentication: Authentication
     credentials: CredentialService
     llm: LlmService
     models: ModelService
@@ -221,6 +224,7 @@ class House:
             calls=calls,
             unary=unary,
             identity=identity,
+            authentication=Authentication(identity, tokens=service_tokens(settings)),
             credentials=credentials,
             llm=LlmService(calls, transport),
             models=ModelService(calls, unary),
@@ -253,6 +257,12 @@ class House:
             await self.close()
 
 
+def service_tokens(settings: Settings) -> ServiceTokens | None:
+    if not settings.secret:
+        return None
+    return ServiceTokens(settings.secret, strict=settings.platform.strict_service_tokens)
+
+
 def transport_limits(settings: Settings) -> TransportLimits:
     upstream = settings.upstream
     return TransportLimits(
@@ -270,8 +280,10 @@ class Doors:
     def __init__(self, house: House) -> None:
         self._cors = Cors(house.settings.cors.allowed)
         self._log = house.log
-        self.http = RestDoor(Routes(routes(house)), house.identity.authenticate, self._cors, house.log).answer
-        self._rpc = RpcDoor(methods(house), house.identity.authenticate, house.log)
+        self.http = RestDoor(
+            Routes(routes(house)), house.authentication.authenticate, self._cors, house.log
+        ).answer
+        self._rpc = RpcDoor(methods(house), house.authentication.authenticate, house.log)
 
     def failed(self, error: Exception, path: str) -> None:
         self._log.error("unexpected", error=error, route=path[:200])

@@ -83,6 +83,28 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
     key: str = ""
 
 
+class Platform(Struct, frozen=True, forbid_unknown_fields=True):
+    """How callers are known whom the platform vouches for."""
+
+    strict_service_tokens: bool = False
+    """Take only service tokens that say who made them, for whom and when (the platform's release 3): off,
+    those of older services are taken, too."""
+    auth_seconds: float = 3.0
+    """How long WEB_HOST may take to say who a key or token belongs to."""
+    auth_cache_seconds: float = 30.0
+    """How long its answer is believed: a key revoked there is good here for so long."""
+
+
+class Vault(Struct, frozen=True, forbid_unknown_fields=True):
+    plaintext_services: str = ""
+    """Services of the platform, by the names in their tokens and separated by commas, to which VaultService
+    gives secrets; `legacy` is any whose token has no name. Everybody else gets none."""
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        return frozenset(entry.strip() for entry in self.plaintext_services.split(",") if entry.strip())
+
+
 class Audit(Struct, frozen=True, forbid_unknown_fields=True):
     spool_bytes: int = 1 << 30
     """What may wait on disk while the database is away; beyond it calls are refused, none is lost."""
@@ -133,6 +155,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     postgres: Postgres = Postgres()
     redis: Redis = Redis()
     web_host: str = ""
+    """`host:port` of the platform's web-api, where `x-api-key` and user tokens are resolved over gRPC; unset,
+    only keys of our own and service tokens are taken."""
     data_dir: str = "./data"
     bootstrap_api_key: str = ""
     drain_seconds: float = 30.0
@@ -141,6 +165,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     egress: Egress = Egress()
     cors: Cors = Cors()
     tls: Tls = Tls()
+    platform: Platform = Platform()
+    vault: Vault = Vault()
     audit: Audit = Audit()
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
@@ -151,6 +177,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         if self.crypto.root:
             return self.crypto.root
         return "env:INTEGRATION_CRYPTO_KEY" if self.integration_crypto_key else "file:./keys/root.json"
+
+    @property
+    def production(self) -> bool:
+        return self.env.strip().lower() in {"production", "prod"}
 
     @property
     def data_path(self) -> Path:
@@ -164,9 +194,17 @@ PLATFORM_ONLY = frozenset({
     "integration_host", "endpoint_host", "assistant_host", "document_host", "ui_host", "service_id",
     "integration", "endpoint", "assistant", "document", "ui", "asset_store", "oauth_callback_url",
     "crypto_algorithm", "google_oauth_client_id", "google_oauth_client_secret",
-    "github_oauth_client_id", "github_oauth_client_secret",
+    "github_oauth_client_id", "github_oauth_client_secret", "sendgrid_api_key",
 })  # fmt: skip
 """Settings of the platform's own files that mean nothing here and must not stop the start."""
+
+
+LEVELS = {"warn": "warning", "dpanic": "error", "panic": "error", "fatal": "error"}
+"""The platform's words for levels, where they are not ours."""
+WELL_KNOWN_SECRETS = frozenset(
+    {"rpd_pks", "secret", "changeme", "change-me", "change_me", "password", "test"}
+)
+"""The platform's own default, and what people write instead: whoever knows it is every service at once."""
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -178,8 +216,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     _merge(tree, _nest(environ, ours_only=True))
     for name in PLATFORM_ONLY:
         tree.pop(name, None)
+    if isinstance(postgres := tree.get("postgres"), dict):
+        postgres.pop("slc_cache", None)
     if isinstance(web := tree.pop("web", None), dict) and "host" in web:
         tree.setdefault("web_host", web["host"])
+    if isinstance(level := tree.get("log_level"), str):
+        tree["log_level"] = LEVELS.get(level.lower(), level.lower())
     try:
         settings = msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -195,6 +237,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError("WORKERS must be at least 1")
     if bool(settings.tls.cert) != bool(settings.tls.key):
         raise SettingsError("TLS__CERT and TLS__KEY go together: set both or neither")
+    if settings.production and settings.secret.lower() in WELL_KNOWN_SECRETS:
+        raise SettingsError(
+            "SECRET is a published default: with ENV=production give every service of the platform a random one"
+        )
     key = settings.bootstrap_api_key
     if key and (not key.startswith("iak_") or len(key) < 36 or not key.isascii() or not key.isprintable()):
         raise SettingsError("BOOTSTRAP_API_KEY must be iak_ and at least 32 printable ASCII characters")
@@ -229,14 +275,18 @@ def _lower(tree: dict[Any, Any]) -> dict[str, Any]:
 
 def _nest(variables: Mapping[str, str], *, ours_only: bool) -> dict[str, Any]:
     """Turn `A__B=c` into `{a: {b: c}}`; of the environment, only names that could be ours."""
-    groups = {"POSTGRES", "REDIS", "CRYPTO", "EGRESS", "CORS", "TLS", "AUDIT", "LIMITS", "UPSTREAM"}
+    groups = {
+        name.upper()
+        for name, value in msgspec.structs.asdict(Settings()).items()
+        if isinstance(value, Struct)
+    }
     flat = {name.upper() for name in Settings.__struct_fields__}
     tree: dict[str, Any] = {}
     for name, value in variables.items():
         first, *rest = name.split("__")
         if ours_only and not (name in flat - groups or (rest and first in groups)):
             continue
-        if name.startswith("POSTGRES__SLC_CACHE") or value == "":
+        if value == "":
             continue
         node = tree
         for step in (first, *rest[:-1]):

@@ -7,7 +7,7 @@ from integration_api.core.tenant import Principal, Scope, Tenant
 from integration_api.edge.application import Request, Response
 from integration_api.rest.cors import Cors
 from integration_api.rest.routing import Ask, MethodNotAllowed, Route, Routes
-from integration_api.services.caller import key_of, request_id_of
+from integration_api.services.caller import request_id_of
 
 
 async def handler(_: Ask) -> Response:
@@ -77,31 +77,6 @@ def test_a_query_that_can_not_be_read_is_refused() -> None:
     for query in ("a=" + "x" * 10_000, "&".join(f"a{n}=1" for n in range(100)), "a=%ff"):
         with pytest.raises(Failure):
             ask(query=query).query()
-
-
-def keyed(**headers: bytes) -> Request:
-    named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
-    return Request("GET", "/", "", named, bytearray(), 0.0)
-
-
-@pytest.mark.parametrize(
-    ("request_", "key"),
-    [
-        (keyed(authorization=b"Bearer iak_1"), b"iak_1"),
-        (keyed(authorization=b"bearer  iak_1"), b"iak_1"),
-        (keyed(x_api_key=b"iak_2"), b"iak_2"),
-        (keyed(api_key=b"iak_3", authorization=b"Bearer iak_3"), b"iak_3"),
-        (keyed(authorization=b"Basic abc"), b""),
-        (keyed(), b""),
-    ],
-)
-def test_where_a_key_may_stand(request_: Request, key: bytes) -> None:
-    assert key_of(request_.headers) == key
-
-
-def test_two_keys_are_one_too_many() -> None:
-    with pytest.raises(Failure):
-        key_of(keyed(x_api_key=b"iak_1", authorization=b"Bearer iak_2").headers)
 
 
 @pytest.mark.parametrize("given", [b"abc-123", b"x" * 128])

@@ -27,7 +27,10 @@ class Principal(Struct, frozen=True):
 
     tenant: Tenant
     key_id: int
+    """Of our own key; 0 for a caller the platform vouches for."""
     scopes: frozenset[Scope]
+    service: str = ""
+    """Name of the platform's service that calls, by its own word; empty for everybody else."""
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or Scope.ADMIN in self.scopes

@@ -1,7 +1,7 @@
 """Every REST request comes in here: found, authenticated, allowed, answered, and never unexplained."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 
 from integration_api.core.errors import Failure, Kind, ProviderError
@@ -12,12 +12,12 @@ from integration_api.edge.application import Request, Response, Upgrade
 from integration_api.rest.cors import Cors
 from integration_api.rest.routing import Ask, MethodNotAllowed, Route, Routes
 from integration_api.services import clock
-from integration_api.services.caller import forbidden, key_of, request_id_of
+from integration_api.services.caller import forbidden, request_id_of
 from integration_api.telemetry.board import Count
 from integration_api.telemetry.log import Log
 from integration_api.telemetry.metrics import HTTP
 
-Authenticate = Callable[[bytes], Awaitable[Principal]]
+Authenticate = Callable[[Mapping[bytes, bytes]], Awaitable[Principal]]
 
 
 class RestDoor:
@@ -41,7 +41,7 @@ class RestDoor:
                 route, params = self._routes.find(request.method, request.path)
                 ask = Ask(request, request_id, params)
                 if route.scope is not None:
-                    principal = ask.principal = await self._authenticate(key_of(request.headers))
+                    principal = ask.principal = await self._authenticate(request.headers)
                     if not principal.may(route.scope):
                         raise forbidden(route.scope)
                 response = await route.handler(ask)

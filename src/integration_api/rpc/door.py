@@ -1,6 +1,6 @@
 """Every gRPC call comes in here: found, authenticated, allowed, answered, and never unexplained."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from functools import lru_cache
 
@@ -10,12 +10,12 @@ from integration_api.core.tenant import Principal
 from integration_api.edge.application import Call, Method, RpcError, Status
 from integration_api.rpc.errors import rpc_error
 from integration_api.rpc.methods import Ask, RpcMethod, Stream, Unary
-from integration_api.services.caller import forbidden, key_of, request_id_of
+from integration_api.services.caller import forbidden, request_id_of
 from integration_api.telemetry.board import Count
 from integration_api.telemetry.log import Log
 from integration_api.telemetry.metrics import RPC
 
-Authenticate = Callable[[bytes], Awaitable[Principal]]
+Authenticate = Callable[[Mapping[bytes, bytes]], Awaitable[Principal]]
 
 
 class RpcDoor:
@@ -85,7 +85,7 @@ class RpcDoor:
     async def _admit(self, method: RpcMethod, ask: Ask) -> None:
         if method.scope is None:
             return
-        ask.principal = await self._authenticate(key_of(ask.call.metadata))
+        ask.principal = await self._authenticate(ask.call.metadata)
         if not ask.principal.may(method.scope):
             raise forbidden(method.scope)
 
