@@ -35,6 +35,7 @@ from integration_api.rest.models import ModelDoor
 from integration_api.rest.moderation import ModerationDoor
 from integration_api.rest.reranking import RerankingDoor
 from integration_api.rest.routing import Route, Routes
+from integration_api.rpc.asking import Talk
 from integration_api.rpc.audit import AuditDoor as RpcAuditDoor
 from integration_api.rpc.credential import CredentialDoor as RpcCredentialDoor
 from integration_api.rpc.door import RpcDoor
@@ -42,9 +43,9 @@ from integration_api.rpc.embedding import EmbeddingDoor as RpcEmbeddingDoor
 from integration_api.rpc.health import HealthDoor
 from integration_api.rpc.llm import ChatDoor as RpcChatDoor
 from integration_api.rpc.methods import RpcMethod
+from integration_api.rpc.per_provider import PerProviderDoor
 from integration_api.rpc.reflection import Descriptors, ReflectionDoor, services_of
 from integration_api.rpc.reranking import RerankingDoor as RpcRerankingDoor
-from integration_api.rpc.stream_chat import Talk
 from integration_api.rpc.vault import VaultDoor as RpcVaultDoor
 from integration_api.services.audit import AuditTrail
 from integration_api.services.authentication import Authentication
@@ -323,11 +324,15 @@ def methods(house: House) -> list[RpcMethod]:
     async def ready() -> bool:
         return all(await asyncio.gather(*(check() for check in asked.values())))
 
+    talk = Talk(house.llm, house.turns, house.calls, house.log)
+    embedding, reranking = RpcEmbeddingDoor(house.unary), RpcRerankingDoor(house.unary)
+    credential = RpcCredentialDoor(house.credentials)
     offered = [
-        *RpcChatDoor(Talk(house.llm, house.turns, house.calls, house.log)).methods(),
-        *RpcEmbeddingDoor(house.unary).methods(),
-        *RpcRerankingDoor(house.unary).methods(),
-        *RpcCredentialDoor(house.credentials).methods(),
+        *RpcChatDoor(talk).methods(),
+        *embedding.methods(),
+        *reranking.methods(),
+        *credential.methods(),
+        *PerProviderDoor(talk, house.unary, embedding, reranking, credential).methods(),
         *RpcVaultDoor(house.credentials).methods(),
         *RpcAuditDoor(house.store).methods(),
     ]

@@ -15,6 +15,7 @@ from integration_api.proto import unified_pb2 as wire
 from tests.e2e.service import Service
 from tests.e2e.test_isolation import WRONG, other_project
 from tests.rpc.caller import Caller, chat_request, configuration, credential, details, parameters
+from tests.rpc.per_provider import CONTRACT
 
 PUBLIC = ("grpc.",)
 UNIFIED = "/integration_api.UnifiedProviderService/"
@@ -34,6 +35,13 @@ SCOPES = {
     f"{VAULT}DeleteCredential": "credentials:write",
     f"{VAULT}GetCredential": "credentials:read",
     f"{VAULT}GetOauth2Credential": "credentials:read",
+    **{
+        f"/integration_api.{service}/{method}": "credentials:write"
+        if method == "VerifyCredential"
+        else "infer"
+        for service, offered in CONTRACT.items()
+        for method in offered
+    },
 }
 
 

@@ -10,8 +10,9 @@ import pytest
 from integration_api.core.tenant import Principal, Scope, Tenant
 from integration_api.edge.application import Call
 from integration_api.proto import unified_pb2 as wire
+from integration_api.rpc.asking import Talk
 from integration_api.rpc.methods import Ask
-from integration_api.rpc.stream_chat import MOST_FRAMES, Session, Talk
+from integration_api.rpc.stream_chat import MOST_FRAMES, Session
 from tests.rpc.caller import chat_frame, configuration, user
 
 

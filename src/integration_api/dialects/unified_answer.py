@@ -1,6 +1,6 @@
 """Answers of the unified service: whole, in pieces, and as what went wrong."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from integration_api.core.errors import Failure
 from integration_api.core.json import encode_text
@@ -8,6 +8,7 @@ from integration_api.core.llm import (
     LlmEvent,
     LlmResponse,
     Notice,
+    Part,
     PartStarted,
     RefusalDelta,
     Text,
@@ -38,50 +39,34 @@ def write_metrics(
     usage: Usage | None = None,
     first_token: float | None = None,
     warnings: Sequence[Notice] = (),
+    spelled: Callable[[str], str] = str,
 ) -> list[common.Metric]:
     """Return a call's metrics under the platform's names: times in nanoseconds, counts where reported.
 
     What was left out or changed is told among them, as JSON: an answer in a stream has no place of its own for it.
     """
-    metrics = [
-        common.Metric(name="time_taken", value=_nano(seconds), description="Nanoseconds of the whole call"),
-        common.Metric(name="status", value=status, description="How the call ended"),
-    ]
+    metrics: list[common.Metric] = []
+
+    def tell(name: str, value: str, description: str) -> None:
+        metrics.append(common.Metric(name=spelled(name), value=value, description=description))
+
+    tell("time_taken", _nano(seconds), "Nanoseconds of the whole call")
+    tell("status", status, "How the call ended")
     if answer_id:
-        metrics.append(
-            common.Metric(
-                name="llm_request_id",
-                value=well_formed(answer_id),
-                description="The provider's name for its answer",
-            )
-        )
+        tell("llm_request_id", well_formed(answer_id), "The provider's name for its answer")
     if first_token is not None:
-        metrics.append(
-            common.Metric(
-                name="time_to_first_token",
-                value=_nano(first_token),
-                description="Nanoseconds to the first of the answer",
-            )
-        )
+        tell("time_to_first_token", _nano(first_token), "Nanoseconds to the first of the answer")
     if warnings:
-        metrics.append(
-            common.Metric(
-                name="warnings",
-                value=encode_text(warnings),
-                description="What was left out or changed, and why",
-            )
-        )
+        tell("warnings", encode_text(warnings), "What was left out or changed, and why")
     if usage is None:
         return metrics
     for name, field, description in _COUNTS:
         count = getattr(usage, field)
         if count is not None:
-            metrics.append(common.Metric(name=name, value=str(count), description=description))
+            tell(name, str(count), description)
     if usage.input_total is not None or usage.output_total is not None:
         total = (usage.input_total or 0) + (usage.output_total or 0)
-        metrics.append(
-            common.Metric(name="total_token", value=str(total), description="Tokens of request and answer")
-        )
+        tell("total_token", str(total), "Tokens of request and answer")
     return metrics
 
 
@@ -99,16 +84,33 @@ def finish_reason(answer: LlmResponse) -> str:
     return answer.candidates[0].finish.reason.value if answer.candidates else ""
 
 
+def parts_of(answer: LlmResponse) -> tuple[Part, ...]:
+    return answer.candidates[0].parts if answer.candidates else ()
+
+
 def write_answer(answer: LlmResponse, request_id: str, metrics: Iterable[common.Metric]) -> wire.ChatResponse:
     """Return a whole answer."""
     return wire.ChatResponse(
         code=200,
         success=True,
         requestId=request_id,
-        data=write_message(answer.candidates[0].parts if answer.candidates else ()),
+        data=write_message(parts_of(answer)),
         metrics=metrics,
         finishReason=finish_reason(answer),
     )
+
+
+def text_of(events: Iterable[LlmEvent], feed: Callable[[LlmEvent], object]) -> str:
+    """Return the text that events bring, and feed each of them to who keeps the whole."""
+    text = ""
+    for event in events:
+        feed(event)
+        kind = type(event)
+        if kind is TextDelta or kind is RefusalDelta:
+            text += event.text  # type: ignore[union-attr]
+        elif kind is PartStarted and isinstance(event.shell, Text):  # type: ignore[union-attr]
+            text += event.shell.text  # type: ignore[union-attr]
+    return text
 
 
 class ChatStream:
@@ -126,15 +128,7 @@ class ChatStream:
 
     def render(self, events: Sequence[LlmEvent]) -> bytes:
         """Return the frame for what was read at once, or b"" when that holds no text."""
-        feed = self._fold.feed
-        text = ""
-        for event in events:
-            feed(event)
-            kind = type(event)
-            if kind is TextDelta or kind is RefusalDelta:
-                text += event.text  # type: ignore[union-attr]
-            elif kind is PartStarted and isinstance(event.shell, Text):  # type: ignore[union-attr]
-                text += event.shell.text  # type: ignore[union-attr]
+        text = text_of(events, self._fold.feed)
         if not text:
             return b""
         self._said[0] = well_formed(text)
@@ -149,7 +143,7 @@ class ChatStream:
         return wire.StreamChatResponse(
             chat=wire.StreamChatOutput(
                 requestId=self._request_id,
-                data=write_message(answer.candidates[0].parts if answer.candidates else ()),
+                data=write_message(parts_of(answer)),
                 metrics=metrics,
                 finishReason=finish_reason(answer),
             )

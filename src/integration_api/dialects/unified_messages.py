@@ -31,35 +31,43 @@ def read_messages(given: Sequence[common.Message]) -> tuple[Message, ...]:
     Raises `Failure(INVALID_REQUEST)` naming the message at fault.
     """
     if not given:
-        raise Failure(
-            Kind.INVALID_REQUEST,
-            "conversations must hold at least one message",
-            code="missing_required_parameter",
-            param="conversations",
-        )
+        raise no_messages()
+    return turns_of(_turn(message, f"conversations[{number}]") for number, message in enumerate(given))
+
+
+def no_messages() -> Failure:
+    return Failure(
+        Kind.INVALID_REQUEST,
+        "conversations must hold at least one message",
+        code="missing_required_parameter",
+        param="conversations",
+    )
+
+
+def turns_of(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Return the messages, the tool messages among them that follow one another made one."""
     turns: list[Message] = []
-    results: list[ToolResult] = []
-    for number, message in enumerate(given):
-        kind = message.WhichOneof("message")
-        if kind == "tool":
-            results += _results(message.tool, f"conversations[{number}].tool")
-            continue
-        if results:
-            turns.append(Message(Role.TOOL, tuple(results)))
-            results = []
-        match kind:
-            case "user":
-                turns.append(Message(Role.USER, (Text(message.user.content),)))
-            case "assistant":
-                turns.append(_answer(message.assistant, f"conversations[{number}].assistant"))
-            case "system":
-                role = Role.DEVELOPER if message.role == Role.DEVELOPER else Role.SYSTEM
-                turns.append(Message(role, (Text(message.system.content),)))
-            case _:
-                raise invalid("expected one of user, assistant, tool, system", f"conversations[{number}]")
-    if results:
-        turns.append(Message(Role.TOOL, tuple(results)))
+    for message in messages:
+        if message.role is Role.TOOL and turns and turns[-1].role is Role.TOOL:
+            turns[-1] = Message(Role.TOOL, turns[-1].parts + message.parts)
+        elif message.role is not Role.TOOL or message.parts:
+            turns.append(message)
     return tuple(turns)
+
+
+def _turn(message: common.Message, param: str) -> Message:
+    match message.WhichOneof("message"):
+        case "user":
+            return Message(Role.USER, (Text(message.user.content),))
+        case "assistant":
+            return _answer(message.assistant, f"{param}.assistant")
+        case "tool":
+            return Message(Role.TOOL, tuple(_results(message.tool, f"{param}.tool")))
+        case "system":
+            role = Role.DEVELOPER if message.role == Role.DEVELOPER else Role.SYSTEM
+            return Message(role, (Text(message.system.content),))
+        case _:
+            raise invalid("expected one of user, assistant, tool, system", param)
 
 
 def _results(message: common.ToolMessage, param: str) -> Iterable[ToolResult]:
@@ -73,28 +81,36 @@ def _results(message: common.ToolMessage, param: str) -> Iterable[ToolResult]:
 
 def _answer(message: common.AssistantMessage, param: str) -> Message:
     parts: list[Part] = [Text(text) for text in message.contents if text]
-    for number, call in enumerate(message.toolCalls):
+    parts += read_calls(message.toolCalls, param)
+    return whole_answer(parts, message.carried, param)
+
+
+def read_calls(given: Sequence[common.ToolCall], param: str) -> Iterable[ToolCall]:
+    """Yield the calls of an answer. Raises `Failure(INVALID_REQUEST)`."""
+    for number, call in enumerate(given):
         if not call.id:
             raise invalid("a tool call needs an id", f"{param}.toolCalls[{number}].id")
         if not call.function.name:
             raise invalid("a tool call needs its function's name", f"{param}.toolCalls[{number}].function")
         custom = call.type == "custom"
         arguments = call.function.arguments
-        parts.append(
-            ToolCall(
-                call.id,
-                call.function.name,
-                arguments if custom else arguments or "{}",
-                "custom" if custom else "function",
-            )
+        yield ToolCall(
+            call.id,
+            call.function.name,
+            arguments if custom else arguments or "{}",
+            "custom" if custom else "function",
         )
-    if not message.carried:
-        return Message(Role.ASSISTANT, tuple(parts))
+
+
+def whole_answer(said: Sequence[Part], packed: bytes, param: str) -> Message:
+    """Return an answer as the model gave it, where that was carried, and else as its message says it."""
+    if not packed:
+        return Message(Role.ASSISTANT, tuple(said))
     try:
-        whole = uncarried(message.carried, parts)
+        whole = uncarried(packed, said)
     except (msgspec.DecodeError, RecursionError):
         raise invalid("hand it back as it came, or leave it out", f"{param}.carried") from None
-    return Message(Role.ASSISTANT, tuple(parts) if whole is None else whole)
+    return Message(Role.ASSISTANT, tuple(said) if whole is None else whole)
 
 
 def read_tools(given: Sequence[wire.ToolDefinition]) -> tuple[Tool, ...]:
@@ -151,12 +167,17 @@ def write_message(parts: Sequence[Part]) -> common.Message:
     message.assistant.SetInParent()
     if text:
         message.assistant.contents.append(well_formed(text))
+    message.assistant.toolCalls.extend(write_calls(parts))
+    message.assistant.carried = carried(parts)
+    return message
+
+
+def write_calls(parts: Sequence[Part]) -> Iterable[common.ToolCall]:
+    """Yield the calls of an answer."""
     for part in parts:
         if isinstance(part, ToolCall):
-            message.assistant.toolCalls.add(
+            yield common.ToolCall(
                 id=part.id,
                 type=part.kind,
                 function=common.FunctionCall(name=part.name, arguments=well_formed(part.arguments)),
             )
-    message.assistant.carried = carried(parts)
-    return message

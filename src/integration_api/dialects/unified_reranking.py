@@ -1,6 +1,6 @@
 """Reranking of the unified service: documents by number in, their scores under the same numbers out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from integration_api.core.reranking import RerankingRequest, RerankingResponse
 from integration_api.dialects.notes import Notes
@@ -42,14 +42,13 @@ def read_reranking(
 def write_reranking(
     answer: RerankingResponse,
     places: Sequence[int],
-    documents: Sequence[str],
+    content: Mapping[int, str],
     request_id: int,
     metrics: Iterable[common.Metric],
 ) -> wire.RerankingResponse:
     """Return the scores in the order of the documents, each under its document's number."""
     response = wire.RerankingResponse(code=200, success=True, requestId=request_id, metrics=metrics)
     for ranked in sorted(answer.results, key=lambda item: item.index):
-        response.data.add(
-            index=places[ranked.index], content=documents[ranked.index], relevanceScore=ranked.score
-        )
+        place = places[ranked.index]
+        response.data.add(index=place, content=content[place], relevanceScore=ranked.score)
     return response

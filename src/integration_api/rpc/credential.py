@@ -1,10 +1,12 @@
-"""UnifiedProviderService/VerifyCredential: whether a credential is good is an answer, never a status."""
+"""VerifyCredential, of either generation: whether a credential is good is an answer, never a status."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.provider import Provider
 from integration_api.core.secret import Secret
 from integration_api.core.tenant import Scope
+from integration_api.proto import per_provider_pb2
 from integration_api.proto import unified_pb2 as wire
 from integration_api.rpc.llm import SERVICE
 from integration_api.rpc.methods import Ask, RpcMethod
@@ -24,21 +26,26 @@ class CredentialDoor:
     async def verify(self, ask: Ask, message: bytearray) -> bytes:
         """Ask the provider. The credential's fields count, and without them the stored one that is named."""
         with opened(message, wire.VerifyCredentialRequest) as (asked, offered):
-            try:
-                await self._verify(ask, asked, offered)
-            except Failure as error:
-                code = REFUSED if error.kind is Kind.CREDENTIAL_INVALID else code_of(error)
-                response = wire.VerifyCredentialResponse(code=code, success=False, errorMessage=error.message)
-            else:
-                response = wire.VerifyCredentialResponse(code=200, success=True, response="valid")
-            return response.SerializeToString()
+            return await self.answer(ask, asked, offered, lambda: provider_of(asked.providerName))
 
-    async def _verify(
-        self, ask: Ask, asked: wire.VerifyCredentialRequest, offered: Mapping[str, Secret]
-    ) -> None:
-        provider = provider_of(asked.providerName)
+    async def answer(
+        self,
+        ask: Ask,
+        asked: wire.VerifyCredentialRequest | per_provider_pb2.VerifyCredentialRequest,
+        offered: Mapping[str, Secret],
+        whose: Callable[[], Provider],
+    ) -> bytes:
+        try:
+            await self._verify(ask, whose(), asked.credential.id, offered)
+        except Failure as error:
+            code = REFUSED if error.kind is Kind.CREDENTIAL_INVALID else code_of(error)
+            response = wire.VerifyCredentialResponse(code=code, success=False, errorMessage=error.message)
+        else:
+            response = wire.VerifyCredentialResponse(code=200, success=True, response="valid")
+        return response.SerializeToString()
+
+    async def _verify(self, ask: Ask, provider: Provider, stored: int, offered: Mapping[str, Secret]) -> None:
         origin = ask.origin({})
-        stored = asked.credential.id
         if offered or not stored:
             await self._service.verify_offered(origin, provider.name, offered)
         elif stored > LARGEST_ID:

@@ -39,9 +39,9 @@ STATUS: Mapping[Kind, Status] = {
 }
 
 
-def rpc_error(error: Failure, request_id: str) -> RpcError:
-    """Return the status to end the call with."""
-    status = STATUS[error.kind]
+def rpc_error(error: Failure, request_id: str, status: Status | None = None) -> RpcError:
+    """Return the status to end the call with: `status`, or the one for that kind of failure."""
+    status = STATUS[error.kind] if status is None else status
     info = error_details_pb2.ErrorInfo(
         reason=error.code,
         domain=DOMAIN,

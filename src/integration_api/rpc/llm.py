@@ -2,18 +2,16 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 
-import msgspec
-
 from integration_api.core.errors import ProviderError
 from integration_api.core.tenant import Scope
-from integration_api.dialects.notes import Notes
-from integration_api.dialects.unified_answer import write_answer, write_error
+from integration_api.dialects.unified_answer import write_answer
 from integration_api.proto import unified_pb2 as wire
-from integration_api.rpc.asking import read_chat
+from integration_api.rpc.asking import Talk, read_chat
+from integration_api.rpc.generation import UNIFIED
 from integration_api.rpc.methods import Ask, RpcMethod
-from integration_api.rpc.outcome import code_of, metrics_of, metrics_of_failure, tell, tell_failure
+from integration_api.rpc.outcome import refused
 from integration_api.rpc.reading import opened
-from integration_api.rpc.stream_chat import Session, Talk
+from integration_api.rpc.stream_chat import Session
 from integration_api.rpc.targeting import account, check_connection, metadata, provider_of
 
 SERVICE = "integration_api.UnifiedProviderService"
@@ -28,31 +26,14 @@ class ChatDoor:
         with opened(message, wire.ChatRequest) as (chat, offered):
             provider = provider_of(chat.providerName)
             check_connection(provider, chat.connectionOptions)
-            notes = Notes(strict=False)
-            target, request = read_chat(chat, account(ask, provider, chat.credential, offered), notes)
+            target = account(ask, provider, chat.credential, offered)
+            question = await read_chat(self._talk, ask, chat, target, UNIFIED)
             request_id = chat.requestId or ask.request_id
             origin = ask.origin(metadata(ask, chat.additionalData), chat.requestId)
-            tenant = ask.caller.tenant
-            messages = await self._talk.turns.restore(tenant, request.messages)
             try:
-                call, answer = await self._talk.llm.complete(
-                    origin, target, msgspec.structs.replace(request, messages=messages)
-                )
+                _, answer, metrics = await question.whole(origin)
             except ProviderError as error:
-                tell_failure(ask, error)
-                code = code_of(error)
-                return wire.ChatResponse(
-                    code=code,
-                    success=False,
-                    requestId=request_id,
-                    error=write_error(error, code),
-                    metrics=metrics_of_failure(ask),
-                ).SerializeToString()
-            if answer.candidates:
-                await self._talk.turns.keep(tenant, answer.candidates[0].parts)
-            warnings = (*answer.warnings, *notes.all)
-            tell(ask, call, warnings)
-            metrics = metrics_of(call, answer.usage, answer.id, warnings)
+                return refused(ask, error, wire.ChatResponse, requestId=request_id)
             return write_answer(answer, request_id, metrics).SerializeToString()
 
     def stream_chat(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:

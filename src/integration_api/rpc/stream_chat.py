@@ -13,27 +13,20 @@ What goes wrong with one frame is told in one frame; the stream goes on.
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass
-
-import msgspec
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.secret import Secret, wipe
-from integration_api.dialects.notes import Notes
 from integration_api.dialects.unified_answer import ChatStream, chat_error, closed, configured
 from integration_api.dialects.unified_credential import take_credential
 from integration_api.proto import unified_pb2 as wire
-from integration_api.rpc.asking import read_chat
+from integration_api.rpc.asking import Talk, read_chat
+from integration_api.rpc.generation import UNIFIED
 from integration_api.rpc.methods import Ask
-from integration_api.rpc.outcome import metrics_of
 from integration_api.rpc.reading import CREDENTIAL, forget, parsed
 from integration_api.rpc.targeting import NAME, account, check_connection, metadata, provider_of
 from integration_api.services import clock
-from integration_api.services.call import Calls
-from integration_api.services.llm import LlmService, llm_of
+from integration_api.services.llm import llm_of
 from integration_api.services.target import Target
-from integration_api.services.turns import Turns
-from integration_api.telemetry.log import Log
 
 MOST_FRAMES = 256
 """Frames that wait for a caller who reads slowly, before the provider is made to wait."""
@@ -41,16 +34,6 @@ WRONG, NOT_CONFIGURED, BROKEN = 400, 412, 500
 """The codes that callers of this stream know: theirs or the provider's fault, no configuration, ours."""
 CONFIGURATION = 1
 """The number of `configuration` in a request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """What conversations need of the house."""
-
-    llm: LlmService
-    turns: Turns
-    calls: Calls
-    log: Log
 
 
 class Configuration:
@@ -261,26 +244,15 @@ class Session:
                 code="provider_mismatch",
                 param="providerName",
             )
-        talk, outbox, notes = self._talk, self._outbox, Notes(strict=False)
-        target, request = read_chat(chat, account, notes)
-        tenant = self._ask.caller.tenant
-        messages = await talk.turns.restore(tenant, request.messages)
-        request = msgspec.structs.replace(request, messages=messages)
-        stream = ChatStream(turn.request_id)
+        question = await read_chat(self._talk, self._ask, chat, account, UNIFIED)
         kept = metadata(self._ask, chat.additionalData)
         origin = self._ask.origin(kept, turn.request_id, received_at)
-        call, events = await talk.llm.stream(origin, target, request)
+        frames = question.streamed(origin, lambda _: ChatStream(turn.request_id))
         try:
-            async for read in events:
-                if frame := stream.render(read):
-                    await outbox.put(frame, turn)
+            async for frame in frames:
+                await self._outbox.put(frame, turn)
         finally:
-            await events.aclose()
-        answer = stream.answer()
-        if answer.candidates:
-            await talk.turns.keep(tenant, answer.candidates[0].parts)
-        metrics = metrics_of(call, answer.usage, answer.id, (*answer.warnings, *notes.all))
-        await outbox.put(stream.last(answer, metrics), turn)
+            await frames.aclose()
 
     async def _interrupt(self) -> None:
         """Cancel the turn under way, with the provider too, and take back what nobody heard of it."""

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 
+from google.protobuf.any_pb2 import Any as AnyMessage
+
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.provider import Provider
 from integration_api.core.secret import Secret
-from integration_api.dialects.unified_values import invalid
+from integration_api.dialects.unified_values import invalid, read_any
 from integration_api.proto import unified_pb2 as wire
 from integration_api.providers import find
 from integration_api.rpc.methods import Ask
@@ -81,6 +83,13 @@ def check_connection(provider: Provider, options: Mapping[str, str]) -> None:
     chosen = options.get(TRANSPORT)
     if chosen and provider.connections and chosen not in provider.connections:
         raise invalid(f"{provider.name} has {', '.join(provider.connections)}", TRANSPORT)
+
+
+def connection_of(parameters: Mapping[str, AnyMessage]) -> dict[str, str]:
+    """Return the choice of connection that callers without a place for it put among the parameters."""
+    if TRANSPORT not in parameters:
+        return {}
+    return {TRANSPORT: str(read_any(parameters[TRANSPORT], TRANSPORT))}
 
 
 def metadata(ask: Ask, additional: Mapping[str, str]) -> dict[str, str]:
