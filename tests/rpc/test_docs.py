@@ -15,6 +15,7 @@ from integration_api.proto import unified_pb2 as wire
 from tests.e2e.service import ADMIN_KEY, ROOT
 from tests.rpc import test_audit, test_vault
 from tests.rpc.caller import ANSWERS, Caller, signed, spoken
+from tests.rpc.per_provider import CONTRACT
 from tests.rpc.test_isolation import SCOPES
 
 TEXT = (ROOT / "docs/grpc.md").read_text()
@@ -37,7 +38,9 @@ METHODS: dict[str, Mapping[str, tuple[type[Any], type[Any]]]] = {
 
 def test_every_service_is_shown() -> None:
     assert {path.partition("/")[0] for path in ASKED} == set(METHODS)
-    assert {path.split("/")[1] for path in SCOPES} == set(METHODS)
+    served = {path.split("/")[1] for path in SCOPES}
+    assert served == set(METHODS) | {f"integration_api.{service}" for service in CONTRACT}
+    assert all(f"{service}`" in TEXT for service in CONTRACT)
     assert {path.partition("/")[2] for path in ASKED if "Unified" in path} == set(ANSWERS)
 
 
