@@ -190,6 +190,14 @@ def test_gotcha_4_parallel_results_are_one_turn_with_the_results_first() -> None
     assert not any(turn["role"] == "tool" for turn in turns)
 
 
+def test_gotcha_4_what_a_user_says_before_the_results_comes_after_them() -> None:
+    call = ToolCall("toolu_1", "now", "{}")
+    said = Message(Role.USER, (Text("By the way:"), ToolResult(call.id, (Text("noon"),)), Text("go on")))
+    body, _ = sent(asking(OPUS, user("go"), assistant(call), said, tools=(CLOCK,)))
+    kinds = [block["type"] for block in body["messages"][2]["content"]]
+    assert kinds == ["tool_result", "text", "text"]
+
+
 # --- gotchas 5, 6 and 7 ------------------------------------------------------------------------
 
 STARTED = {

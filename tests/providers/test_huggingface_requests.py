@@ -18,7 +18,14 @@ from integration_api.providers.huggingface import embedding, reranking
 from tests.providers.rendered import every, sent, validated
 
 ENDPOINT = {"base_url": "https://x.endpoints.huggingface.cloud"}
-OWN = {"min_p", "parallel_tool_calls", "reasoning_effort", "repetition_penalty", "top_k"}
+OWN = {
+    "min_p",
+    "parallel_tool_calls",
+    "reasoning_effort",
+    "repetition_penalty",
+    "top_k",
+    "web_search_options",
+}
 """What the SDK sends in `extra_body`: partners have it, TGI does not."""
 TGI_FORMAT = {"response_format"}
 """What the SDK itself makes of a schema for an endpoint, in a shape its types do not have."""

@@ -51,7 +51,15 @@ SCHEMA: Mapping[str, Any] = {
 }
 WEATHER = Tool(name="get_weather", description="The weather in a city", schema=SCHEMA, strict=True)
 CLOCK = Tool(name="now", schema=None)
-STRANGER = Origin("somebody-else", "other", "other-model")
+STRANGER = Origin("somebody-else", "other", "other-model", credential_id=7)
+SEALED = Opaque("c2ln", "other-v1", STRANGER)
+SQL = Tool(
+    name="sql",
+    kind="custom",
+    description="Run a query",
+    grammar={"type": "grammar", "grammar": {"syntax": "lark", "definition": 'start: "SELECT 1"'}},
+)
+SEARCH = Tool(name="web_search", kind="provider", native={"type": "web_search"})
 
 
 def user(*parts: Part | str) -> Message:
@@ -213,19 +221,140 @@ def requests(model: str) -> Iterator[tuple[str, LlmRequest]]:
         saying(
             user("Think"),
             assistant(
-                Reasoning("Let me think", signature=Opaque("c2ln", "other-v1", STRANGER)),
+                Reasoning("Let me think", kind="summary", id="rs_1", signature=SEALED),
                 Reasoning(encrypted=Opaque("ZW5j", "other-v1", STRANGER), redacted=True),
-                ServerToolCall("srv_1", "web_search", '{"query": "x"}', origin=STRANGER),
-                ServerToolResult("srv_1", "web_search", origin=STRANGER),
+                ServerToolCall(
+                    "srv_1", "web_search", '{"query": "x"}', native={"type": "search"}, origin=STRANGER
+                ),
+                ServerToolResult("srv_1", "web_search", native={"type": "found"}, origin=STRANGER),
                 Text(
-                    "It is so.", citations=(Citation(kind="url", url="https://example.com", start=0, end=2),)
+                    "It is so.",
+                    citations=(
+                        Citation(
+                            kind="url",
+                            url="https://example.com",
+                            start=0,
+                            end=2,
+                            title="Example",
+                            cited_text="So it is.",
+                            source_id="doc_1",
+                            source_index=0,
+                            native={"type": "somebody_elses"},
+                        ),
+                    ),
+                    signature=SEALED,
                 ),
                 Native("compaction", {"type": "compaction"}, STRANGER),
             ),
             user("Why?"),
         ),
     )
-    yield "refusal_history", saying(user("Do it"), assistant(RefusalText("I will not.")), user("Why?"))
+    yield (
+        "foreign_calls",
+        saying(
+            user("Go"),
+            assistant(msgspec.structs.replace(other, signature=SEALED)),
+            Message(Role.TOOL, (ToolResult("call_2", (Text("noon"),), cache=CacheHint("5m")),)),
+            tools=tools,
+        ),
+    )
+    yield (
+        "drawn_history",
+        saying(
+            user("Draw a cat"),
+            assistant(
+                "Here:",
+                Media(kind="image", source=Bytes(PIXEL), mime="image/png", id="img_1", signature=SEALED),
+            ),
+            user("And a dog"),
+        ),
+    )
+    yield (
+        "spoken_history",
+        saying(
+            user("Say hello"),
+            assistant(
+                Media(kind="audio", source=Bytes(SOUND), mime="audio/wav", id="audio_1", transcript="Hello!")
+            ),
+            user("Again"),
+        ),
+    )
+    yield (
+        "refusal_history",
+        saying(user("Do it"), assistant(RefusalText("I will not.", category="cyber")), user("Why?")),
+    )
+    yield (
+        "phases",
+        saying(
+            user("Go"),
+            Message(Role.ASSISTANT, (Text("Let me see."),), id="msg_1", phase="commentary"),
+            user("And?"),
+        ),
+    )
+    yield "tools.custom", asking(tools=(WEATHER, SQL), tool_choice=ToolChoice("named", ("sql",)))
+    yield "tools.provider", asking(tools=(SEARCH, WEATHER))
+    yield (
+        "custom_calls",
+        saying(
+            user("Go"),
+            assistant(ToolCall("call_3", "sql", "SELECT 1", kind="custom")),
+            Message(Role.TOOL, (ToolResult("call_3", (Text("1"),)),)),
+            tools=(SQL,),
+        ),
+    )
+    yield (
+        "output.spoken",
+        asking(output=Output(modalities=("text", "audio"), audio={"voice": "alloy", "format": "wav"})),
+    )
+    yield "cache.auto", asking(cache=Cache(mode="auto", retention="1h"))
+    yield "cache.handle", asking(cache=Cache(handle="cachedContents/c1"))
+    yield (
+        "cached_parts",
+        saying(
+            user(
+                Media(
+                    kind="document", source=PlainText("Dolphins live in the sea."), title="Sea",
+                    context="From a school book", cache=CacheHint("5m"),
+                ),
+                SearchResult("https://example.com", "Sea", ("Dolphins",), cache=CacheHint("1h")),
+                CachePoint("1h"),
+                "Where?",
+            )
+        ),
+    )  # fmt: skip
+    yield (
+        "media.options",
+        saying(
+            user(
+                "What is this?",
+                Media(
+                    kind="image",
+                    source=Bytes(PIXEL),
+                    mime="image/png",
+                    options={"mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}},
+                ),
+            )
+        ),
+    )
+    yield "media.file.foreign", saying(user("Read", Media(kind="file", source=FileRef("file-1", STRANGER))))
+    yield (
+        "safety.settings",
+        asking(
+            safety=Safety(
+                settings=({"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"},),
+                guardrail={"id": "abcdefgh1234", "version": "1", "trace": "enabled"},
+                moderation={"model": "omni-moderation-latest"},
+            )
+        ),
+    )
+    yield "speed", asking(speed="fast")
+    yield "inference_geo", asking(inference_geo="eu")
+    yield "unknown", asking(unknown={"web_search_options": {"search_context_size": "low"}})
+    yield "headers", asking(headers=(("anthropic-beta", "context-1m-2025-08-07"),))
+    yield (
+        "strict",
+        asking(strict=True, sampling=Sampling(temperature=0.5, seed=7), parallel_tools=False, tools=tools),
+    )
     yield (
         "plain_reasoning_history",
         saying(user("Think"), assistant(Reasoning("I thought."), "So."), user("Why?")),

@@ -148,9 +148,8 @@ def llm(
         tool_ids=IdForm(re.compile(r"[A-Za-z0-9]{9}"), prefix="", length=9),
         tool_result_names=True,
         custom_tools=False,
-        native_tools=frozenset(
-            {"web_search", "web_search_premium", "image_generation", "document_library", "connector"}
-        ),
+        # Its own web search is for agents and conversations only.
+        native_tools=frozenset({"image_generation", "document_library", "connector"}),
         parameters_required=True,
         required_choice="any",
         allowed_tools=False,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from integration_api.core.llm import LlmRequest, Notice, Output, ReasoningRequest, Tool, ToolChoice
+from integration_api.core.llm import Cache, LlmRequest, Notice, Output, ReasoningRequest, Tool, ToolChoice
 from integration_api.dialects.notes import Notes, unsupported
 from integration_api.dialects.openai_chat_dialect import Dialect, Rules
 from integration_api.dialects.openai_chat_ids import map_ids, map_names
@@ -43,6 +43,13 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 BUDGETS = ((1024, "low"), (8192, "medium"))
 """Budgets in tokens up to which an effort is the closest word; anything above is `high`."""
+
+IN_MEMORY = "in_memory"
+"""The shortest time that prompts are kept; up to an hour."""
+BREAKPOINT_TTL = "30m"
+"""The one that goes with breakpoints, and is said beside them."""
+OTHERS_RETENTIONS = frozenset({"5m", "30m", "1h"})
+"""Times that other vendors' prompts are kept for; OpenAI answers 400 to them."""
 
 
 class Rendered(Struct, frozen=True):
@@ -139,7 +146,7 @@ class Fields:
             ("verbosity", output.verbosity),
             ("reasoning_effort", effort),
             ("prompt_cache_key", cache.key),
-            ("prompt_cache_retention", cache.retention),
+            ("prompt_cache_retention", self._retention(cache)),
             ("service_tier", self._service_tier(ask.service_tier)),
             ("moderation", safety.moderation),
             ("safe_prompt", safety.safe_prompt),
@@ -156,8 +163,7 @@ class Fields:
         ):
             if value is not None:
                 self.put(name, value)
-        if cache.mode is not None or cache.hint is not None or cache.handle is not None:
-            self._cache(ask)
+        self._cache(cache)
 
     def put(self, name: str, value: Any) -> None:
         """Set a field, or tell why not; `name` is OpenAI's."""
@@ -280,18 +286,31 @@ class Fields:
             self._notes.cannot("service_tier", f"{self._dialect.provider} has no service tier {asked}")
         return known.get(asked)
 
-    def _cache(self, ask: LlmRequest) -> None:
-        cache = ask.cache
+    def _retention(self, cache: Cache) -> str | None:
+        """Return how long to keep a prompt: by OpenAI's words, and unchanged what is none of anybody's we know."""
+        asked = cache.retention
+        if asked not in OTHERS_RETENTIONS or (asked == BREAKPOINT_TTL and self._rules.breakpoints):
+            return None if asked == BREAKPOINT_TTL else asked
+        self._notes.note(
+            "mapped", "prompt_cache_retention", f"prompts are kept {IN_MEMORY} here, not {asked}"
+        )
+        return IN_MEMORY
+
+    def _cache(self, cache: Cache) -> None:
         if cache.handle is not None:
             self._notes.cannot("cached_content", f"{self._dialect.provider} holds no caches by name")
         if cache.hint is not None:
             self._notes.cannot("cache_control", f"{self._dialect.provider} caches prompts by itself")
-        if cache.mode is not None:
-            mode = "implicit" if cache.mode == "auto" else "explicit"
-            if self._rules.breakpoints:
-                self.put("prompt_cache_options", {"mode": mode})
-            elif mode == "explicit":
-                self._notes.cannot("prompt_cache_options", "this model caches by itself")
+        if self._rules.breakpoints:
+            options = {}
+            if cache.mode is not None:
+                options["mode"] = "implicit" if cache.mode == "auto" else "explicit"
+            if cache.retention == BREAKPOINT_TTL:
+                options["ttl"] = BREAKPOINT_TTL
+            if options:
+                self.put("prompt_cache_options", options)
+        elif cache.mode == "explicit":
+            self._notes.cannot("prompt_cache_options", "this model caches by itself")
 
 
 def reasoning_effort(asked: ReasoningRequest, rules: Rules, notes: Notes) -> str | None:
