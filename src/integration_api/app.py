@@ -7,6 +7,7 @@ import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from integration_api import __version__
 from integration_api.cache.credentials import PURPOSE as ENTRIES
@@ -70,6 +71,9 @@ from integration_api.transport.egress import EgressGuard
 from integration_api.transport.limits import TransportLimits
 from integration_api.vault.roots import RootKeys, open_root
 from integration_api.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from integration_api.services.web_api import WebApi
 
 BACKLOG = 1024
 """Callers that wait to be taken by one worker."""
@@ -171,6 +175,7 @@ class House:
     llm: LlmService
     models: ModelService
     turns: Turns
+    web: "WebApi | None" = None
     accepting: bool = True
     counting: asyncio.Task[None] | None = None
     """Tells the other workers what this one has counted."""
@@ -211,6 +216,7 @@ class House:
         credentials = CredentialService(
             store, vault, calls, unary, ids, verifications_per_minute=settings.limits.verifications_per_minute
         )
+        web = web_api(settings, identity)
         return cls(
             settings=settings,
             log=log,
@@ -225,7 +231,8 @@ class House:
             calls=calls,
             unary=unary,
             identity=identity,
-            authentication=Authentication(identity, tokens=service_tokens(settings)),
+            authentication=Authentication(identity, tokens=service_tokens(settings), platform=web),
+            web=web,
             credentials=credentials,
             llm=LlmService(calls, transport),
             models=ModelService(calls, unary),
@@ -246,6 +253,8 @@ class House:
             self.counting.cancel()
         BOARD.publish()
         await self.transport.close()
+        if self.web is not None:
+            await self.web.close()
         await self.cache.close()
         await self.store.close()
 
@@ -262,6 +271,23 @@ def service_tokens(settings: Settings) -> ServiceTokens | None:
     if not settings.secret:
         return None
     return ServiceTokens(settings.secret, strict=settings.platform.strict_service_tokens)
+
+
+def web_api(settings: Settings, identity: Identity) -> "WebApi | None":
+    """Say who knows the platform's keys and tokens. Raises `SettingsError`."""
+    if not settings.web_host:
+        return None
+    # A start without the platform does not wait for what it takes to ask it.
+    from integration_api.cache.principals import PrincipalCache  # noqa: PLC0415
+    from integration_api.services.web_api import WebApi  # noqa: PLC0415
+    from integration_api.transport.grpc import Channel  # noqa: PLC0415
+
+    try:
+        channel = Channel(settings.web_host, tls=upstream_tls(settings))
+    except ValueError as error:
+        raise SettingsError(f"WEB_HOST: {error}") from None
+    cache = PrincipalCache(settings.platform.auth_cache_seconds)
+    return WebApi(channel, cache, identity.digest, seconds=settings.platform.auth_seconds)
 
 
 def transport_limits(settings: Settings) -> TransportLimits:
