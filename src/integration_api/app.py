@@ -51,6 +51,7 @@ from integration_api.rpc.vault import VaultDoor as RpcVaultDoor
 from integration_api.services.audit import AuditTrail
 from integration_api.services.authentication import Authentication
 from integration_api.services.call import Calls, Departures
+from integration_api.services.catalogue import BadBook, Catalogue, of_operator, shipped
 from integration_api.services.credential import CredentialService
 from integration_api.services.identity import PEPPER, Identity
 from integration_api.services.llm import LlmService
@@ -126,6 +127,14 @@ def guard(settings: Settings) -> EgressGuard:
         return EgressGuard(settings.egress.allowed, allow_http=settings.egress.allow_http)
     except ValueError as error:
         raise SettingsError(f"EGRESS__ALLOW: {error}") from None
+
+
+def models_known(settings: Settings) -> Catalogue:
+    try:
+        operators = of_operator(settings.models.file)
+    except BadBook as error:
+        raise SettingsError(f"MODELS__FILE: {error}") from None
+    return Catalogue(shipped(), operators, live_seconds=settings.models.live_seconds)
 
 
 def upstream_tls(settings: Settings) -> ssl.SSLContext:
@@ -213,6 +222,7 @@ class House:
         calls = Calls(rows, vault, audit, ids, most=settings.limits.requests)
         unary = Unary(calls, transport)
         identity = Identity(await vault.derive(PEPPER), keys.get, store, ids, peek=keys.peek)
+        catalogue = models_known(settings)
         credentials = CredentialService(
             store, vault, calls, unary, ids, verifications_per_minute=settings.limits.verifications_per_minute
         )
@@ -234,8 +244,8 @@ class House:
             authentication=Authentication(identity, tokens=service_tokens(settings), platform=web),
             web=web,
             credentials=credentials,
-            llm=LlmService(calls, transport),
-            models=ModelService(calls, unary),
+            llm=LlmService(calls, transport, catalogue),
+            models=ModelService(calls, unary, catalogue),
             turns=Turns(await vault.derive(TURNS), cache),
         )
 

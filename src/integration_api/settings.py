@@ -140,6 +140,15 @@ class Upstream(Struct, frozen=True, forbid_unknown_fields=True):
     """Extra certificate authorities to trust, for private gateways and tests."""
 
 
+class Models(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of models (docs/models.md)."""
+
+    file: str = ""
+    """A TOML file with what the operator knows of models: it wins over every list and what is shipped."""
+    live_seconds: float = 86_400.0
+    """How long a provider's own list of models is believed after it was last asked for."""
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set, with its default."""
 
@@ -170,6 +179,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     audit: Audit = Audit()
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
+    models: Models = Models()
 
     @property
     def root_key(self) -> str:

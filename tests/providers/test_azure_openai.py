@@ -352,7 +352,7 @@ def test_deployments_are_listed_before_what_could_be_deployed() -> None:
         ("text-embedding-3-small", ("embedding",), 8),
         ("sora", (), 0),
     ]
-    assert found[0].capabilities["base_model"] == found[0].title == "gpt-5"
+    assert found[0].native["base_model"] == found[0].title == "gpt-5"
 
 
 # --- gotcha 19: filters in streams, and prompts they block -----------------------------------

@@ -448,10 +448,10 @@ def test_the_routers_models_are_what_their_live_partners_can() -> None:
     ]  # fmt: skip
     listed = {"data": [{"id": "a/b", "created": 7, "providers": partners}]}
     (model,) = Talk(HUGGINGFACE, HUGGINGFACE.models(ROUTER), reply(listed)).answer
-    assert (model.id, model.created, model.kinds, model.context_window) == ("a/b", 7, ("chat",), 32768)
-    assert model.capabilities["tools"] is True
-    assert model.capabilities["providers"] == ["a", "b"]
-    assert "json_schema" not in model.capabilities
+    assert (model.id, model.created, model.kinds, model.known.context_window) == ("a/b", 7, ("chat",), 32768)
+    assert model.known.tools is True
+    assert model.native["providers"] == ["a", "b"]
+    assert model.known.structured_output is None
 
 
 @pytest.mark.parametrize(
@@ -464,4 +464,4 @@ def test_the_routers_models_are_what_their_live_partners_can() -> None:
 )  # fmt: skip
 def test_a_server_without_a_list_serves_one_model(info: Any, kinds: tuple[str, ...], window: int) -> None:
     (model,) = Talk(HUGGINGFACE, HUGGINGFACE.models(server()), NOWHERE, reply(info)).answer
-    assert (model.id, model.kinds, model.context_window) == ("m", kinds, window)
+    assert (model.id, model.kinds, model.known.context_window) == ("m", kinds, window)

@@ -318,7 +318,7 @@ def test_the_list_of_models_may_be_bare() -> None:
     with pytest.raises(StopIteration) as done:
         exchange.send(HttpResponse(200, {}, json.dumps(listed).encode()))
     one, other = done.value.value
-    assert (one.id, one.title, one.kinds, one.context_window) == ("a/chat", "A", ("chat",), 8192)
+    assert (one.id, one.title, one.kinds, one.known.context_window) == ("a/chat", "A", ("chat",), 8192)
     assert other.kinds == ("embedding",)
 
 

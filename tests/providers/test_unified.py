@@ -7,10 +7,16 @@ from typing import Any
 import msgspec
 
 from integration_api.core.llm import LlmRequest
+from integration_api.core.models import Capabilities
 from tests.providers.unified import requests
 
-ELSEWHERE = {(LlmRequest, "extras")}
-"""Options of one provider's own, which are tried on each of them in `test_options`."""
+ELSEWHERE = {
+    (LlmRequest, "extras"),
+    (LlmRequest, "known"),
+    *((Capabilities, field.name) for field in msgspec.structs.fields(Capabilities)),
+}
+"""Options of one provider's own, which are tried on each of them in `test_options`; and what no caller says but
+the catalogue, in `test_known`."""
 
 
 def structs(annotation: Any, found: set[type]) -> set[type]:

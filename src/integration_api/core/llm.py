@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
+from integration_api.core.models import UNKNOWN, Capabilities
+
 # --- values only their maker understands -----------------------------------------------------
 
 
@@ -354,6 +356,8 @@ class LlmRequest(Struct, frozen=True, kw_only=True):
     """Caller's headers that are allowed through, such as `anthropic-beta`."""
     strict: bool = False
     """Refuse what the target cannot do, where the default is to drop it with a warning."""
+    known: Capabilities = UNKNOWN
+    """What is known of the model beyond the rules of its family."""
 
 
 # --- answer ----------------------------------------------------------------------------------

@@ -1,9 +1,96 @@
-"""The models an account can use."""
+"""The models an account can use, and what is known of each.
 
-from collections.abc import Mapping
-from typing import Any
+What a model takes is told by four voices. The operator knows best, then the provider's own list of models
+as this account sees it, then the catalogue that is shipped, and last the rules of the model's family, which
+its dialect has. The first three speak one language, `Capabilities`, and are laid over one another here; a
+dialect lays the result over its rules. So each field has its own voice: a list that tells no more of a model
+than its longest answer changes that alone.
+"""
 
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
 from msgspec import Struct
+
+Modality = Literal["text", "image", "audio", "video", "document", "embedding"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+Parameter = Literal[
+    "frequency_penalty", "logit_bias", "logprobs", "max_tokens", "metadata", "min_p", "n", "parallel_tool_calls",
+    "prediction", "presence_penalty", "repetition_penalty", "response_format", "seed", "service_tier", "stop",
+    "store", "temperature", "tool_choice", "top_k", "top_logprobs", "top_p", "user", "verbosity",
+]  # fmt: skip
+"""Parameters of a request by OpenAI's names, where it has one."""
+
+
+class Capabilities(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, cache_hash=True
+):
+    """What one model takes and gives. None: this voice does not say, and the next one is asked."""
+
+    context_window: int | None = None
+    """Tokens of question and answer together, or of the question where its host tells only that."""
+    max_output_tokens: int | None = None
+    """Most tokens of one answer, its thoughts included."""
+    inputs: tuple[Modality, ...] | None = None
+    outputs: tuple[Modality, ...] | None = None
+    streaming: bool | None = None
+    tools: bool | None = None
+    forced_tools: bool | None = None
+    """Whether it can be made to call a tool."""
+    structured_output: bool | None = None
+    """Whether an answer can be held to a JSON Schema."""
+    reasoning: bool | None = None
+    efforts: tuple[Effort, ...] | None = None
+    """How hard it can be asked to think, in words; () where it knows no such words."""
+    default_effort: Effort | None = None
+    """How hard it thinks unasked."""
+    reasoning_adaptive: bool | None = None
+    """Whether it can be left to it how much it thinks."""
+    reasoning_budget: bool | None = None
+    """Whether it can be told how many tokens to think."""
+    reasoning_off: tuple[Literal["disabled", "between_tools"], ...] | None = None
+    """The ways its thinking can be turned off; () where it can not be."""
+    sampling: bool | None = None
+    """Whether temperature, top_p and top_k are heeded."""
+    max_temperature: float | None = None
+    takes: tuple[Parameter, ...] = ()
+    """Parameters it takes, whatever a voice below this one says."""
+    refuses: tuple[Parameter, ...] = ()
+    """Parameters it does not take."""
+
+    def over(self, below: "Capabilities") -> "Capabilities":
+        """Return what is known when `below` is asked only where this says nothing."""
+        if below is UNKNOWN:
+            return self
+        if self is UNKNOWN:
+            return below
+        said = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        said["takes"] = _joined(self.takes, below.takes, self.refuses)
+        said["refuses"] = _joined(self.refuses, below.refuses, self.takes)
+        return msgspec.structs.replace(below, **said)
+
+
+UNKNOWN = Capabilities()
+"""Nothing is known; there is one of it."""
+
+
+def _joined(
+    above: tuple[Parameter, ...], below: tuple[Parameter, ...], denied: tuple[Parameter, ...]
+) -> tuple[Parameter, ...]:
+    return above + tuple(name for name in below if name not in above and name not in denied)
+
+
+def modalities(words: Iterable[str] | None) -> tuple[Modality, ...] | None:
+    """Read a provider's words for kinds of content, of which it may have more than we; None for none."""
+    found = {_MODALITIES[word.lower()] for word in words or () if word.lower() in _MODALITIES}
+    return tuple(sorted(found, key=_ORDER.index)) or None
+
+
+_ORDER: tuple[Modality, ...] = ("text", "image", "audio", "video", "document", "embedding")
+_MODALITIES: Mapping[str, Modality] = {word: word for word in _ORDER} | {
+    "file": "document", "pdf": "document", "speech": "audio",
+}  # fmt: skip
 
 
 class ModelInfo(Struct, frozen=True, kw_only=True):
@@ -15,7 +102,7 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     title: str | None = None
     kinds: tuple[str, ...] = ()
     """chat, embedding, rerank, … where the provider says."""
-    context_window: int | None = None
-    max_output_tokens: int | None = None
     lifecycle: str | None = None
-    capabilities: Mapping[str, Any] = {}
+    known: Capabilities = UNKNOWN
+    native: Mapping[str, Any] = {}
+    """What the provider says of it in words of its own."""

@@ -1,8 +1,8 @@
 """What a provider is: a name, what it needs to know you, and what it can do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from integration_api.core.credential import BASE_URL, Credential, CredentialField
 from integration_api.core.embedding import EmbeddingRequest, EmbeddingResponse
@@ -55,6 +55,9 @@ class Provider:
     reranking: Unary[RerankingRequest, RerankingResponse] | None = None
     moderation: Unary[ModerationRequest, ModerationResponse] | None = None
     models: Callable[[Credential], Exchange[tuple[ModelInfo, ...]]] | None = None
+    known_as: Callable[[str, Mapping[str, Any], Credential], tuple[str, str]] | None = None
+    """A model's name here, a call's own options and the credential to whose model it is and what that one calls
+    it: what is published of a model holds wherever it is served. None where both are as they stand."""
 
     @property
     def needs_credential(self) -> bool:

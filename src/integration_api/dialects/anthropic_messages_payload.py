@@ -14,6 +14,7 @@ from integration_api.dialects.anthropic_messages_schema import is_recursive, str
 from integration_api.dialects.anthropic_messages_thinking import Thinking, thinking
 from integration_api.dialects.anthropic_messages_tools import sent_names, toolbox
 from integration_api.dialects.anthropic_messages_turns import Turn, plain, turns
+from integration_api.dialects.fitting import fitted
 from integration_api.dialects.notes import Notes
 
 SAMPLING_VERSION = "2023-06-01"
@@ -61,8 +62,9 @@ def prepare(
     rendering can save: media Claude cannot take, arguments that are not JSON, and,
     where the caller is strict, anything unsupported.
     """
-    rules = rules_for(ask.model)
     notes = Notes(strict=ask.strict)
+    ask = fitted(ask, notes)
+    rules = rules_for(ask.model, ask.known)
     headers = {name.lower(): value for name, value in ask.headers}
     version = headers.get("anthropic-version") or version
     names = sent_names(ask)

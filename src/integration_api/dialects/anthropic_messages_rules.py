@@ -6,9 +6,12 @@ https://platform.claude.com/docs/en/build-with-claude/thinking
 
 import re
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from integration_api.core.models import UNKNOWN, Capabilities
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 
@@ -190,13 +193,34 @@ _FAMILIES: tuple[tuple[str, Rules], ...] = (
 _COMPILED = tuple((re.compile(r"claude-" + pattern), rules) for pattern, rules in _FAMILIES)
 
 
-@lru_cache(maxsize=512)
-def rules_for(model: str) -> Rules:
-    """Return the rules of the family `model` belongs to, however its host decorates the id."""
-    for pattern, rules in _COMPILED:
-        if pattern.search(model):
-            return rules
-    return NEWEST
+@lru_cache(maxsize=1024)
+def rules_for(model: str, known: Capabilities = UNKNOWN) -> Rules:
+    """Return the rules of the family `model` belongs to, however its host decorates the id.
+
+    What is `known` of the model itself is laid over them.
+    """
+    family = next((rules for pattern, rules in _COMPILED if pattern.search(model)), NEWEST)
+    return family if known is UNKNOWN else refined(family, known)
+
+
+def refined(rules: Rules, known: Capabilities) -> Rules:
+    """Lay what is known of one model over the rules of its family."""
+    said = {
+        "max_output": known.max_output_tokens,
+        "sampling": known.sampling,
+        "adaptive": known.reasoning_adaptive,
+        "budget": known.reasoning_budget,
+        "forced_tools": known.forced_tools,
+        "structured": known.structured_output,
+    }
+    changes: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+    if known.efforts is not None:
+        changes["efforts"] = tuple(effort for effort in EFFORT_ORDER if effort in known.efforts)
+    if known.reasoning_off is not None and rules.off not in known.reasoning_off:
+        changes["off"] = next(iter(known.reasoning_off), None)
+    if known.reasoning is False:
+        changes |= {"adaptive": False, "budget": False, "thinks_unasked": False}
+    return replace(rules, **changes)
 
 
 def nearest_effort(effort: str, rules: Rules) -> Effort | None:

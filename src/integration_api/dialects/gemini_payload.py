@@ -14,6 +14,7 @@ from integration_api.core.credential import Credential
 from integration_api.core.exchange import Auth
 from integration_api.core.json import encode_text
 from integration_api.core.llm import LlmRequest, Origin, ReasoningRequest
+from integration_api.dialects.fitting import fitted
 from integration_api.dialects.gemini_answer import FAMILY, Reading
 from integration_api.dialects.gemini_rules import (
     EFFORT_BUDGETS,
@@ -100,8 +101,9 @@ def render(dialect: Dialect, ask: LlmRequest, credential: Credential) -> Rendere
     Raises `Failure` for what no rendering can save: arguments that are not JSON, results
     of calls that nobody made, and, where the caller is strict, anything unsupported.
     """
-    rules = rules_for(ask.model)
     notes = Notes(strict=ask.strict)
+    ask = fitted(ask, notes)
+    rules = rules_for(ask.model, ask.known)
     names = sent_names(ask)
     system, contents = turns(
         ask, names, rules, notes, provider=dialect.provider, own_tools=dialect.tells_tools

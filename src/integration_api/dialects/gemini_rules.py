@@ -5,9 +5,12 @@ https://ai.google.dev/gemini-api/docs/models and https://ai.google.dev/gemini-ap
 
 import re
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from integration_api.core.models import UNKNOWN, Capabilities
 
 Level = Literal["minimal", "low", "medium", "high", "xhigh"]
 
@@ -129,11 +132,28 @@ _FAMILIES: tuple[tuple[str, Rules], ...] = (
 _COMPILED = tuple((re.compile(pattern), rules) for pattern, rules in _FAMILIES)
 
 
-@lru_cache(maxsize=512)
-def rules_for(model: str) -> Rules:
-    """Return the rules of the family `model` belongs to."""
+@lru_cache(maxsize=1024)
+def rules_for(model: str, known: Capabilities = UNKNOWN) -> Rules:
+    """Return the rules of the family `model` belongs to, and over them what is `known` of the model itself."""
     name = model.rsplit("models/", 1)[-1]
-    return next((rules for pattern, rules in _COMPILED if pattern.fullmatch(name)), NEWEST)
+    family = next((rules for pattern, rules in _COMPILED if pattern.fullmatch(name)), NEWEST)
+    return family if known is UNKNOWN else refined(family, known)
+
+
+def refined(rules: Rules, known: Capabilities) -> Rules:
+    """Lay what is known of one model over the rules of its family."""
+    changes: dict[str, Any] = {}
+    if known.sampling is not None:
+        changes["sampling"] = known.sampling
+    if known.structured_output is not None:
+        changes["json"] = known.structured_output
+    if rules.levels and known.efforts:
+        changes["levels"] = tuple(level for level in LEVELS if level in known.efforts) or rules.levels
+    if "n" in known.takes:
+        changes["several"] = True
+    if {"presence_penalty", "frequency_penalty"} & {*known.takes}:
+        changes["penalties"] = True
+    return replace(rules, **changes) if changes else rules
 
 
 EFFORT_BUDGETS = {

@@ -1,24 +1,28 @@
 """How one provider's accent of the chat-completions language differs from OpenAI's own."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import Auth, Bearer
 from integration_api.core.llm import FinishReason, Media, ReasoningRequest
+from integration_api.core.models import UNKNOWN, Capabilities
 from integration_api.dialects.notes import Notes
 from integration_api.dialects.openai_chat_ids import IdForm
 from integration_api.dialects.openai_chat_media import openai_media
 from integration_api.dialects.openai_chat_reader import FINISH_REASONS
 
+SAMPLING = ("temperature", "top_p", "top_k")
+
 Turn: TypeAlias = dict[str, Any]
 """One message as it stands on the wire."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rules:
-    """What one model will not take. Field names are those of the wire."""
+    """What one model will not take. Field names are those of the wire. Each is equal to itself alone."""
 
     system: Literal["system", "developer", "user"] = "system"
     """The role that instructions come in: no request may mix two."""
@@ -34,9 +38,39 @@ class Rules:
     """How hard it thinks unasked; `none` is not at all."""
     breakpoints: bool = False
     """Whether prompt-cache breakpoints may be set."""
+    json_schemas: bool = True
+    """Whether its answers can be held to a schema."""
 
 
 ANYTHING = Rules()
+
+ALONE = "this model chooses how it samples"
+
+
+@lru_cache(maxsize=1024)
+def refined(rules: Rules, known: Capabilities) -> Rules:
+    """Lay what is known of one model over the rules of its family."""
+    if known is UNKNOWN:
+        return rules
+    refused, reasoning = dict(rules.refused), dict(rules.refused_reasoning)
+    if known.sampling is False:
+        refused |= dict.fromkeys(SAMPLING, ALONE)
+    for name in (*known.takes, *(SAMPLING if known.sampling else ())):
+        for wire in (name, "max_completion_tokens") if name == "max_tokens" else (name,):
+            refused.pop(wire, None)
+            reasoning.pop(wire, None)
+    efforts = known.efforts
+    if known.reasoning is False:
+        efforts = ()
+    return replace(
+        rules,
+        refused=refused,
+        refused_reasoning=reasoning,
+        efforts=rules.efforts if efforts is None else efforts,
+        default_effort=known.default_effort or rules.default_effort,
+        json_schemas=rules.json_schemas if known.structured_output is None else known.structured_output,
+    )
+
 
 BEARER = Bearer()
 

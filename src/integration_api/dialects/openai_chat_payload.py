@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from integration_api.core.llm import Cache, LlmRequest, Notice, Output, ReasoningRequest, Tool, ToolChoice
+from integration_api.dialects.fitting import UNCHANGED, fitted
 from integration_api.dialects.notes import Notes, unsupported
-from integration_api.dialects.openai_chat_dialect import Dialect, Rules
+from integration_api.dialects.openai_chat_dialect import Dialect, Rules, refined
 from integration_api.dialects.openai_chat_ids import map_ids, map_names
 from integration_api.dialects.openai_chat_messages import MessageWriter, call_ids, tool_names
 
@@ -23,18 +24,6 @@ FIELDS = frozenset({
     "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity",
 })  # fmt: skip
 """What OpenAI itself takes."""
-
-UNCHANGED: Mapping[str, Any] = {
-    "temperature": 1,
-    "top_p": 1,
-    "presence_penalty": 0,
-    "frequency_penalty": 0,
-    "n": 1,
-    "logprobs": False,
-    "parallel_tool_calls": True,
-    "store": False,
-}
-"""Values that change nothing: leaving them out needs no notice."""
 
 MEANING = frozenset({"n", "tools", "tool_choice", "response_format", "modalities", "audio"})
 """What may not be left out quietly: the answer would not be what was asked for."""
@@ -68,7 +57,8 @@ def render(dialect: Dialect, ask: LlmRequest, *, stream: bool) -> Rendered:
     out, and for everything it cannot do when the caller is strict.
     """
     notes = Notes(strict=ask.strict)
-    rules = dialect.rules(ask.model)
+    ask = fitted(ask, notes)
+    rules = refined(dialect.rules(ask.model), ask.known)
     names = map_names(tool_names(ask))
     ids = map_ids(call_ids(ask), dialect.tool_ids) if dialect.tool_ids is not None else {}
     writer = MessageWriter(dialect, rules, notes, ids, names)
@@ -264,11 +254,11 @@ class Fields:
         return asked[:most]
 
     def _response_format(self, asked: Output) -> dict[str, Any]:
-        if asked.kind != "json_schema" or self._dialect.json_schemas:
+        if asked.kind != "json_schema" or (self._dialect.json_schemas and self._rules.json_schemas):
             return response_format(asked)
         self._notes.cannot(
             "response_format",
-            f"{self._dialect.provider} takes no schema; it was told the model as an instruction",
+            "no answer can be held to a schema here; the model was told it as an instruction",
             "degraded",
         )
         schema = msgspec.json.encode(asked.schema or {}).decode()

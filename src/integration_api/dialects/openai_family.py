@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from integration_api.core.credential import BASE_URL, KEY, Credential, CredentialField
 from integration_api.core.exchange import Auth, Exchange, Fault, HttpRequest, decode
-from integration_api.core.models import ModelInfo
+from integration_api.core.models import Capabilities, ModelInfo, Parameter, modalities
 from integration_api.core.provider import Provider
 from integration_api.dialects import openai_chat, openai_embedding, openai_errors
 from integration_api.dialects.openai_address import versioned
@@ -82,6 +82,17 @@ def verify(place: Place, credential: Credential) -> Exchange[None]:
     yield place.get(place.whoami, credential)
 
 
+class Server(Struct):
+    """Who would be asked first."""
+
+    max_completion_tokens: int | None = None
+
+
+class Architecture(Struct):
+    input_modalities: list[str] | None = None
+    output_modalities: list[str] | None = None
+
+
 class Model(Struct):
     """What one or another of them tells of a model."""
 
@@ -95,6 +106,8 @@ class Model(Struct):
     max_model_len: int | None = None
     max_completion_tokens: int | None = None
     supported_parameters: list[str] | None = None
+    top_provider: Server | None = None
+    architecture: Architecture | None = None
     pricing: dict[str, Any] | None = None
 
 
@@ -122,13 +135,44 @@ def models(place: Place, credential: Credential) -> Exchange[tuple[ModelInfo, ..
 
 
 def info(model: Model) -> ModelInfo:
-    told = {"supported_parameters": model.supported_parameters, "pricing": model.pricing}
+    told = {"pricing": model.pricing}
     return ModelInfo(
         id=model.id,
         created=int(model.created or 0),
         title=model.display_name or model.name,
         kinds=(found,) if (found := KINDS.get(model.type or "")) else (),
+        known=known(model),
+        native={name: value for name, value in told.items() if value is not None},
+    )
+
+
+ROUTED: tuple[Parameter, ...] = (
+    "frequency_penalty", "logit_bias", "logprobs", "max_tokens", "min_p", "presence_penalty", "repetition_penalty",
+    "response_format", "seed", "stop", "temperature", "tool_choice", "top_k", "top_logprobs", "top_p",
+)  # fmt: skip
+"""Parameters that a list of `supported_parameters` names where a model has them. Of one that it leaves out it is
+known that whoever serves the model would ignore it, without a word to the caller."""
+ALSO = {"max_completion_tokens": "max_tokens", "structured_outputs": "response_format"}
+"""Words of such lists that stand for another's meaning as well."""
+
+
+def known(model: Model) -> Capabilities:
+    """Return what the list tells of a model; few of them tell much."""
+    top, built, taken = model.top_provider, model.architecture, model.supported_parameters
+    found = Capabilities(
         context_window=model.context_length or model.context_window or model.max_model_len,
-        max_output_tokens=model.max_completion_tokens,
-        capabilities={name: value for name, value in told.items() if value is not None},
+        max_output_tokens=model.max_completion_tokens or (top and top.max_completion_tokens) or None,
+        inputs=modalities(built.input_modalities) if built else None,
+        outputs=modalities(built.output_modalities) if built else None,
+    )
+    if not taken:
+        return found
+    taken = [*taken, *(ALSO[name] for name in taken if name in ALSO)]
+    return msgspec.structs.replace(
+        found,
+        tools="tools" in taken,
+        structured_output="structured_outputs" in taken,
+        reasoning="reasoning" in taken,
+        takes=tuple(name for name in ROUTED if name in taken),
+        refuses=tuple(name for name in ROUTED if name not in taken),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from integration_api.core.models import ModelInfo
+from integration_api.core.models import UNKNOWN, ModelInfo
 
 _encode = msgspec.json.Encoder().encode
 
@@ -22,10 +22,11 @@ def model_object(provider: str, model: ModelInfo) -> dict[str, Any]:
     known = {
         "title": model.title,
         "kinds": model.kinds,
-        "context_window": model.context_window,
-        "max_output_tokens": model.max_output_tokens,
+        "context_window": model.known.context_window,
+        "max_output_tokens": model.known.max_output_tokens,
         "lifecycle": model.lifecycle,
-        "capabilities": model.capabilities,
+        "capabilities": None if model.known == UNKNOWN else model.known,
+        "native": model.native,
     }
     return fields | {name: value for name, value in known.items() if value}
 

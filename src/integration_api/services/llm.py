@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncGenerator
 
+import msgspec
+
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.llm import Finished, LlmEvent, LlmRequest, LlmResponse, Usage, UsageUpdate
+from integration_api.core.models import UNKNOWN
 from integration_api.core.provider import Llm
 from integration_api.core.relay import RawBody, Relay
 from integration_api.services.call import Call, Calls, Ending, Origin
+from integration_api.services.catalogue import Catalogue
 from integration_api.services.target import Target
 from integration_api.transport.drive import Transport
 
@@ -16,9 +20,10 @@ OPERATION = "chat"
 class LlmService:
     """The chat use case. Failures are recorded here; doors only render them."""
 
-    def __init__(self, calls: Calls, transport: Transport) -> None:
+    def __init__(self, calls: Calls, transport: Transport, catalogue: Catalogue) -> None:
         self._calls = calls
         self._transport = transport
+        self._catalogue = catalogue
 
     async def complete(self, origin: Origin, target: Target, request: LlmRequest) -> tuple[Call, LlmResponse]:
         """Return the whole answer. Raises `Failure`."""
@@ -26,7 +31,7 @@ class LlmService:
         call = await self._calls.open(origin, target, OPERATION)
         with Ending(call):
             answer = await self._transport.run(
-                llm.complete(request, call.credential),
+                llm.complete(self._informed(call, request), call.credential),
                 target.provider.fault,
                 call.secrets,
                 call.trace,
@@ -65,13 +70,20 @@ class LlmService:
         call = await self._calls.open(origin, target, OPERATION, streamed=True)
         return call, self._bytes(call, raw)
 
+    def _informed(self, call: Call, request: LlmRequest) -> LlmRequest:
+        """Return `request` with what is known of its model."""
+        known = self._catalogue.known(
+            call.target.provider, request.model, call.credential, call.account, request.extras
+        )
+        return request if known is UNKNOWN else msgspec.structs.replace(request, known=known)
+
     async def _events(
         self, call: Call, llm: Llm, request: LlmRequest
     ) -> AsyncGenerator[list[LlmEvent], None]:
         usage, reason = Usage(), None
         with Ending(call) as ending:
             source = self._transport.stream(
-                llm.stream(request, call.credential),
+                llm.stream(self._informed(call, request), call.credential),
                 call.target.provider.fault,
                 call.secrets,
                 call.trace,

@@ -1,7 +1,6 @@
 """Which models a project can use: every provider it has a credential for is asked, and remembered."""
 
 import asyncio
-from dataclasses import dataclass
 
 from integration_api.core.errors import Failure
 from integration_api.core.llm import Usage
@@ -10,38 +9,30 @@ from integration_api.core.records import CredentialRecord
 from integration_api.providers import PROVIDERS
 from integration_api.services import clock
 from integration_api.services.call import Calls, Ending, Origin
+from integration_api.services.catalogue import Catalogue
 from integration_api.services.target import Target
 from integration_api.services.unary import Unary, unsupported
 
 FRESH_SECONDS = 300.0
 """Vendors add models weekly; asking each of them for every list would be rude and slow."""
-REMEMBERED = 1_000
-"""Credentials whose lists are kept in memory, oldest out first."""
-
-
-@dataclass(slots=True)
-class _Known:
-    models: tuple[ModelInfo, ...]
-    asked_at: float
 
 
 class ModelService:
     """Lists models per credential, from memory while fresh, and from stale memory when a provider fails."""
 
-    def __init__(self, calls: Calls, unary: Unary) -> None:
+    def __init__(self, calls: Calls, unary: Unary, catalogue: Catalogue) -> None:
         self._calls = calls
         self._unary = unary
-        self._known: dict[tuple[int, int, str], _Known] = {}
+        self._catalogue = catalogue
 
     async def of(self, origin: Origin, target: Target) -> tuple[ModelInfo, ...]:
         """Return the models of one provider as one credential sees them. Raises `Failure`."""
         capability = target.provider.models
-        models: tuple[ModelInfo, ...]
         if capability is None:
             raise unsupported(target, "models")
         call = await self._calls.open(origin, target, "models")
-        key = (call.credential.id, call.credential.version, target.provider.name)
-        known = self._known.get(key) if call.account is not None or not call.secrets else None
+        provider, account = target.provider, call.account
+        known = self._catalogue.listed(provider, account)
         with Ending(call):
             if known is None or clock.perf() - known.asked_at > FRESH_SECONDS:
                 try:
@@ -49,12 +40,10 @@ class ModelService:
                 except Failure:
                     if known is None:
                         raise
-                    models = known.models
-                self._remember(key, models)
-            else:
-                models = known.models
+                else:
+                    known = self._catalogue.learn(provider, call.credential, account, models)
             call.done(Usage())
-            return models
+            return known.models
 
     async def everywhere(
         self, origin: Origin, credentials: list[CredentialRecord]
@@ -82,9 +71,3 @@ class ModelService:
             else:
                 found.extend((target.provider.name, model) for model in answer)
         return found, trouble
-
-    def _remember(self, key: tuple[int, int, str], models: tuple[ModelInfo, ...]) -> None:
-        self._known.pop(key, None)
-        self._known[key] = _Known(models, clock.perf())
-        while len(self._known) > REMEMBERED:
-            self._known.pop(next(iter(self._known)))

@@ -57,4 +57,5 @@ AZURE_OPENAI = Provider(
     llm=llm.LLM,
     embedding=embedding.embed,
     models=models.models,
+    known_as=deployments.known_as,
 )

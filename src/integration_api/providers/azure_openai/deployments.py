@@ -32,6 +32,11 @@ def base_model(deployment: str, extras: Mapping[str, Any], credential: Credentia
     return told if isinstance(told, str) else deployments(credential).get(deployment, "")
 
 
+def known_as(deployment: str, extras: Mapping[str, Any], credential: Credential) -> tuple[str, str]:
+    """Say whose model a deployment is: OpenAI's, by its base model's name; "" where nobody says it."""
+    return "openai", base_model(deployment, extras, credential)
+
+
 def without_base_model(extras: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the options that are Azure's."""
     return {name: value for name, value in extras.items() if name != BASE_MODEL}

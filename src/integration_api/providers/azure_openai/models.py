@@ -47,7 +47,7 @@ def deployed(deployment: str, base: str, listed: dict[str, ModelInfo]) -> ModelI
     """Tell of a deployment what is told of its model."""
     behind = listed.get(base) or ModelInfo(id=base)
     return msgspec.structs.replace(
-        behind, id=deployment, title=base, capabilities={**behind.capabilities, "base_model": base}
+        behind, id=deployment, title=base, native={**behind.native, "base_model": base}
     )
 
 
@@ -57,5 +57,5 @@ def info(model: Model) -> ModelInfo:
         created=model.created_at or model.created or 0,
         kinds=tuple(ours for theirs, ours in KINDS.items() if model.capabilities.get(theirs)),
         lifecycle=model.lifecycle_status,
-        capabilities=model.capabilities,
+        native=model.capabilities,
     )

@@ -7,6 +7,7 @@ from integration_api.providers.bedrock import (
     embedding,
     llm,
     models,
+    options,
     refusals,
     reranking,
     verify_credential,
@@ -46,4 +47,5 @@ BEDROCK = Provider(
     embedding=embedding.embed,
     reranking=reranking.rerank,
     models=models.models,
+    known_as=options.known_as,
 )

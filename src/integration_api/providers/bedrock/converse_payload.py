@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from integration_api.core.llm import LlmRequest, Origin, ToolCall, ToolResult
 from integration_api.dialects.anthropic_messages_rules import rules_for
+from integration_api.dialects.fitting import fitted
 from integration_api.dialects.notes import Notes
 from integration_api.dialects.openai_chat_ids import map_ids, map_names
 from integration_api.providers.bedrock import client, converse_cache
@@ -35,10 +36,11 @@ def prepare(ask: LlmRequest, *, credential_id: int = 0, fields: Mapping[str, str
     that cannot be taken, arguments that are not JSON, and, where the caller is strict, anything
     unsupported.
     """
-    base = base_model(ask.model, ask.extras, fields)
-    kind = family(base)
     notes = Notes(strict=ask.strict)
-    rules = rules_for(base) if kind.thinking == "claude" else None
+    ask = fitted(ask, notes)
+    base = base_model(ask.model, ask.extras, fields)
+    kind = family(base, ask.known)
+    rules = rules_for(base, ask.known) if kind.thinking == "claude" else None
     names = map_names(_names(ask))
     ids = map_ids(_ids(ask), kind.ids)
     most = max_tokens(ask, rules, notes)

@@ -5,11 +5,13 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supp
 
 import re
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
+from integration_api.core.models import UNKNOWN as NOTHING
+from integration_api.core.models import Capabilities
 from integration_api.dialects.openai_chat_ids import IdForm
 
 ANY_ID = IdForm(re.compile(r"[a-zA-Z0-9_.:-]{1,64}", re.ASCII), prefix="tooluse_", length=22)
@@ -155,8 +157,15 @@ def bare(model: str) -> str:
     return found if found.startswith("arn:") else _GEOGRAPHY.sub("", found, count=1)
 
 
-@lru_cache(maxsize=512)
-def family(model: str) -> Family:
-    """Return the family that `model` belongs to."""
+@lru_cache(maxsize=1024)
+def family(model: str, known: Capabilities = NOTHING) -> Family:
+    """Return the family that `model` belongs to, and over it what is `known` of the model itself."""
     id = bare(model)
-    return next((found for pattern, found in _COMPILED if pattern.match(id)), UNKNOWN)
+    found = next((found for pattern, found in _COMPILED if pattern.match(id)), UNKNOWN)
+    said = {
+        "tools": known.tools,
+        "structured": known.structured_output,
+        "forced": {True: _BOTH, False: frozenset[str](), None: None}[known.forced_tools],
+    }
+    changes: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+    return msgspec.structs.replace(found, **changes) if changes else found

@@ -31,6 +31,7 @@ from integration_api.core.llm import (
     Usage,
     UsageUpdate,
 )
+from integration_api.dialects.fitting import fitted
 from integration_api.dialects.notes import Notes
 from integration_api.providers.bedrock import client, invoke
 from integration_api.providers.bedrock.invoke_prompts import LANGUAGES
@@ -165,6 +166,7 @@ def prepare(ask: LlmRequest, language: str) -> tuple[Body, Body, tuple[Notice, .
     Raises `Failure` for what no text can say.
     """
     notes = Notes(strict=ask.strict)
+    ask = fitted(ask, notes)
     render: Callable[[LlmRequest, Notes], Body] = LANGUAGES[language]
     body = merged(render(ask, notes), native(ask.extras))
     return body, invoke.around(ask, notes), notes.all

@@ -11,7 +11,7 @@ from msgspec import Struct
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import Exchange, decode
-from integration_api.core.models import ModelInfo
+from integration_api.core.models import UNKNOWN, Capabilities, ModelInfo, modalities
 from integration_api.providers.bedrock import client
 from integration_api.providers.bedrock.families import bare
 
@@ -90,12 +90,12 @@ def _info(model: Model) -> ModelInfo:
         title=model.model_name,
         kinds=_kinds(model),
         lifecycle=model.model_lifecycle.status if model.model_lifecycle else None,
-        capabilities={
-            "input": model.input_modalities,
-            "output": model.output_modalities,
-            "streaming": model.response_streaming_supported,
-            "inference": model.inference_types_supported,
-        },
+        known=Capabilities(
+            inputs=modalities(model.input_modalities),
+            outputs=modalities(model.output_modalities),
+            streaming=model.response_streaming_supported,
+        ),
+        native={"inference": model.inference_types_supported} if model.inference_types_supported else {},
     )
 
 
@@ -108,7 +108,8 @@ def _profile(profile: Profile, models: dict[str, ModelInfo]) -> ModelInfo:
         title=profile.inference_profile_name,
         kinds=base.kinds if base else (),
         lifecycle=profile.status,
-        capabilities={**(base.capabilities if base else {}), "models": [m.model_arn for m in profile.models]},
+        known=base.known if base else UNKNOWN,
+        native={**(base.native if base else {}), "models": [m.model_arn for m in profile.models]},
     )
 
 

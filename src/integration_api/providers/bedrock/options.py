@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from integration_api.core.credential import Credential
+from integration_api.providers.bedrock.families import bare
+
 Body = dict[str, Any]
 
 OURS = frozenset({"api", "base_model", "betas"})
@@ -53,3 +56,9 @@ def base_model(model: str, extras: Mapping[str, Any], fields: Mapping[str, str])
     return str(
         extras.get("base_model") or (fields.get("base_model") if model.startswith("arn:") else "") or model
     )
+
+
+def known_as(model: str, extras: Mapping[str, Any], credential: Credential) -> tuple[str, str]:
+    """Say whose model it is, and what it is called without geography and vendor."""
+    maker, _, name = bare(base_model(model, extras, credential.fields)).partition(".")
+    return ("anthropic", name) if maker == "anthropic" else ("bedrock", f"{maker}.{name}")

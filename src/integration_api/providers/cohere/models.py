@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import Exchange, decode
-from integration_api.core.models import ModelInfo
+from integration_api.core.models import Capabilities, ModelInfo
 from integration_api.providers.cohere import client
 
 PAGE = 1000
@@ -53,7 +53,20 @@ def info(model: Model) -> ModelInfo:
     return ModelInfo(
         id=model.name,
         kinds=tuple(ours for theirs, ours in KINDS.items() if theirs in (model.endpoints or ())),
-        context_window=int(model.context_length) if model.context_length else None,
         lifecycle="deprecated" if model.is_deprecated else None,
-        capabilities={"features": model.features} if model.features else {},
+        known=known(model),
+        native={"features": model.features} if model.features else {},
+    )
+
+
+def known(model: Model) -> Capabilities:
+    """Return what Cohere says of a model; of one without features it says nothing about them."""
+    window = int(model.context_length) if model.context_length else None
+    if not model.features:
+        return Capabilities(context_window=window)
+    return Capabilities(
+        context_window=window,
+        tools="tools" in model.features,
+        structured_output="json_schema" in model.features,
+        reasoning="reasoning" in model.features,
     )

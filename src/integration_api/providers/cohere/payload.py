@@ -15,6 +15,7 @@ from integration_api.core.llm import (
     Tool,
     ToolChoice,
 )
+from integration_api.dialects.fitting import fitted
 from integration_api.dialects.notes import Notes, unsupported
 from integration_api.dialects.openai_chat_ids import map_names
 from integration_api.dialects.openai_chat_messages import tool_names
@@ -50,6 +51,7 @@ def prepare(ask: LlmRequest, *, stream: bool) -> Prepared:
     everything it cannot do when the caller is strict.
     """
     notes = Notes(strict=ask.strict)
+    ask = fitted(ask, notes)
     rule = rules(ask.model)
     names = map_names(tool_names(ask))
     writer = turns.Turns(rule, notes, names)

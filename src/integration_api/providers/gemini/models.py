@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import Exchange, decode
-from integration_api.core.models import ModelInfo
+from integration_api.core.models import Capabilities, ModelInfo
 from integration_api.providers.gemini import client
 
 PAGE = 1000
@@ -66,7 +66,12 @@ def _info(model: Model) -> ModelInfo:
         id=model.name.removeprefix("models/"),
         title=model.display_name,
         kinds=tuple(kinds),
-        context_window=model.input_token_limit,
-        max_output_tokens=model.output_token_limit,
-        capabilities={name: value for name, value in told.items() if value is not None},
+        known=Capabilities(
+            context_window=model.input_token_limit,
+            # Of models that write nothing the list says 1.
+            max_output_tokens=model.output_token_limit if "chat" in kinds else None,
+            reasoning=model.thinking,
+            max_temperature=model.max_temperature,
+        ),
+        native={name: value for name, value in told.items() if value is not None},
     )

@@ -12,7 +12,7 @@ from msgspec import Struct
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import Exchange, decode
-from integration_api.core.models import ModelInfo
+from integration_api.core.models import Capabilities, ModelInfo, modalities
 from integration_api.providers.huggingface import client
 
 
@@ -75,9 +75,6 @@ def models(credential: Credential) -> Exchange[tuple[ModelInfo, ...]]:
 def _listed(model: Model) -> ModelInfo:
     partners = [partner for partner in model.providers or () if partner.status in {None, "live"}]
     told = {
-        "tools": _any(partner.supports_tools for partner in partners),
-        "json_schema": _any(partner.supports_structured_output for partner in partners),
-        "input_modalities": model.architecture and model.architecture.input_modalities,
         "providers": [partner.provider for partner in partners] or None,
         "pricing": {partner.provider: partner.pricing for partner in partners if partner.pricing} or None,
     }
@@ -86,8 +83,13 @@ def _listed(model: Model) -> ModelInfo:
         id=model.id,
         created=model.created or 0,
         kinds=("chat",) if model.providers is not None else (),
-        context_window=max(windows, default=model.max_model_len),
-        capabilities={name: value for name, value in told.items() if value is not None},
+        known=Capabilities(
+            context_window=max(windows, default=model.max_model_len),
+            inputs=modalities(model.architecture.input_modalities) if model.architecture else None,
+            tools=_any(partner.supports_tools for partner in partners),
+            structured_output=_any(partner.supports_structured_output for partner in partners),
+        ),
+        native={name: value for name, value in told.items() if value is not None},
     )
 
 
@@ -100,6 +102,5 @@ def _any(told: Iterable[bool | None]) -> bool | None:
 def _served(info: Info) -> ModelInfo:
     types = [info.model_type] if isinstance(info.model_type, str) else list(info.model_type or ())
     kinds = tuple(KINDS[type.lower()] for type in types if type.lower() in KINDS)
-    return ModelInfo(
-        id=info.model_id, kinds=kinds, context_window=info.max_input_length or info.max_total_tokens
-    )
+    window = info.max_input_length or info.max_total_tokens
+    return ModelInfo(id=info.model_id, kinds=kinds, known=Capabilities(context_window=window))

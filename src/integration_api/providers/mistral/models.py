@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import Exchange, decode
-from integration_api.core.models import ModelInfo
+from integration_api.core.models import Capabilities, Modality, ModelInfo
 from integration_api.providers.mistral import client
 
 KINDS = {
@@ -48,7 +48,22 @@ def info(model: Model) -> ModelInfo:
         created=model.created or 0,
         title=model.name,
         kinds=found or (("embedding",) if "embed" in model.id else ()),
-        context_window=model.max_context_length,
         lifecycle=f"deprecated {model.deprecation}" if model.deprecation else None,
-        capabilities=model.capabilities,
+        known=known(model),
+        native=model.capabilities,
+    )
+
+
+def known(model: Model) -> Capabilities:
+    """Return what Mistral says of a model; what it does not mention stays unknown."""
+    told = {name: value for name, value in model.capabilities.items() if isinstance(value, bool)}
+    senses: tuple[tuple[Modality, bool | None], ...] = (
+        ("image", told.get("vision")),
+        ("audio", told.get("audio")),
+    )
+    return Capabilities(
+        context_window=model.max_context_length,
+        inputs=None if "vision" not in told else ("text", *(sense for sense, has in senses if has)),
+        tools=told.get("function_calling"),
+        reasoning=told.get("reasoning"),
     )

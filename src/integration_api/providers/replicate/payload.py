@@ -28,9 +28,10 @@ from integration_api.core.llm import (
     ToolResult,
     Url,
 )
+from integration_api.dialects.fitting import UNCHANGED, fitted
 from integration_api.dialects.notes import Notes, unsupported
 from integration_api.dialects.openai_chat_media import data_url
-from integration_api.dialects.openai_chat_payload import UNCHANGED, response_format
+from integration_api.dialects.openai_chat_payload import response_format
 from integration_api.providers.replicate import client
 from integration_api.providers.replicate.prompt import Turn, template_of, transcript
 from integration_api.providers.replicate.schema import Schema
@@ -60,6 +61,7 @@ def render(ask: LlmRequest, schema: Schema, *, stream: bool) -> Rendered:
     Raises `Failure` (UNSUPPORTED) for what the model has no input for and may not be left out.
     """
     notes = Notes(strict=ask.strict)
+    ask = fitted(ask, notes)
     given = Input(schema, notes)
     given.conversation(ask)
     given.parameters(ask)

@@ -8,6 +8,7 @@ from integration_api.providers.vertexai import (
     embedding,
     llm,
     models,
+    naming,
     reranking,
     verify_credential,
 )
@@ -49,4 +50,5 @@ VERTEXAI = Provider(
     embedding=embedding.embed,
     reranking=reranking.rerank,
     models=models.models,
+    known_as=naming.known_as,
 )

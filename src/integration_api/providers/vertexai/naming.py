@@ -4,9 +4,12 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/model-garden/available-mod
 """
 
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from msgspec import Struct
+
+from integration_api.core.credential import Credential
 
 Language = Literal["gemini", "claude", "mistral", "open"]
 
@@ -48,3 +51,12 @@ def dated(name: str) -> str:
     """Return Claude's name with its date as Vertex AI writes it: after an `@`."""
     found = _DATED.fullmatch(name)
     return f"{found[1]}@{found[2]}" if found else name
+
+
+_MAKERS: Mapping[Language, str] = {"gemini": "gemini", "claude": "anthropic", "mistral": "mistral"}
+
+
+def known_as(model: str, extras: Mapping[str, Any], credential: Credential) -> tuple[str, str]:
+    """Say whose model it is; of the open ones, nobody's whom we ask elsewhere."""
+    found = named(model)
+    return (_MAKERS[found.language], found.model) if found.language in _MAKERS else ("vertexai", found.id)

@@ -5,7 +5,7 @@ https://docs.voyageai.com/docs/embeddings
 
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import Exchange
-from integration_api.core.models import ModelInfo
+from integration_api.core.models import Capabilities, ModelInfo
 
 WINDOW = 32_000
 SHORT_WINDOW = 16_000
@@ -21,7 +21,7 @@ RERANK = ("rerank-3", "rerank-3-lite", "rerank-2.5", "rerank-2.5-lite")
 OLDER_RERANK = ("rerank-2", "rerank-2-lite")
 
 MODELS = tuple(
-    ModelInfo(id=id, kinds=(kind,), context_window=window)
+    ModelInfo(id=id, kinds=(kind,), known=Capabilities(context_window=window))
     for kind, ids, window in (
         ("embedding", EMBEDDING, WINDOW),
         ("embedding", SHORT, SHORT_WINDOW),
