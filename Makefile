@@ -7,7 +7,8 @@ PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 COMPILE = .venv-dev/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
-LOCKS = requirements-build.lock requirements.lock requirements-dev.lock tests/clients/requirements.lock
+LOCKS = requirements-build.lock requirements.lock requirements-dev.lock tests/clients/requirements.lock \
+	tests/clients/per_provider/requirements.lock
 
 .PHONY: help
 help: ## Say what there is
@@ -31,8 +32,12 @@ endef
 	$(call build_env,.venv-dev,requirements-dev.lock)
 
 .venv-clients/.built: tests/clients/requirements.lock
-	@rm -rf .venv-clients && $(PYTHON) -m venv .venv-clients
-	@.venv-clients/bin/python $(PIP_INSTALL) -r $< && touch $@
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) -r $< && touch $@
+
+.venv-clients-per-provider/.built: tests/clients/per_provider/requirements.lock
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) -r $< && touch $@
 
 # --- the service ----------------------------------------------------------------------------------
 
@@ -47,9 +52,11 @@ test: .venv-dev/.built ## Run every test, PostgreSQL and Redis included
 	@.venv-dev/bin/python -m pytest tests --ignore tests/clients $(ARGS)
 
 .PHONY: test-clients
-test-clients: .venv-dev/.built .venv-clients/.built ## Run other projects' clients against the service
+test-clients: .venv-dev/.built .venv-clients/.built .venv-clients-per-provider/.built ## Run other projects' clients against the service
 	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-clients/bin/python -m pytest -c tests/clients/pytest.ini -p no:cacheprovider -q \
-		tests/clients $(ARGS)
+		--ignore tests/clients/per_provider tests/clients $(ARGS)
+	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-clients-per-provider/bin/python -m pytest -c tests/clients/per_provider/pytest.ini \
+		-p no:cacheprovider -q tests/clients/per_provider $(ARGS)
 
 .PHONY: check
 check: .venv-dev/.built ## Lint, format, types, import law, locks and generated files

@@ -13,9 +13,7 @@ from urllib.request import urlopen
 
 import grpc
 import pytest
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, ServiceDescriptor
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.descriptor import ServiceDescriptor
 from rapida import ConnectionConfig, bool_to_any, float_to_any, int32_to_any, json_to_any, string_to_any
 from rapida.clients.protos import audit_logging_api_pb2 as audit_api
 from rapida.clients.protos import common_pb2 as common
@@ -25,8 +23,9 @@ from rapida.clients.protos.audit_logging_api_pb2_grpc import AuditLoggingService
 from rapida.clients.protos.integration_api_pb2_grpc import UnifiedProviderServiceStub
 from rapida.clients.protos.vault_api_pb2_grpc import VaultServiceStub
 
+from tests.clients.shapes import assert_same
 from tests.e2e.conftest import base_url
-from tests.e2e.service import ADMIN_KEY, ROOT, Service
+from tests.e2e.service import ADMIN_KEY, Service
 
 MODELS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "mistral/mistral-small-latest", "sandbox/echo")
 TOOL_MODELS = (*MODELS[:-1], "sandbox/tools")
@@ -39,8 +38,6 @@ EMBEDDING = (
 )
 RERANKING = ("sandbox/rerank", "cohere/rerank-v3.5", "voyageai/rerank-2.5")
 SECONDS = 20
-OURS = 1001
-"""Fields from here on are what we add to the platform's messages; its stubs keep them unread."""
 KEY = "lab-key-rapida-0123456789"
 
 
@@ -161,26 +158,6 @@ def spoken(message: common.Message) -> str:
 # --- the contract -----------------------------------------------------------------------------
 
 
-def shape(message: Descriptor, seen: tuple[str, ...] = ()) -> dict[object, object]:
-    """Return what a message is on the wire, and what its JSON calls things."""
-    if message.full_name in seen or message.file.package == "google.protobuf":
-        return {"name": message.name}
-    return {
-        field.number: (
-            field.name,
-            field.type,
-            field.is_repeated,
-            field.has_presence,
-            field.containing_oneof.name if field.containing_oneof else None,
-            shape(field.message_type, (*seen, message.full_name))
-            if field.type == FieldDescriptor.TYPE_MESSAGE
-            else None,
-        )
-        for field in message.fields
-        if field.number < OURS
-    }
-
-
 @pytest.mark.parametrize(
     "theirs",
     [
@@ -191,20 +168,7 @@ def shape(message: Descriptor, seen: tuple[str, ...] = ()) -> dict[object, objec
     ids=lambda service: service.name,
 )
 def test_their_messages_and_ours_are_the_same_on_the_wire(theirs: ServiceDescriptor) -> None:
-    pool = DescriptorPool()
-    bundle = FileDescriptorSet.FromString((ROOT / "src/integration_api/proto/services.binpb").read_bytes())
-    for file in bundle.file:
-        pool.Add(file)
-    ours = pool.FindServiceByName(theirs.full_name)
-    assert [method.name for method in ours.methods] == [method.name for method in theirs.methods]
-    for method in theirs.methods:
-        mine = ours.methods_by_name[method.name]
-        assert (mine.client_streaming, mine.server_streaming) == (
-            method.client_streaming,
-            method.server_streaming,
-        )
-        assert shape(mine.input_type) == shape(method.input_type)
-        assert shape(mine.output_type) == shape(method.output_type)
+    assert_same(theirs)
 
 
 def test_thoughts_survive_in_messages_that_are_handed_back(client: Client) -> None:

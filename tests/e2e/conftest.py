@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.clients import close_all
 from tests.e2e.service import Service, lab_running, running
 
 PROVIDERS = (
@@ -30,6 +29,9 @@ VALUES = {
 
 @pytest.fixture(scope="session", autouse=True)
 def _clients() -> Iterator[None]:
+    # Here: other projects' clients use this file's lab and service where no vendor's SDK is.
+    from tests.e2e.clients import close_all
+
     yield
     close_all()
 
