@@ -13,7 +13,7 @@ from integration_api.services import clock
 from integration_api.services.call import Origin
 from integration_api.settings import Settings
 from integration_api.telemetry.log import Log
-from integration_api.vault.rotation import rotate_keks, rotate_root
+from integration_api.vault.rotation import rewrap_keys, rotate_keks, rotate_root
 
 EVERYTHING = Page(1000)
 
@@ -89,9 +89,23 @@ async def delete_credential(settings: Settings, id: int) -> None:
         await house.credentials.delete(origin, id)
 
 
-async def rotate(settings: Settings, *, root: bool, tell: Callable[[int, int], None]) -> None:
-    """Rotate every organization's key, and with `root` the root key, while services run."""
+async def rotate(settings: Settings, *, root: bool, tell: Callable[[str, int, int], None]) -> bool:
+    """Rotate every organization's key, and with `root` the root key, while services run.
+
+    `tell` hears what is being wrapped anew, how many are done, of how many. Return whether organizations' keys
+    are those of a rotation that was interrupted.
+    """
     async with _house(settings) as (house, _, _):
+
+        def keys(done: int, total: int) -> None:
+            tell("organizations' keys", done, total)
+
         if root:
-            await rotate_root(house.roots, house.store, tell)
-        await rotate_keks(house.vault.keyring, house.store, tell)
+            await rotate_root(house.roots, house.store, keys)
+        resumed = await rotate_keks(
+            house.vault.keyring, house.store, lambda done, total: tell("credentials", done, total)
+        )
+        if root:
+            # A service that had not yet seen the new root may have made an organization's first key meanwhile.
+            await rewrap_keys(house.roots, house.store, keys)
+        return resumed

@@ -99,7 +99,10 @@ def storage_config(settings: Settings) -> StorageConfig:
 
 async def open_store(settings: Settings) -> Repository:
     """Open the database and bring its tables up to date. Raises `Failure` or `SettingsError`."""
-    settings.data_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        settings.data_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(f"DATA_DIR: {settings.data_path} can not be made: {error.strerror}") from None
     store = await open_repository(storage_config(settings))
     await store.migrate()
     return store

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Result = TypeVar("Result")
+PIPE_WIDTH = 1000
+"""What reads a pipe wants one row a line, and every id whole."""
 
 
 @cache
 def out() -> "Console":
-    """Return where answers go: colours on a terminal, plain text in a pipe."""
+    """Return where answers go: colours on a terminal; in a pipe plain text, whose lines nobody breaks."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 @cache
@@ -38,7 +40,11 @@ def err() -> "Console":
 def table(*columns: str) -> "Table":
     from rich.table import Table
 
-    return Table(*columns, box=None, pad_edge=False, header_style="bold")
+    rows = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for column in rows.columns:
+        column.overflow = "fold"  # An id that is cut short is of no use.
+    rows.columns[0].no_wrap = True
+    return rows
 
 
 def plain(text: str) -> str:
@@ -248,7 +254,14 @@ def rotate_keys(root: bool) -> None:
 
     Safe to stop at any point and to run again: it goes on where it was.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from integration_api.admin import rotate
 
@@ -259,23 +272,39 @@ def rotate_keys(root: bool) -> None:
         TimeRemainingColumn(),
         console=err(),
     ) as progress:
-        task = progress.add_task("re-wrapping", total=None)
-        run(
-            rotate(
-                settings(),
-                root=root,
-                tell=lambda done, total: progress.update(task, completed=done, total=total),
-            )
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(f"re-wrapping {what}", total=total)
+            progress.update(tasks[what], completed=done, total=total)
+
+        resumed = run(rotate(settings(), root=root, tell=tell))
+    if root:
+        out().print(
+            "every key is wrapped by the newest root key; older ones open nothing but older backups",
+            soft_wrap=True,
         )
-    out().print("[green]every key is rotated; what was sealed before is re-wrapped[/green]")
+    if resumed:
+        out().print(
+            "[green]the rotation that was interrupted is finished[/green]; run again to begin another",
+            soft_wrap=True,
+        )
+    else:
+        out().print(
+            "[green]every key is rotated; what was sealed before is re-wrapped[/green]", soft_wrap=True
+        )
 
 
 @main.command()
 def doctor() -> None:
-    """Check settings, key file, database, cache and egress, and say what to do."""
+    """Check settings, key file, database, cache and egress, and say what to do.
+
+    As a start does, it makes tables and a root key where there are none yet.
+    """
     from integration_api.doctor import examine
 
-    findings = run(examine(settings()))
+    findings = run(examine(load))
     for finding in findings:
         mark = "[green]ok  [/green]" if finding.well else "[red]FAIL[/red]"
         out().print(f"{mark} [bold]{finding.subject}[/bold] {plain(finding.text)}", soft_wrap=True)

@@ -1,6 +1,7 @@
 """`integration-api doctor`: looks at everything a start needs and says what to do about it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from integration_api.app import guard, redis_cache, storage_config
@@ -22,8 +23,19 @@ class Finding:
     advice: str = ""
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """Return what was found, in the order a start would need it."""
+async def examine(read: Callable[[], Settings]) -> list[Finding]:
+    """Return what was found, in the order a start would need it.
+
+    As a start does, it makes a database's tables and a root key where there are none yet.
+    """
+    try:
+        settings = read()
+    except SettingsError as error:
+        return [
+            Finding(
+                "settings", well=False, text=str(error), advice="docs/configuration.md lists every setting"
+            )
+        ]
     findings = [
         Finding("settings", well=True, text=f"read; port {settings.port}, {settings.workers} worker(s)")
     ]
@@ -67,7 +79,8 @@ async def _database(settings: Settings) -> tuple[Finding, bool]:
     except (Failure, OSError, TimeoutError) as error:
         return Finding(
             "database", well=False, text=f"{where} does not answer: {str(error) or 'timed out'}",
-            advice="check POSTGRES__HOST, POSTGRES__PORT, POSTGRES__AUTH__USER and POSTGRES__AUTH__PASSWORD",
+            advice="check POSTGRES__HOST, POSTGRES__PORT, POSTGRES__DB_NAME, POSTGRES__AUTH__USER and"
+            " POSTGRES__AUTH__PASSWORD" if settings.postgres.host else "check DATA_DIR and the disk it is on",
         ), False  # fmt: skip
     return Finding("database", well=True, text=f"{where} answers and its tables are up to date"), rows
 
