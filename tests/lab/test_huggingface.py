@@ -16,6 +16,9 @@ from huggingface_hub.utils import close_session
 
 from lab import Answer, Fault, Lab, ScriptedCall
 
+UNDRIVEN = {("huggingface", "rerank"): "unverified", ("huggingface", "models"): "unverified"}
+"""The SDK neither ranks nor lists what the router routes to."""
+
 PLAIN = "meta-llama/Llama-3.3-70B-Instruct"
 THINKS = "deepseek-ai/DeepSeek-V4-Pro"
 SENTENCES = "sentence-transformers/all-MiniLM-L6-v2"

@@ -25,6 +25,9 @@ from lab import Answer, Fault, Lab, ScriptedCall
 from tests.lab.google import TLS, TOOLS, config, parts_of, refused, sdk, text, told, turn
 
 NEW, OLD = "gemini-3.8-flash", "gemini-2.5-flash"
+UNDRIVEN = {("vertexai", "rerank"): "unverified"}
+"""The ranking API is another product's, and its SDK is not here: it is asked by hand."""
+
 PLACE = "us-east5"
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 HELLO: Any = [{"role": "user", "content": "Hello"}]

@@ -14,6 +14,8 @@ from voyageai.error import (
 
 from lab import Fault, Lab
 
+UNDRIVEN = {("voyageai", "models"): "our list"}
+
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 

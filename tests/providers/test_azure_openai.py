@@ -17,6 +17,8 @@ from integration_api.core.llm import (
     LlmResponse,
     Media,
     Message,
+    Native,
+    Origin,
     Output,
     PlainText,
     Reasoning,
@@ -34,6 +36,7 @@ from integration_api.providers.azure_openai.endpoint import place
 from tests.laws import replay
 from tests.laws.cases import Case, samples
 from tests.laws.speaker import data_lines
+from tests.providers.heard import folded, sse
 from tests.providers.surfaced import streamed
 
 ROOT = "https://r1.openai.azure.com"
@@ -506,3 +509,51 @@ def test_when_to_come_back_is_read_from_headers_and_words(headers, message, seco
 def test_the_samples_are_all_tried() -> None:
     folder = Path(__file__).parents[1] / "samples" / client.NAME
     assert {f"sample-{path.stem}" for path in folder.glob("*/*.*")} == SAMPLES.keys()
+
+
+# --- answers out of one's own data ---------------------------------------------------------------
+
+FOUND = {
+    "citations": [
+        {"content": "Dolphins live in the sea.", "title": "Sea", "url": "https://example.com/sea", "filepath": "sea.md", "chunk_id": "0"},
+        {"content": "So do whales.", "title": None, "url": None, "filepath": None, "chunk_id": "1"},
+    ],
+    "intent": '["where do dolphins live"]',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stream_", [False, True])
+def test_what_was_found_in_ones_own_data_is_cited(stream_: bool) -> None:
+    """https://learn.microsoft.com/azure/ai-foundry/openai/references/on-your-data"""
+    asking = ask(extras={"data_sources": [{"type": "azure_search", "parameters": {}}]})
+    if stream_:
+        head = {"id": "1", "created": 1, "model": "m"}
+        deltas = [{"role": "assistant", "context": FOUND}, {"content": "In the sea "}, {"content": "[doc1]."}]
+        told = [
+            {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
+        ]
+        told.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        stream = AZURE.llm.stream(asking, account("key"))
+        frames = stream.framing.feed(sse(*told, "[DONE]"))
+        answer = folded(
+            [*(event for frame in frames for event in stream.reader.feed(frame)), *stream.reader.close()]
+        )
+    else:
+        body = whole({"role": "assistant", "content": "In the sea [doc1].", "context": FOUND})
+        answer = replay.answered(AZURE.llm.complete(asking, account("key")), HttpResponse(200, {}, body))
+    context, text = answer.candidates[0].parts
+    assert context == Native("context", {"intent": FOUND["intent"]}, Origin("azure-openai"))
+    assert text.text == "In the sea [doc1]."
+    assert [
+        (one.kind, one.source_index, one.title, one.cited_text, one.source_id) for one in text.citations
+    ] == [
+        ("document", 0, "Sea", "Dolphins live in the sea.", "sea.md"),
+        ("document", 1, None, "So do whales.", "1"),
+    ]
+    said = json.loads(render_chat(answer, provider="azure-openai", id="1", created=1))["choices"][0][
+        "message"
+    ]
+    assert said["content"] == "In the sea [doc1]."
+    first = said["annotations"][0]
+    assert first["url_citation"]["url"] == "https://example.com/sea"
+    assert first["citation"]["native"] == FOUND["citations"][0], "nothing of it is lost"

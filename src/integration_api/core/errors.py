@@ -4,6 +4,7 @@ Failure                the caller, this service, or its stores
   CallerLeft           nobody waits for the answer any more
   ProviderError        a provider refused or broke
     StreamCut          a provider's stream ended before its end was told
+    CredentialRefused  a provider was asked about a credential and said why it is no good
 """
 
 from collections.abc import Mapping
@@ -142,6 +143,33 @@ class StreamCut(ProviderError):
             code="stream_truncated",
             phase=Phase.STREAM,
         )
+
+
+class Outcome(StrEnum):
+    """Why a credential is no good, for programs."""
+
+    INVALID = "invalid"
+    """The provider does not know it, or knows it no more."""
+    NO_PERMISSION = "no_permission"
+    NO_QUOTA = "no_quota"
+    WRONG_ENDPOINT = "wrong_region_or_endpoint"
+    REFUSED = "refused"
+    """The provider refused the question itself."""
+
+
+class CredentialRefused(ProviderError):
+    """A provider was asked about a credential that is to be stored, and said why it is no good."""
+
+    def __init__(self, message: str, outcome: Outcome, *, provider: str, refusal: Refusal) -> None:
+        super().__init__(
+            Kind.CREDENTIAL_INVALID,
+            message,
+            code="credential_invalid",
+            provider=provider,
+            refusal=refusal,
+            retryable=False,
+        )
+        self.outcome = outcome
 
 
 def kind_of_status(status: int) -> Kind:

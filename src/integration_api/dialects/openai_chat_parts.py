@@ -114,6 +114,8 @@ class CandidateParts:
         elif reasoning := delta.reasoning_content or delta.reasoning:
             self._flow(out, "reasoning", Reasoning())
             out.append(ReasoningDelta(self.index, self.part, reasoning))
+        if delta.context:
+            self._found(out, delta.context)
         if content := delta.content:
             if isinstance(content, str):
                 self._say(out, content)
@@ -263,6 +265,27 @@ class CandidateParts:
     def _annotations(self, out: list[LlmEvent], annotations: list[dict[str, Any]]) -> None:
         self._flow(out, "text", Text(""))
         out.extend(CitationDelta(self.index, self.part, citation(native)) for native in annotations)
+
+    def _found(self, out: list[LlmEvent], context: dict[str, Any]) -> None:
+        """What an answer was drawn from, told before it: `[doc1]` in its text is the first of these."""
+        told = context.get("citations")
+        passages = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+        rest = {name: value for name, value in context.items() if name != "citations" and value}
+        if rest:
+            self._once(out, Native("context", rest, self._origin))
+        if passages:
+            self._flow(out, "text", Text(""))
+        for place, native in enumerate(passages):
+            found = Citation(
+                kind="document",
+                url=_string(native.get("url")),
+                title=_string(native.get("title")),
+                cited_text=_string(native.get("content")),
+                source_id=_string(native.get("filepath")) or _string(native.get("chunk_id")),
+                source_index=place,
+                native=native,
+            )
+            out.append(CitationDelta(self.index, self.part, found))
 
     # --- media -------------------------------------------------------------------------------
 

@@ -120,6 +120,7 @@ class Reader:
                 and delta.refusal is None
                 and delta.reasoning_details is None
                 and delta.annotations is None
+                and delta.context is None
                 and delta.audio is None
                 and delta.images is None
                 and chunk.error is None
@@ -353,6 +354,7 @@ def plain_candidate(
         or message.reasoning
         or message.reasoning_details
         or message.annotations
+        or message.context
         or message.audio
         or message.images
         or choice.logprobs

@@ -62,6 +62,8 @@ class Delta(Struct, gc=False):
     audio: Audio | None = None
     images: list[dict[str, Any]] | None = None
     annotations: list[dict[str, Any]] | None = None
+    context: dict[str, Any] | None = None
+    """What Azure found in one's own data, and what it looked for."""
 
 
 class WireLogprob(Struct, gc=False):

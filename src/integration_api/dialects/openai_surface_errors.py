@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.errors import CredentialRefused, Failure, Kind, ProviderError
 
 _BUSY_SECONDS = 1.0
 """When to come back where nobody said: soon, since load moves fast."""
@@ -46,7 +46,7 @@ def error_object(error: Failure) -> dict[str, Any]:
     """Return what stands under `error` in a body or a stream."""
     _, type = STATUS[error.kind]
     provider = error if isinstance(error, ProviderError) else None
-    return {
+    said = {
         "message": error.message,
         "type": type,
         "code": error.code,
@@ -56,6 +56,7 @@ def error_object(error: Failure) -> dict[str, Any]:
         "provider_request_id": provider and provider.refusal.request_id,
         "retryable": _retryable(error),
     }
+    return said | {"outcome": error.outcome} if isinstance(error, CredentialRefused) else said
 
 
 def error_response(error: Failure) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -23,6 +23,8 @@ class ErrorDetail(Struct):
     provider: str | None = None
     provider_status: int | None = None
     provider_request_id: str | None = None
+    outcome: str | None = None
+    """Why a credential is no good: one of the words of `core.errors.Outcome`."""
     retryable: bool = False
 
 

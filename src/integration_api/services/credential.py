@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from integration_api.core.credential import Credential, Secrets
-from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.errors import CredentialRefused, Failure, Kind, Outcome, ProviderError
 from integration_api.core.llm import Usage
 from integration_api.core.provider import Provider
 from integration_api.core.records import CredentialRecord, Page, SealedCredential
@@ -24,9 +24,15 @@ from integration_api.storage.repository import CredentialFilter, Repository
 from integration_api.vault.vault import LiveSecrets
 
 NAME_LENGTH = 200
-REFUSED = frozenset(
-    {Kind.CREDENTIAL_REJECTED, Kind.PERMISSION, Kind.INVALID_REQUEST, Kind.QUOTA, Kind.NOT_FOUND}
-)
+REFUSED = {
+    Kind.CREDENTIAL_REJECTED: (Outcome.INVALID, "the provider does not know this key"),
+    Kind.PERMISSION: (Outcome.NO_PERMISSION, "the key is not allowed to do this"),
+    Kind.QUOTA: (Outcome.NO_QUOTA, "the account has no quota or credit"),
+    Kind.NOT_FOUND: (Outcome.WRONG_ENDPOINT, "the address or region is wrong"),
+    Kind.INVALID_REQUEST: (Outcome.REFUSED, "the provider refused the check"),
+}
+"""What a refusal says of a credential. Anything else says nothing of it: the provider may be down."""
+WRONG_REGION = "wrong_region"
 
 
 class Sealer(Protocol):
@@ -250,25 +256,19 @@ def _name(name: str) -> str:
     return name
 
 
-_TELLING = frozenset({"clock_skew", "key_expired", "session_expired", "wrong_region"})
+_TELLING = frozenset({"clock_skew", "key_expired", "session_expired", WRONG_REGION})
 """Codes of refusals that are more than a wrong key; their words are our own and say what to do."""
 
 
 def _invalid(provider: Provider, refusal: ProviderError) -> Failure:
-    outcome = {
-        Kind.CREDENTIAL_REJECTED: "the provider does not know this key",
-        Kind.PERMISSION: "the key is not allowed to do this",
-        Kind.QUOTA: "the account has no quota or credit",
-        Kind.NOT_FOUND: "the address or region is wrong",
-        Kind.INVALID_REQUEST: "the provider refused the check",
-    }[refusal.kind]
+    outcome, words = REFUSED[refusal.kind]
+    if refusal.code == WRONG_REGION:
+        outcome = Outcome.WRONG_ENDPOINT
     if refusal.code in _TELLING:
-        outcome = refusal.message
-    return ProviderError(
-        Kind.CREDENTIAL_INVALID,
-        f"{provider.title} refused the credential: {outcome}",
-        code="credential_invalid",
+        words = refusal.message
+    return CredentialRefused(
+        f"{provider.title} refused the credential: {words}",
+        outcome,
         provider=provider.name,
         refusal=refusal.refusal,
-        retryable=False,
     )
