@@ -103,11 +103,16 @@ OPENROUTER = Accent(
     models={
         "meta-llama/llama-3.3-70b-instruct": {
             "name": "Llama 3.3 70B", "context_length": 131072, "pricing": {"prompt": "0.1", "completion": "0.3"},
-            "supported_parameters": ["max_tokens", "temperature", "tools"],
+            "supported_parameters": [
+                "frequency_penalty", "max_tokens", "min_p", "presence_penalty", "repetition_penalty", "response_format",
+                "seed", "stop", "structured_outputs", "temperature", "tool_choice", "tools", "top_k", "top_p",
+            ],
+            "top_provider": {"context_length": 131072, "max_completion_tokens": 16384},
         },
         "deepseek/deepseek-r1": {
             "name": "R1", "context_length": 163840, "pricing": {"prompt": "0.4", "completion": "2"},
-            "supported_parameters": ["max_tokens", "reasoning", "include_reasoning"],
+            "supported_parameters": ["include_reasoning", "max_tokens", "reasoning", "temperature", "top_p"],
+            "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
         },
     },
     reasons=r"deepseek/.*-r1",

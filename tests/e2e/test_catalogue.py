@@ -13,7 +13,7 @@ from tests.e2e.clients import openai_client
 from tests.e2e.conftest import base_url
 from tests.e2e.service import Service, running
 
-LLAMA = "openrouter/meta-llama/llama-3.3-70b-instruct"
+R1 = "openrouter/deepseek/deepseek-r1"
 HELLO: Any = [{"role": "user", "content": "Say hello"}]
 NUMBERS = count()
 OPERATORS = """
@@ -62,31 +62,31 @@ def test_a_list_teaches_its_own_account_and_no_other(knowing: Service, lab: str)
     mine, other = account(knowing, lab), account(knowing, lab)
     asked_before = len(seen(lab, "openrouter", "GET"))
     for credential in (mine, other):
-        assert params(chat(knowing, credential, LLAMA, seed=3)[1]) == []
+        assert params(chat(knowing, credential, R1, seed=3)[1]) == []
         assert sent(lab, "openrouter")["seed"] == 3
     assert len(seen(lab, "openrouter", "GET")) == asked_before, "nobody is asked on the way of a call"
 
-    status, model = knowing.call("GET", f"/v1/models/{LLAMA}", headers={"x-credential-id": mine})
+    status, model = knowing.call("GET", f"/v1/models/{R1}", headers={"x-credential-id": mine})
     assert status == 200
-    assert (model["context_window"], model["capabilities"]["tools"]) == (131072, True)
+    assert (model["context_window"], model["capabilities"]["tools"]) == (163_840, False)
     assert "seed" in model["capabilities"]["refuses"]
 
-    _, answer = chat(knowing, mine, LLAMA, seed=3, temperature=0.5)
+    _, answer = chat(knowing, mine, R1, seed=3, temperature=0.5)
     assert params(answer) == ["seed"]
     assert sent(lab, "openrouter").keys() & {"seed", "temperature"} == {"temperature"}
-    assert params(chat(knowing, other, LLAMA, seed=3)[1]) == []
+    assert params(chat(knowing, other, R1, seed=3)[1]) == []
     assert sent(lab, "openrouter")["seed"] == 3
 
 
 def test_what_was_learned_is_heeded_on_every_way_in(knowing: Service, lab: str) -> None:
     mine = account(knowing, lab)
-    assert knowing.call("GET", f"/v1/models/{LLAMA}", headers={"x-credential-id": mine})[0] == 200
+    assert knowing.call("GET", f"/v1/models/{R1}", headers={"x-credential-id": mine})[0] == 200
     client = openai_client(knowing.url, mine)
-    stream = client.chat.completions.create(model=LLAMA, messages=HELLO, seed=3, stream=True)
+    stream = client.chat.completions.create(model=R1, messages=HELLO, seed=3, stream=True)
     assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
     assert "seed" not in sent(lab, "openrouter")
     status, answer = knowing.call(
-        "POST", "/v1/chat/completions", {"model": LLAMA, "messages": HELLO, "seed": 3},
+        "POST", "/v1/chat/completions", {"model": R1, "messages": HELLO, "seed": 3},
         headers={"x-credential-id": mine, "x-integration-strict": "true"},
     )  # fmt: skip
     assert (status, answer["error"]["param"]) == (400, "seed")
@@ -127,8 +127,8 @@ def test_a_parameter_that_the_operator_knows_to_be_refused(knowing: Service, lab
 def test_a_list_is_believed_as_long_as_the_operator_says(folder: Path, lab: str) -> None:
     with running(folder, MODELS__LIVE_SECONDS="0") as forgetful:
         mine = account(forgetful, lab)
-        assert forgetful.call("GET", f"/v1/models/{LLAMA}", headers={"x-credential-id": mine})[0] == 200
-        assert params(chat(forgetful, mine, LLAMA, seed=3)[1]) == []
+        assert forgetful.call("GET", f"/v1/models/{R1}", headers={"x-credential-id": mine})[0] == 200
+        assert params(chat(forgetful, mine, R1, seed=3)[1]) == []
         assert sent(lab, "openrouter")["seed"] == 3
 
 

@@ -66,6 +66,8 @@ def known(model: Model) -> Capabilities:
         return Capabilities(context_window=window)
     return Capabilities(
         context_window=window,
+        # That one sees is said; that one does not is not.
+        inputs=("text", "image") if "vision" in model.features else None,
         tools="tools" in model.features,
         structured_output="json_schema" in model.features,
         reasoning="reasoning" in model.features,
