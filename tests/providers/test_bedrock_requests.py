@@ -151,7 +151,7 @@ async def test_the_emulator_takes_every_request_signed_as_it_is_sent(model, extr
             except ProviderError as refused:
                 assert refused.kind is Kind.UNSUPPORTED, f"{what}: {refused.message}"
                 assert "content block that you provided" in refused.message, what
-                assert what.startswith(("media.", "tool_results.rich", "drawn_history"))
+                assert what.startswith(("media.", "tool_results.rich", "drawn_history", "cached_parts"))
             except Failure as refused:
                 assert refused.kind in {Kind.UNSUPPORTED, Kind.INVALID_REQUEST}, what
     assert secrets.all_wiped

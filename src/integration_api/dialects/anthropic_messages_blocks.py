@@ -86,8 +86,8 @@ class Blocks:
         self._credential_id = credential_id
         self._replay_thinking = replay_thinking
 
-    def user(self, parts: Iterable[Part], where: str) -> list[Block]:
-        """Render a turn of the user: what the tools said comes before anything else."""
+    def user(self, parts: Iterable[Part], where: str) -> tuple[list[Block], list[Block]]:
+        """Render a turn of the user: what the tools said, which comes before anything else, and the rest."""
         results: list[Block] = []
         rest: list[Block] = []
         for part in parts:
@@ -97,7 +97,7 @@ class Blocks:
                 _mark(rest or results, part)
             elif (said := self._said(part, where)) is not None:
                 rest.append(said)
-        return results + rest
+        return results, rest
 
     def assistant(self, parts: Iterable[Part], where: str) -> list[Block]:
         """Render a turn of the model's own, its thinking first-hand or not at all."""

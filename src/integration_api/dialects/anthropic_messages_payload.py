@@ -7,13 +7,14 @@ from msgspec import Struct
 
 from integration_api.core.json import encode_text
 from integration_api.core.llm import CacheHint, LlmRequest, Origin
+from integration_api.dialects.alternating_turns import Turn
 from integration_api.dialects.anthropic_messages_answer import FAMILY, Reading
 from integration_api.dialects.anthropic_messages_blocks import Block, Blocks, cache_control, rag_block
 from integration_api.dialects.anthropic_messages_rules import Rules, rules_for
 from integration_api.dialects.anthropic_messages_schema import is_recursive, strict_schema
 from integration_api.dialects.anthropic_messages_thinking import Thinking, thinking
 from integration_api.dialects.anthropic_messages_tools import sent_names, toolbox
-from integration_api.dialects.anthropic_messages_turns import Turn, plain, turns
+from integration_api.dialects.anthropic_messages_turns import plain, turns
 from integration_api.dialects.fitting import fitted
 from integration_api.dialects.notes import Notes
 
@@ -102,7 +103,10 @@ def prepare(
     if automatic_cache and (hint := _automatic(ask)) is not None:
         body["cache_control"] = cache_control(hint)
     _limit_breakpoints(body, notes)
-    _refuse_the_rest(ask, notes)
+    notes.lacks(
+        "Anthropic's API",
+        {**beyond_claude(ask), "metadata": ask.metadata or None, "guardrail": ask.safety.guardrail},
+    )
 
     extras = dict(ask.extras)
     betas = [*headers.get("anthropic-beta", "").split(","), *_words(extras.pop("betas", ()))]
@@ -276,9 +280,10 @@ def _blocks(body: dict[str, Any]) -> Iterator[Block]:
                 yield block
 
 
-def _refuse_the_rest(ask: LlmRequest, notes: Notes) -> None:
+def beyond_claude(ask: LlmRequest) -> dict[str, object]:
+    """Return what is asked that Claude's makers and hosts have no word for, by the caller's names; None is unasked."""
     sampling = ask.sampling
-    wanted = {
+    return {
         "n": sampling.n if sampling.n != 1 else None,
         "seed": sampling.seed,
         "min_p": sampling.min_p,
@@ -288,22 +293,13 @@ def _refuse_the_rest(ask: LlmRequest, notes: Notes) -> None:
         "logit_bias": sampling.logit_bias or None,
         "logprobs": sampling.logprobs or sampling.top_logprobs or None,
         "max_tool_calls": ask.max_tool_calls,
-        "metadata": ask.metadata or None,
         "store": ask.store or None,
         "prediction": ask.prediction,
         "cache.key": ask.cache.key,
         "cache.handle": ask.cache.handle,
-        "safety": ask.safety.settings
-        or ask.safety.guardrail
-        or ask.safety.moderation
-        or ask.safety.safe_prompt
-        or None,
+        "safety": ask.safety.settings or ask.safety.moderation or ask.safety.safe_prompt or None,
+        **dict.fromkeys(ask.unknown, True),
     }
-    for name, value in wanted.items():
-        if value is not None:
-            notes.cannot(name, f"Anthropic's API has no {name}")
-    for name in ask.unknown:
-        notes.cannot(name, f"Anthropic's API has no {name}")
 
 
 def _words(value: Any) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What became of the things a request asked for and its target cannot do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from integration_api.core.errors import Failure, Kind
@@ -35,6 +35,12 @@ class Notes:
         if self.strict:
             raise unsupported(param, message)
         self.note(code, param, message)
+
+    def lacks(self, provider: str, wanted: Mapping[str, object]) -> None:
+        """Tell of what was asked for, by the caller's names, that a provider has no word for; None was not asked."""
+        for name, value in wanted.items():
+            if value is not None:
+                self.cannot(name, f"{provider} has no {name}")
 
     def strange(self, names: Iterable[str], provider: str) -> None:
         """Tell of fields of the caller's body that nobody here knows."""

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 import re
 
 from integration_api.core.llm import LlmRequest
+from integration_api.dialects.anthropic_messages_payload import beyond_claude
 from integration_api.dialects.notes import Notes
 from integration_api.providers.bedrock.options import Body
 
@@ -47,29 +48,7 @@ def options(ask: LlmRequest, notes: Notes) -> Body:
 
 def refuse_the_rest(ask: LlmRequest, notes: Notes) -> None:
     """Note what no language on Bedrock has a word for, or raise `Failure` where the caller is strict."""
-    sampling = ask.sampling
-    wanted = {
-        "n": sampling.n if sampling.n != 1 else None,
-        "seed": sampling.seed,
-        "min_p": sampling.min_p,
-        "presence_penalty": sampling.presence_penalty or None,
-        "frequency_penalty": sampling.frequency_penalty or None,
-        "repetition_penalty": sampling.repetition_penalty if sampling.repetition_penalty != 1 else None,
-        "logit_bias": sampling.logit_bias or None,
-        "logprobs": sampling.logprobs or sampling.top_logprobs or None,
-        "max_tool_calls": ask.max_tool_calls,
-        "store": ask.store or None,
-        "prediction": ask.prediction,
-        "inference_geo": ask.inference_geo,
-        "cache.key": ask.cache.key,
-        "cache.handle": ask.cache.handle,
-        "safety": ask.safety.settings or ask.safety.moderation or ask.safety.safe_prompt or None,
-    }
-    for name, value in wanted.items():
-        if value is not None:
-            notes.cannot(name, f"Bedrock has no {name}")
-    for name in ask.unknown:
-        notes.cannot(name, f"Bedrock has no {name}")
+    notes.lacks("Bedrock", {**beyond_claude(ask), "inference_geo": ask.inference_geo})
 
 
 def _guardrail(ask: LlmRequest, notes: Notes) -> Body:

@@ -4,10 +4,10 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/inference-reasoning.html
 """
 
 from integration_api.core.llm import LlmRequest
+from integration_api.dialects.alternating_turns import Turn
 from integration_api.dialects.anthropic_messages_rules import Rules
 from integration_api.dialects.anthropic_messages_thinking import Thinking, thinking
 from integration_api.dialects.notes import Notes
-from integration_api.providers.bedrock.converse_turns import Turn
 from integration_api.providers.bedrock.families import Family
 from integration_api.providers.bedrock.options import Body
 

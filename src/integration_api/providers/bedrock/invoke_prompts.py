@@ -18,8 +18,8 @@ from integration_api.core.llm import (
     ToolCall,
     ToolResult,
 )
+from integration_api.dialects.alternating_turns import BEGIN
 from integration_api.dialects.anthropic_messages_blocks import rag_result
-from integration_api.dialects.anthropic_messages_turns import BEGIN
 from integration_api.dialects.notes import Notes, unsupported
 from integration_api.providers.bedrock.converse_options import refuse_the_rest
 from integration_api.providers.bedrock.converse_output import output_form
