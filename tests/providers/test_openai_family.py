@@ -28,7 +28,7 @@ from integration_api.core.llm import (
 )
 from integration_api.core.provider import Provider
 
-FAMILY = ("groq", "xai", "deepseek", "openrouter", "together", "openai-compatible")
+FAMILY = ("groq", "xai", "deepseek", "openrouter", "together", "openai-compatible", "minimax")
 SERVER = Credential("openai-compatible", {"base_url": "https://llm.example.com/v1"}, held=frozenset({"key"}))
 HELLO = (Message(Role.USER, (Text("hello"),)),)
 
@@ -81,6 +81,7 @@ def test_each_is_one_folder_of_sixty_lines_at_most(name: str) -> None:
         ("openrouter", "https://openrouter.ai/api/v1/chat/completions"),
         ("together", "https://api.together.xyz/v1/chat/completions"),
         ("openai-compatible", "https://llm.example.com/v1/chat/completions"),
+        ("minimax", "https://api.minimax.io/v1/chat/completions"),
     ],
 )
 def test_each_lives_where_its_vendor_says(name: str, url: str) -> None:
@@ -258,12 +259,25 @@ def test_reasoning_that_another_provider_signed_is_not_given_to_openrouter() -> 
     assert "reasoning_details" not in turns[3]
 
 
+def test_minimax_bills_the_group_of_the_account_and_samples_no_hotter_than_one() -> None:
+    grouped = Credential("minimax", {"group_id": "17 9"}, held=frozenset({"key"}))
+    request = LlmRequest(
+        model="MiniMax-M2.7", messages=HELLO, sampling=Sampling(temperature=1.5, frequency_penalty=0.5)
+    )
+    sent = next(found("minimax").llm.complete(request, grouped))
+    assert sent.url == "https://api.minimax.io/v1/chat/completions?GroupId=17%209"
+    body = json.loads(sent.body)
+    assert (body["temperature"], body["reasoning_split"]) == (1.0, True)
+    assert "frequency_penalty" not in body
+    assert asked("minimax", reasoning=ReasoningRequest(mode="off"))["thinking"] == {"type": "disabled"}
+
+
 def test_together_and_unknown_servers_are_sent_the_older_word_for_the_longest_answer() -> None:
     for name in ("together", "openai-compatible", "deepseek"):
         body = asked(name, max_output_tokens=5)
         assert body["max_tokens"] == 5
         assert "max_completion_tokens" not in body
-    for name in ("groq", "xai", "openrouter"):
+    for name in ("groq", "xai", "openrouter", "minimax"):
         assert asked(name, max_output_tokens=5)["max_completion_tokens"] == 5
 
 

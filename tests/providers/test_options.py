@@ -15,6 +15,7 @@ from tests.providers.unified import user
 ACCOUNTS = {
     "azure-openai": {"endpoint": "https://r1.openai.azure.com", "api_version": "2024-10-21"},
     "bedrock": {"region": "eu-west-1", "access_key_id": "AKIDEXAMPLE"},
+    "custom-llm": {"base_url": "https://llm.example.com/v1"},
     "openai-compatible": {"base_url": "https://llm.example.com/v1"},
     "vertexai": {"project_id": "p1", "region": "us-east5"},
 }
@@ -27,7 +28,7 @@ CASES: tuple[tuple[str, dict[str, Any], tuple[str, ...]], ...] = (
         "huggingface/meta-llama/Llama-3.3-70B-Instruct", "anthropic/claude-sonnet-4-5",
         "vertexai/claude-sonnet-4-5@20250929", "vertexai/meta/llama-4-maverick-17b-128e-instruct-maas",
         "groq/llama-3.3-70b-versatile", "xai/grok-3", "deepseek/deepseek-chat", "openrouter/openai/gpt-4o",
-        "together/meta-llama/Llama-3.3-70B", "openai-compatible/any",
+        "together/meta-llama/Llama-3.3-70B", "openai-compatible/any", "custom-llm/any", "minimax/MiniMax-M2.7",
     )),
     *((model, {"labOption": OPTION["lab_option"], "generationConfig": {"temperature": 0.25, "labOption": 1}}, ())
       for model in ("gemini/gemini-2.5-flash", "vertexai/gemini-2.5-flash")),

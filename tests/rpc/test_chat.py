@@ -330,8 +330,8 @@ def test_a_deadline_ends_the_call_and_the_providers_work(caller: Caller) -> None
 
 
 def test_an_alias_is_a_provider_like_any_other(caller: Caller, lab: str) -> None:
-    live = credential(key=LIVE_KEY, base_url=base_url(lab, "openai"))
-    answer = caller.chat("custom-llm/gpt-4o-mini", credential=live)
+    live = credential(key=LIVE_KEY, base_url=base_url(lab, "azure-openai"))
+    answer = caller.chat("azure/gpt-4o", credential=live)
     assert answer.success
 
 

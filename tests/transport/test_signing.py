@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import json
 import re
 import socket
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 
 from integration_api import __version__
 from integration_api.core.errors import Failure, Kind, ProviderError
-from integration_api.core.exchange import Basic, Bearer, Form, Header, HttpRequest, Query, SigV4
+from integration_api.core.exchange import Basic, Bearer, Form, Header, Headers, HttpRequest, Query, SigV4
 from integration_api.transport import http
 from integration_api.transport.limits import INLINE_BODY
 from integration_api.transport.signing import Wire, base64_encoded, head, percent_encoded, scrub
@@ -68,6 +69,41 @@ async def test_a_secret_stands_in_a_header_and_is_wiped_when_it_has_left(wires, 
     [wire] = wires
     assert wiped(wire)
     assert SECRET.encode() not in wire.buffer
+
+
+async def test_headers_of_the_accounts_own_are_written_and_wiped(wires) -> None:
+    own = {
+        "Authorization": f"Bearer {SECRET}",
+        "X-Team": "7",
+        "Content-Type": "text/plain",
+        "user-agent": "x",
+    }
+    async with Upstream().serving() as upstream, transport() as over:
+        held = Held(headers=json.dumps(own))
+        given = (("content-type", "application/json"),)
+        await send(over, to(upstream, auth=Headers(), headers=given, body=b"{}"), held)
+        [asked] = upstream.asked
+        assert {
+            "authorization": f"Bearer {SECRET}",
+            "x-team": "7",
+            "content-type": "application/json",
+        }.items() <= (asked.headers.items())
+        assert len(asked.lines) == len(asked.headers), "no header twice"
+    assert held.all_wiped
+    [wire] = wires
+    assert wiped(wire)
+    assert SECRET.encode() not in wire.buffer
+
+
+async def test_what_a_provider_repeats_of_an_accounts_own_headers_is_taken_out() -> None:
+    own = {"Authorization": f"Bearer {SECRET}", "X-Team": "7"}
+    async with (
+        Upstream([answer(401, f"7 times no to {SECRET}")]).serving() as upstream,
+        transport() as over,
+    ):
+        with pytest.raises(ProviderError) as refused:
+            await send(over, to(upstream, auth=Headers()), Held(headers=json.dumps(own)))
+    assert refused.value.message == "7 times no to ***"
 
 
 @pytest.mark.parametrize(("path", "joint"), [("/v1", "?"), ("/v1?a=b", "&")])
@@ -240,10 +276,44 @@ async def test_a_secret_that_would_break_out_of_its_header_is_refused(auth, secr
     assert not any(map(any, held.lent))
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"x": "mine\r\ny: z"},
+        {"x": ""},
+        {"x y": "mine"},
+        {"x\r\ny": "mine"},
+        {"Host": "mine"},
+        {"Connection": "mine"},
+    ],
+)
+async def test_an_accounts_own_header_that_would_break_out_is_refused(own) -> None:
+    async with Upstream().serving() as upstream, transport() as over:
+        held = Held(headers=json.dumps(own))
+        with pytest.raises(Failure) as refused:
+            await send(over, to(upstream, auth=Headers()), held)
+        assert upstream.asked == []
+    assert (refused.value.kind, refused.value.code) == (Kind.CREDENTIAL_INVALID, "credential_invalid")
+    assert "mine" not in refused.value.message
+    assert not any(map(any, held.lent))
+
+
+@pytest.mark.parametrize("own", ["", "Bearer mine", "[]", '{"x": 1}', '{"x": "mine"'])
+async def test_headers_that_are_no_object_of_texts_are_refused(own) -> None:
+    async with Upstream().serving() as upstream, transport() as over:
+        held = Held(headers=own)
+        with pytest.raises(Failure) as refused:
+            await send(over, to(upstream, auth=Headers()), held)
+        assert upstream.asked == []
+    assert "mine" not in refused.value.message
+    assert not any(map(any, held.lent))
+
+
 async def test_a_request_without_its_credential_is_not_sent() -> None:
     async with Upstream().serving() as upstream, transport() as over:
         for auth in (
             Bearer(),
+            Headers(),
             Query("key"),
             Basic("u", "key"),
             Form((("a", "key"),)),

@@ -17,6 +17,8 @@ class CredentialField(Struct, frozen=True):
     title: str
     secret: bool = True
     required: bool = True
+    aliases: tuple[str, ...] = ()
+    """Other names that the platform's callers give it by."""
     marks: tuple[str, ...] = ()
     """Beginnings of a secret that tell which service it is for. The one it has becomes a plain field."""
 
@@ -45,6 +47,8 @@ class Credential(Struct, frozen=True):
     version: int = 0
     held: frozenset[str] = frozenset()
     """Names of the secret fields it has: which way of signing is possible."""
+    connection: str = ""
+    """How the caller of one call wants the provider reached, in the platform's words; "" where it does not say."""
 
     def base_url(self, default: str) -> str:
         """Return the address this credential's provider lives at, without a trailing slash."""

@@ -29,6 +29,12 @@ class Bearer(Struct, frozen=True):
     field: str = "key"
 
 
+class Headers(Struct, frozen=True):
+    """Sign by headers that the account names itself: the secret is a JSON object of their values."""
+
+    field: str = "headers"
+
+
 class Query(Struct, frozen=True):
     """Sign by a query parameter, for providers that know no other way."""
 
@@ -89,7 +95,7 @@ class EntraToken(Struct, frozen=True):
     """One of Microsoft's clouds, or a host that the operator has allowed."""
 
 
-Auth: TypeAlias = Header | Bearer | Query | Basic | Form | SigV4 | GoogleToken | EntraToken
+Auth: TypeAlias = Header | Headers | Bearer | Query | Basic | Form | SigV4 | GoogleToken | EntraToken
 """How to sign a request and with which fields. Only the transport acts on it."""
 
 

@@ -49,7 +49,7 @@ class Dialect:
     provider: str
     url: Callable[[str, str, Credential], str]
     """Model, method (such as `generateContent`) and credential to the address."""
-    auth: Callable[[Credential], Auth]
+    auth: Callable[[Credential], Auth | None]
     headers: Callable[[Credential], tuple[tuple[str, str], ...]] = no_headers
     tiers: Mapping[str, str] = field(default_factory=dict)
     """Service tiers, as callers call them, to what this host is told."""

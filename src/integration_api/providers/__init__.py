@@ -5,10 +5,12 @@ from integration_api.providers.anthropic import ANTHROPIC
 from integration_api.providers.azure_openai import AZURE_OPENAI
 from integration_api.providers.bedrock import BEDROCK
 from integration_api.providers.cohere import COHERE
+from integration_api.providers.custom_llm import CUSTOM_LLM
 from integration_api.providers.deepseek import DEEPSEEK
 from integration_api.providers.gemini import GEMINI
 from integration_api.providers.groq import GROQ
 from integration_api.providers.huggingface import HUGGINGFACE
+from integration_api.providers.minimax import MINIMAX
 from integration_api.providers.mistral import MISTRAL
 from integration_api.providers.openai import OPENAI
 from integration_api.providers.openai_compatible import OPENAI_COMPATIBLE
@@ -40,6 +42,8 @@ PROVIDERS: dict[str, Provider] = {
         OPENROUTER,
         TOGETHER,
         OPENAI_COMPATIBLE,
+        CUSTOM_LLM,
+        MINIMAX,
         SANDBOX,
     )
 }

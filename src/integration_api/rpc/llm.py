@@ -12,7 +12,7 @@ from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.outcome import refused
 from integration_api.rpc.reading import opened
 from integration_api.rpc.stream_chat import Session
-from integration_api.rpc.targeting import account, check_connection, metadata, provider_of
+from integration_api.rpc.targeting import account, metadata, provider_of
 
 SERVICE = "integration_api.UnifiedProviderService"
 
@@ -25,8 +25,7 @@ class ChatDoor:
         """Answer whole. What the provider refuses is an answer with `error`; all else is a status."""
         with opened(message, wire.ChatRequest) as (chat, offered):
             provider = provider_of(chat.providerName)
-            check_connection(provider, chat.connectionOptions)
-            target = account(ask, provider, chat.credential, offered)
+            target = account(ask, provider, chat.credential, offered, chat.connectionOptions)
             question = await read_chat(self._talk, ask, chat, target, UNIFIED)
             request_id = chat.requestId or ask.request_id
             origin = ask.origin(metadata(ask, chat.additionalData), chat.requestId)

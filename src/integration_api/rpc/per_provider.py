@@ -34,7 +34,7 @@ from integration_api.rpc.methods import Ask, RpcMethod, Stream, Unary
 from integration_api.rpc.outcome import metrics_of, refused, tell
 from integration_api.rpc.reading import opened
 from integration_api.rpc.reranking import RerankingDoor
-from integration_api.rpc.targeting import account, check_connection, connection_of, metadata, named
+from integration_api.rpc.targeting import account, connection_of, metadata, named
 from integration_api.services.moderation import moderate
 from integration_api.services.unary import Unary as Run
 
@@ -126,8 +126,8 @@ class PerProviderDoor:
     async def _question(
         self, provider: Provider, ask: Ask, chat: wire.ChatRequest, offered: Mapping[str, Secret]
     ) -> Question:
-        check_connection(provider, connection_of(chat.modelParameters))
-        target = account(ask, provider, chat.credential, offered)
+        options = connection_of(chat.modelParameters)
+        target = account(ask, provider, chat.credential, offered, options)
         return await read_chat(self._talk, ask, chat, target, PER_PROVIDER)
 
     async def embed(self, provider: Provider, ask: Ask, message: bytearray) -> bytes:

@@ -23,7 +23,7 @@ from integration_api.rpc.asking import Talk, read_chat
 from integration_api.rpc.generation import UNIFIED
 from integration_api.rpc.methods import Ask
 from integration_api.rpc.reading import CREDENTIAL, forget, parsed
-from integration_api.rpc.targeting import NAME, account, check_connection, metadata, provider_of
+from integration_api.rpc.targeting import NAME, account, metadata, provider_of
 from integration_api.services import clock
 from integration_api.services.llm import llm_of
 from integration_api.services.target import Target
@@ -182,8 +182,7 @@ class Session:
         """Take a configuration, or none if it is no good: chats must not go where nobody meant them to."""
         try:
             provider = provider_of(given.providerName)
-            check_connection(provider, given.connectionOptions)
-            target = account(self._ask, provider, given.credential, offered)
+            target = account(self._ask, provider, given.credential, offered, given.connectionOptions)
             llm_of(target)
             await self._talk.calls.check(self._ask.origin({}), target)
         except Failure as error:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from google.protobuf.any_pb2 import Any as AnyMessage
+from msgspec.structs import replace
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.provider import Provider
@@ -52,18 +53,23 @@ def provider_of(name: str) -> Provider:
 
 
 def account(
-    ask: Ask, provider: Provider, credential: wire.Credential, offered: Mapping[str, Secret]
+    ask: Ask,
+    provider: Provider,
+    credential: wire.Credential,
+    offered: Mapping[str, Secret],
+    options: Mapping[str, str] = {},
 ) -> Target:
-    """Return whom a call goes to, its model still open.
+    """Return whom a call goes to, and by which of its connections, its model still open.
 
     The fields that came with the call count, then the stored credential that is named, then the
     project's default. Raises `Failure`.
     """
+    connection = connection_to(provider, options)
     if offered:
-        return Target(provider, "", live=live(ask.caller.tenant, provider, offered))
+        return Target(provider, "", live=live(ask.caller.tenant, provider, offered), connection=connection)
     if credential.id > LARGEST_ID:
         raise Failure(Kind.NOT_FOUND, "there is no such credential", code="credential_not_found")
-    return Target(provider, "", credential.id or None)
+    return Target(provider, "", credential.id or None, connection=connection)
 
 
 def named(target: Target, model: str) -> Target:
@@ -75,14 +81,21 @@ def named(target: Target, model: str) -> Target:
             code="model_required",
             param="model.name",
         )
-    return resolve(model, provider=target.provider.name, credential_id=target.credential_id, live=target.live)
+    found = resolve(model, provider=target.provider.name)
+    return replace(target, model=found.model)
 
 
-def check_connection(provider: Provider, options: Mapping[str, str]) -> None:
-    """See that the caller's choice of connection is one there is. Raises `Failure(INVALID_REQUEST)`."""
-    chosen = options.get(TRANSPORT)
-    if chosen and provider.connections and chosen not in provider.connections:
+def connection_to(provider: Provider, options: Mapping[str, str]) -> str:
+    """Return the caller's choice of connection; "" for none, or where there is none to make.
+
+    Raises `Failure(INVALID_REQUEST)` for a choice that is not offered.
+    """
+    chosen = options.get(TRANSPORT, "")
+    if not chosen or not provider.connections:
+        return ""
+    if chosen not in provider.connections:
         raise invalid(f"{provider.name} has {', '.join(provider.connections)}", TRANSPORT)
+    return chosen
 
 
 def connection_of(parameters: Mapping[str, AnyMessage]) -> dict[str, str]:

@@ -278,7 +278,7 @@ class Calls:
             call.credential = Credential(target.provider.name, live.fields, held=live.held)
             call.secrets = live.secrets
             call.account = live.account
-            return call
+            return _connected(call)
         try:
             sealed = await self._find(origin.principal.tenant, target)
             if sealed is not None:
@@ -290,7 +290,7 @@ class Calls:
         except asyncio.CancelledError:
             call.cancelled()
             raise
-        return call
+        return _connected(call)
 
     def _shown(self, sealed: SealedCredential) -> tuple[Credential, Account]:
         """Return what providers and pools may know of a row: the same for each of its calls."""
@@ -337,6 +337,12 @@ class Calls:
                 code="credential_mismatch",
             )
         return found
+
+
+def _connected(call: Call) -> Call:
+    if call.target.connection:
+        call.credential = msgspec.structs.replace(call.credential, connection=call.target.connection)
+    return call
 
 
 class Ending:

@@ -22,6 +22,8 @@ def part_fields(
     """
     known = {field.name: field for field in provider.fields}
     known.setdefault("base_url", BASE_URL)
+    named = {alias: name for name, field in known.items() for alias in field.aliases}
+    value = {named.get(name, name): held for name, held in value.items()}
     for name in () if lenient else value:
         if name not in known:
             raise Failure(

@@ -52,6 +52,8 @@ class Target(Struct, frozen=True):
     model: str
     credential_id: int | None = None
     live: LiveCredential | None = None
+    connection: str = ""
+    """How the caller wants the provider reached, where that makes a difference."""
 
 
 def resolve(

@@ -19,13 +19,14 @@ from integration_api.core.exchange import (
     Exchange,
     Fault,
     Form,
+    Headers,
     HttpRequest,
     HttpResponse,
     SigV4,
     Stream,
 )
 from integration_api.core.relay import RelayedStream
-from integration_api.core.secret import wipe
+from integration_api.core.secret import read_fields, wipe
 from integration_api.transport import grant
 from integration_api.transport.connection import Connection
 from integration_api.transport.egress import EgressGuard
@@ -38,6 +39,9 @@ from integration_api.transport.tokens import BEARER, BY_TOKEN, Token, Tokens
 from integration_api.transport.trace import Trace
 
 __all__ = ["Trace", "Transport"]
+
+SECRET_FROM = 8
+"""A shorter value of an account's own headers is a flag or a number: taken out of errors it would garble them."""
 
 Answer = TypeVar("Answer")
 Event = TypeVar("Event")
@@ -504,7 +508,7 @@ class Transport:
         elif secrets is not None and auth is not None:
             for field in _fields(auth):
                 with contextlib.suppress(Failure):  # What does not open was not sent.
-                    live.append(secrets.reveal(field))
+                    live += _parts(auth, secrets.reveal(field))
         return live
 
 
@@ -534,6 +538,24 @@ def _fields(auth: Auth) -> Iterable[str]:
             return auth.field, session
         case _:
             return (auth.field,)
+
+
+def _parts(auth: Auth, secret: bytearray) -> list[bytearray]:
+    """Return a secret as it was sent: of an object of headers each long value, and of `Bearer x` that x."""
+    if not isinstance(auth, Headers):
+        return [secret]
+    try:
+        values = read_fields(secret)
+    finally:
+        wipe(secret)
+    live = []
+    for value in values.values():
+        whole = value.copy()
+        if len(whole) >= SECRET_FROM:
+            live.append(whole[whole.find(b" ") + 1 :])
+        wipe(whole)
+        value.wipe()
+    return live
 
 
 def _scrub(error: ProviderError, live: list[bytearray]) -> None:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from integration_api import __version__
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind
-from integration_api.core.exchange import Auth, Basic, Bearer, Form, Header, Query
-from integration_api.core.secret import wipe
+from integration_api.core.exchange import Auth, Basic, Bearer, Form, Header, Headers, Query
+from integration_api.core.secret import Secret, read_fields, wipe
 from integration_api.transport.limits import INLINE_BODY, MESSAGE
 
 _VISIBLE = bytes(range(0x20, 0x7F))
@@ -26,6 +26,9 @@ _OURS = frozenset({
     "expect", "proxy-authorization", "proxy-connection",
 })  # fmt: skip
 """Headers that frame the message or belong to one hop; a provider has no business with them."""
+
+_WRITTEN = frozenset({"accept-encoding", "content-type", "user-agent"})
+"""Headers that each request has: an account's own list of headers does not say them again."""
 
 _BODILESS = frozenset({"GET", "DELETE"})
 _METHODS = _BODILESS | {"POST", "PUT", "PATCH"}
@@ -102,6 +105,8 @@ def head(
             if not _TOKEN.fullmatch(auth.name) or not _VALUE.fullmatch(auth.prefix):
                 raise Failure(Kind.INTERNAL, "a signing header cannot be sent", code="invalid_header")
             before, after, field = f"{start}{rest}{auth.name}: {auth.prefix}", "\r\n", auth.field
+        case Headers():
+            before, after, field, encode = start + rest, "", auth.field, header_lines
         case Query():
             joint = "&" if "?" in path else "?"
             name = b"".join(_PERCENT[byte] for byte in auth.name.encode()).decode()
@@ -245,6 +250,34 @@ def _basic(user: str) -> Encode:
             wipe(pair)
 
     return encode
+
+
+def header_lines(secret: bytearray) -> bytearray:
+    """Write a JSON object of headers as lines of a head, without those that are written anyway.
+
+    Raises `Failure` naming a header that can not be sent.
+    """
+    fields: dict[str, Secret] = {}
+    try:
+        fields = read_fields(secret)
+        kept = {name: value for name, value in fields.items() if name.lower() not in _WRITTEN}
+        lines = bytearray(sum(len(name) + len(value) + 4 for name, value in kept.items()))
+        at = 0
+        for name, value in kept.items():
+            plain = value.copy()
+            try:
+                if not _TOKEN.fullmatch(name) or name.lower() in _OURS or not fits(plain):
+                    wipe(lines)
+                    raise unfit(f"header {name[:64]!r}")
+                for piece in (f"{name.lower()}: ".encode(), plain, b"\r\n"):
+                    lines[at : at + len(piece)] = piece
+                    at += len(piece)
+            finally:
+                wipe(plain)
+        return lines
+    finally:
+        for value in fields.values():
+            value.wipe()
 
 
 def _after(prefix: bytes, secret: bytearray) -> bytearray:

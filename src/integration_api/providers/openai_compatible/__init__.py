@@ -52,7 +52,6 @@ OPENAI_COMPATIBLE = openai_family.provider(
     "OpenAI-compatible server",
     DIALECT,
     fields=(KEY, BASE_URL),
-    aliases=("custom-llm",),
     embedding=openai_embedding.EmbeddingDialect(
         provider=PLACE.name, url=PLACE.embeddings, auth=PLACE.auth, encoding="float"
     ),
