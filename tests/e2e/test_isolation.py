@@ -1,12 +1,13 @@
 """Every REST route, with no key, a wrong key, a key without the scope, another project's key."""
 
 import re
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
 import pytest
 
-from tests.e2e.service import Service
+from tests.e2e.service import ADMIN_KEY, Service
 
 PUBLIC = {"/healthz", "/readiness", "/metrics", "/openapi.json", "/docs"}
 WRONG = "iak_" + "w" * 40
@@ -72,31 +73,87 @@ def test_a_revoked_key_is_useless_within_a_second(service: Service) -> None:
         assert time.monotonic() < until
 
 
-def test_another_projects_objects_do_not_exist(service: Service) -> None:
-    _, mine = service.call("GET", "/v1/credentials")
-    credential = mine["data"][0]["id"]
-    stranger = other_project(service)
-    for method, path, body in (
-        ("GET", f"/v1/credentials/{credential}", None),
-        ("PATCH", f"/v1/credentials/{credential}", {"name": "stolen"}),
-        ("DELETE", f"/v1/credentials/{credential}", None),
-        ("POST", f"/v1/credentials/{credential}/verify", {}),
-    ):
-        theirs = service.call(method, path, body, key=stranger)
-        nobodys = service.call(method, path.replace(credential, "1"), body, key=stranger)
+SAID = [{"role": "user", "content": "hi"}]
+OBJECTS: Mapping[tuple[str, str], Any] = {
+    ("GET", "/v1/credentials/{id}"): None,
+    ("PATCH", "/v1/credentials/{id}"): {"name": "stolen"},
+    ("DELETE", "/v1/credentials/{id}"): None,
+    ("POST", "/v1/credentials/{id}/verify"): {},
+    ("DELETE", "/v1/keys/{id}"): None,
+    ("GET", "/v1/audit/{id}"): None,
+}
+"""Routes to one object of a project, with a body each."""
+LISTS = {("GET", "/v1/credentials"), ("GET", "/v1/audit"), ("GET", "/v1/keys")}
+CALLS: Mapping[tuple[str, str], Any] = {
+    ("POST", "/v1/chat/completions"): {"model": "openai/gpt-4o", "messages": SAID},
+    ("POST", "/v1/embeddings"): {"model": "openai/text-embedding-3-small", "input": "x"},
+    ("POST", "/v1/rerank"): {"model": "cohere/rerank-v3.5", "query": "x", "documents": ["x"]},
+    ("POST", "/v2/rerank"): {"model": "cohere/rerank-v3.5", "query": "x", "documents": ["x"]},
+    ("POST", "/v1/moderations"): {"model": "openai/omni-moderation-latest", "input": "x"},
+    ("GET", "/v1/models/{id}"): None,
+}
+"""Routes that use a credential, with a body each."""
+OWN = {
+    ("GET", "/v1/providers"), ("GET", "/v1/providers/{name}"), ("POST", "/v1/credentials"),
+    ("POST", "/v1/credentials/verify"), ("POST", "/v1/keys"), ("GET", "/v1/models"),
+}  # fmt: skip
+"""Routes that name nothing of anybody's."""
+
+
+def test_every_route_is_tried_with_another_projects_key(service: Service) -> None:
+    scoped = {(method, path) for method, path, operation in routes(service) if operation["security"]}
+    assert scoped == {*OBJECTS, *LISTS, *CALLS, *OWN}
+
+
+@pytest.fixture(scope="module")
+def stranger(service: Service) -> str:
+    return other_project(service)
+
+
+def test_another_projects_objects_do_not_exist(service: Service, stranger: str) -> None:
+    _, key = service.call("POST", "/v1/keys", {"name": "mine", "scopes": ["infer"]})
+    mine = {
+        "credentials": service.call("GET", "/v1/credentials")[1]["data"][0]["id"],
+        "keys": key["id"],
+        "audit": service.call("GET", "/v1/audit")[1]["data"][0]["id"],
+    }
+    for (method, path), body in OBJECTS.items():
+        id = mine[path.split("/")[2]]
+        theirs, nobodys = (
+            service.call(method, path.replace("{id}", one), body, key=stranger) for one in (id, "1")
+        )
         assert theirs[0] == nobodys[0] == 404, (method, path)
         assert theirs[1] == nobodys[1]
-    assert service.call("GET", "/v1/credentials", key=stranger)[1]["data"] == []
-    assert service.call("GET", "/v1/audit", key=stranger)[1]["data"] == []
-    status, answer = service.call(
-        "POST",
-        "/v1/chat/completions",
-        {"model": "anthropic/claude-sonnet-4-5", "messages": [{"role": "user", "content": "hi"}]},
-        key=stranger,
-        headers={"x-credential-id": credential},
-    )
-    assert (status, answer["error"]["code"]) == (404, "credential_not_found")
-    assert service.call("GET", f"/v1/credentials/{credential}")[0] == 200
+    assert service.call("GET", "/v1/providers", key=key["key"])[0] == 200
+    for kind in ("credentials", "audit"):
+        assert service.call("GET", f"/v1/{kind}/{mine[kind]}")[0] == 200
+
+
+def test_another_projects_lists_are_ones_own(service: Service, stranger: str) -> None:
+    for method, path in LISTS:
+        mine, theirs = (
+            {item["id"] for item in service.call(method, path, key=key)[1]["data"]}
+            for key in (ADMIN_KEY, stranger)
+        )
+        assert mine
+        assert not mine & theirs, path
+
+
+@pytest.mark.parametrize("path", [path for _, path in CALLS])
+def test_another_projects_credential_is_nobodys(service: Service, stranger: str, path: str) -> None:
+    method, body = next((method, body) for (method, one), body in CALLS.items() if one == path)
+    model = body["model"] if body else "openai/gpt-4o"
+    provider = model.partition("/")[0]
+    listed = service.call("GET", f"/v1/credentials?provider={provider}")[1]["data"]
+    where = path.replace("{id}", model)
+    answers = [
+        service.call(method, where, body, key=stranger, headers={"x-credential-id": id})
+        for id in (listed[0]["id"], "1")
+    ]
+    assert answers[0] == answers[1]
+    assert (answers[0][0], answers[0][1]["error"]["code"]) == (404, "credential_not_found")
+    status, answer = service.call(method, where, body, key=stranger)  # Nor is it the stranger's default.
+    assert (status, answer["error"]["code"]) == (400, "credential_missing")
 
 
 OTHERS = count(77, 2)

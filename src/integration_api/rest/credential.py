@@ -14,6 +14,7 @@ from integration_api.providers import find
 from integration_api.rest.answers import json
 from integration_api.rest.reading import listed, page_of, read
 from integration_api.rest.routing import Ask, Route
+from integration_api.rest.shapes import Deleted
 from integration_api.services.credential import CredentialService
 
 
@@ -166,7 +167,7 @@ class CredentialDoor:
                   summary="Rename it, make it the default, or replace its value", body=ChangeCredential,
                   answer=CredentialView, query=("verify",), responses=refusal),
             Route(method="DELETE", path="/v1/credentials/{id}", handler=self.delete, scope=write,
-                  summary="Delete a credential"),
+                  summary="Delete a credential", answer=Deleted),
             Route(method="POST", path="/v1/credentials/{id}/verify", handler=self.verify_stored, scope=write,
                   summary="Verify a stored credential", answer=CredentialView, responses=refusal),
         ]  # fmt: skip

@@ -5,6 +5,7 @@ from integration_api.dialects import openai_surface_embedding as surface
 from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON
 from integration_api.rest.routing import Ask, Route
+from integration_api.rest.shapes import EmbeddingList
 from integration_api.rest.targeting import strict, target_of
 from integration_api.services.embedding import embed
 from integration_api.services.particulars import call_headers
@@ -32,5 +33,6 @@ class EmbeddingDoor:
     def routes(self) -> list[Route]:
         return [
             Route(method="POST", path="/v1/embeddings", handler=self.create, scope=Scope.INFER,
-                  summary="Vectors for texts, tokens or pictures", body=surface.Body),
+                  summary="Vectors for texts, tokens or pictures", body=surface.Body,
+                  answer=EmbeddingList),
         ]  # fmt: skip

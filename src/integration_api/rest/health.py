@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from integration_api.edge.application import Response
 from integration_api.rest.answers import json
 from integration_api.rest.routing import Ask, Route
+from integration_api.rest.shapes import Health, Readiness
 from integration_api.telemetry.metrics import BOARD
 
 Check = Callable[[], Awaitable[bool]]
@@ -27,9 +28,10 @@ def routes(checks: Mapping[str, Check]) -> list[Route]:
         )
 
     return [
-        Route(method="GET", path="/healthz", handler=live, scope=None, summary="Is the process alive?"),
+        Route(method="GET", path="/healthz", handler=live, scope=None, summary="Is the process alive?",
+              answer=Health),
         Route(method="GET", path="/readiness", handler=ready, scope=None, summary="May callers be sent here?",
-              responses={503: "Something it needs does not answer"}),
+              answer=Readiness, responses={503: "Something it needs does not answer"}, bodies={503: Readiness}),
         Route(method="GET", path="/metrics", handler=metrics, scope=None, summary="Prometheus metrics",
-              media="text/plain"),
+              media="text/plain", answer=str),
     ]  # fmt: skip

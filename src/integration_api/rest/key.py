@@ -10,6 +10,7 @@ from integration_api.edge.application import Response
 from integration_api.rest.answers import json
 from integration_api.rest.reading import listed, page_of, read
 from integration_api.rest.routing import Ask, Route
+from integration_api.rest.shapes import Deleted
 from integration_api.services.identity import Identity
 
 NAME_LENGTH = 200
@@ -82,5 +83,5 @@ class KeyDoor:
             Route(method="GET", path="/v1/keys", handler=self.index, scope=Scope.ADMIN,
                   summary="List API keys", answer=KeyList, query=("limit", "after")),
             Route(method="DELETE", path="/v1/keys/{id}", handler=self.delete, scope=Scope.ADMIN,
-                  summary="Revoke an API key"),
+                  summary="Revoke an API key", answer=Deleted),
         ]  # fmt: skip

@@ -17,6 +17,7 @@ from integration_api.dialects.openai_surface_wire import ChatBody
 from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON, SSE_HEADERS
 from integration_api.rest.routing import Ask, Route
+from integration_api.rest.shapes import ChatCompletion
 from integration_api.rest.targeting import passed_on, strict, target_of
 from integration_api.services import clock
 from integration_api.services.call import Call
@@ -87,7 +88,7 @@ class ChatDoor:
     def routes(self) -> list[Route]:
         return [
             Route(method="POST", path="/v1/chat/completions", handler=self.create, scope=Scope.INFER,
-                  summary="Chat with a model of any provider", body=ChatBody, streams=True,
+                  summary="Chat with a model of any provider", body=ChatBody, answer=ChatCompletion, streams=True,
                   responses={402: "The provider wants money", 424: "The provider refused the stored key",
                              429: "Slow down", 502: "The provider broke", 504: "The provider took too long"}),
         ]  # fmt: skip

@@ -10,6 +10,7 @@ from integration_api.dialects.openai_surface_models import render_model, render_
 from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON
 from integration_api.rest.routing import Ask, Route
+from integration_api.rest.shapes import Model, ModelList
 from integration_api.rest.targeting import target_of
 from integration_api.services.credential import CredentialService
 from integration_api.services.models import ModelService
@@ -39,7 +40,8 @@ class ModelDoor:
     def routes(self) -> list[Route]:
         return [
             Route(method="GET", path="/v1/models", handler=self.index, scope=Scope.INFER,
-                  summary="List the models of every provider the project has a credential for"),
+                  summary="List the models of every provider the project has a credential for",
+                  answer=ModelList),
             Route(method="GET", path="/v1/models/{id:path}", handler=self.show, scope=Scope.INFER,
-                  summary="One model, named as provider/model"),
+                  summary="One model, named as provider/model", answer=Model),
         ]  # fmt: skip

@@ -5,6 +5,7 @@ from integration_api.dialects import openai_surface_moderation as surface
 from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON
 from integration_api.rest.routing import Ask, Route
+from integration_api.rest.shapes import Moderation
 from integration_api.rest.targeting import target_of
 from integration_api.services.moderation import moderate
 from integration_api.services.particulars import call_headers
@@ -25,5 +26,6 @@ class ModerationDoor:
     def routes(self) -> list[Route]:
         return [
             Route(method="POST", path="/v1/moderations", handler=self.create, scope=Scope.INFER,
-                  summary="Judge texts and pictures for harm", body=surface.Body),
+                  summary="Judge texts and pictures for harm", body=surface.Body,
+                  answer=Moderation),
         ]  # fmt: skip

@@ -12,6 +12,7 @@ from integration_api.edge.application import Response
 from integration_api.rest.answers import encode
 from integration_api.rest.routing import Ask, Route
 
+EVENTS = "Server-sent events: `data:` lines of chunks, then `data: [DONE]`, or one of an error and no end."
 REF = "#/components/schemas/{name}"
 
 
@@ -35,7 +36,15 @@ class Error(Struct):
 def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
     """Return the OpenAPI document of `routes`."""
     shown = list(routes)
-    types = [Error, *(t for route in shown for t in (route.body, route.answer) if t is not None)]
+    types = [
+        Error,
+        *(
+            kind
+            for route in shown
+            for kind in (route.body, route.answer, *route.bodies.values())
+            if kind is not None
+        ),
+    ]
     schemas, components = msgspec.json.schema_components(types, schema_hook=_hook, ref_template=REF)
     by_type = {id(t): schema for t, schema in zip(types, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
@@ -62,7 +71,7 @@ def _operation(route: Route, schemas: dict[int, Any]) -> dict[str, Any]:
         route.media: {"schema": schemas[id(route.answer)]} if route.answer is not None else {}
     }
     if route.streams:
-        content["text/event-stream"] = {}
+        content["text/event-stream"] = {"schema": {"type": "string", "description": EVENTS}}
     problem = {"application/json": {"schema": schemas[id(Error)]}}
     operation: dict[str, Any] = {
         "summary": route.summary,
@@ -71,7 +80,11 @@ def _operation(route: Route, schemas: dict[int, Any]) -> dict[str, Any]:
         "responses": {
             str(route.status): {"description": "Done", "content": content},
             **{
-                str(code): {"description": text, "content": problem} for code, text in route.responses.items()
+                str(code): {
+                    "description": text,
+                    "content": {"application/json": {"schema": schemas[id(route.bodies.get(code, Error))]}},
+                }
+                for code, text in route.responses.items()
             },
             "default": {"description": "A typed error", "content": problem},
         },
@@ -167,7 +180,7 @@ def routes(described: list[Route], version: str) -> list[Route]:
 
     return [
         Route(method="GET", path="/openapi.json", handler=description, scope=None,
-              summary="This description"),
+              summary="This description", answer=dict[str, Any]),
         Route(method="GET", path="/docs", handler=docs, scope=None, summary="This description, to read",
-              media="text/html"),
+              media="text/html", answer=str),
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from integration_api.dialects import rerank_surface as surface
 from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON
 from integration_api.rest.routing import Ask, Route
+from integration_api.rest.shapes import Ranking
 from integration_api.rest.targeting import strict, target_of
 from integration_api.services import clock
 from integration_api.services.particulars import call_headers
@@ -36,6 +37,7 @@ class RerankingDoor:
     def routes(self) -> list[Route]:
         return [
             Route(method="POST", path=path, handler=self.create, scope=Scope.INFER,
-                  summary="Order documents by how well they answer a question", body=surface.Body)
+                  summary="Order documents by how well they answer a question", body=surface.Body,
+                  answer=Ranking)
             for path in ("/v1/rerank", "/v2/rerank")
         ]  # fmt: skip

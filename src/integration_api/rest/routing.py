@@ -84,6 +84,9 @@ class Route:
     query: tuple[str, ...] = ()
     streams: bool = False
     responses: Mapping[int, str] = field(default_factory=dict)
+    """Other statuses worth telling, in words."""
+    bodies: Mapping[int, Any] = field(default_factory=dict)
+    """What they answer, where it is not an error."""
 
 
 class Routes:
