@@ -138,3 +138,21 @@ def test_a_file_of_models_with_a_slip_stops_the_start(folder: Path) -> None:
     said = Service(folder, {"MODELS__FILE": str(file)}).refused()
     assert "MODELS__FILE" in said
     assert "max_token" in said
+
+
+@pytest.mark.parametrize(("fields", "warned", "gone"), [
+    ({"temperature": 0.5}, ["temperature"], "temperature"),
+    ({"max_tokens": 50}, [], "max_tokens"),
+    ({"reasoning_effort": "max"}, ["reasoning_effort"], "max"),
+    ({"top_k": 5}, ["top_k"], "top_k"),
+])  # fmt: skip
+def test_openais_own_language_passes_to_openai_unless_the_model_is_known_to_refuse_it(
+    knowing: Service, lab: str, fields: dict[str, Any], warned: list[str], gone: str
+) -> None:
+    mine = account(knowing, lab, "openai")
+    status, answer = chat(knowing, mine, "openai/o3", **fields)
+    assert (status, params(answer)) == (200, warned)
+    assert gone not in json.dumps(sent(lab, "openai"))
+    status, answer = chat(knowing, mine, "openai/gpt-4o", temperature=0.5, max_tokens=50)
+    assert (status, params(answer)) == (200, [])
+    assert (sent(lab, "openai")["temperature"], sent(lab, "openai")["max_tokens"]) == (0.5, 50)

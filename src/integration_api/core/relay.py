@@ -15,6 +15,7 @@ from msgspec import Struct
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import HttpRequest, HttpResponse
 from integration_api.core.llm import FinishReason, Usage
+from integration_api.core.models import Capabilities
 
 RawBody = Mapping[str, msgspec.Raw]
 """A JSON object, each of its values still the bytes the caller sent."""
@@ -56,5 +57,5 @@ class Relay:
     """Read a whole answer in passing."""
     stream: Callable[[RawBody], RelayedStream]
     """Start watching a streamed answer to that body."""
-    accepts: Callable[[RawBody, str], bool] = lambda raw, model: True
-    """Whether that body needs no change for that model, beyond the edits `request` makes."""
+    accepts: Callable[[RawBody, str, Capabilities], bool] = lambda raw, model, known: True
+    """Whether that body needs no change for that model, as far as it is known, beyond the edits `request` makes."""

@@ -10,6 +10,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from integration_api.core.json import decode_any
 from integration_api.core.llm import FinishReason, Usage
 from integration_api.core.relay import RawBody, Relay, RelayedStream, Tally
 from integration_api.dialects.openai_chat_dialect import Dialect
+from integration_api.dialects.openai_chat_passing import passes
 from integration_api.dialects.openai_chat_reader import UNREADABLE, unreadable_event
 from integration_api.dialects.openai_chat_wire import read_usage
 from integration_api.dialects.openai_errors import stream_fault
@@ -97,7 +99,7 @@ def relay(dialect: Dialect) -> Relay:
             shows_obfuscation=options.get("include_obfuscation") is True,
         )
 
-    return Relay("openai_chat", request, read, stream)
+    return Relay("openai_chat", request, read, stream, partial(passes, dialect))
 
 
 def stream_options(raw: RawBody) -> Mapping[str, Any]:

@@ -45,7 +45,7 @@ class ChatDoor:
     async def create(self, ask: Ask) -> Response:
         peek = surface.peek(ask.request.body)
         target = target_of(ask, peek.model, peek.provider)
-        if _passes_through(ask, target, peek):
+        if _as_it_stands(ask, peek) and self._llm.passes(target, LANGUAGE, peek.raw):
             return await self._relay(ask, target, peek)
         read = surface.read_chat(ask.request.body, model=target.model, raw=peek.raw)
         tenant = ask.origin.principal.tenant
@@ -94,17 +94,12 @@ class ChatDoor:
         ]  # fmt: skip
 
 
-def _passes_through(ask: Ask, target: Target, peek: surface.Peek) -> bool:
-    """Whether caller and provider speak one language and nothing needs to be changed."""
-    relay = target.provider.llm.relay if target.provider.llm else None
-    if relay is None or relay.language != LANGUAGE or strict(ask):
-        return False
-    if peek.provider is not None and peek.provider.options:
+def _as_it_stands(ask: Ask, peek: surface.Peek) -> bool:
+    """Whether the caller's body says all and nothing but what it says to OpenAI."""
+    if strict(ask) or (peek.provider is not None and peek.provider.options):
         return False
     messages = peek.raw.get("messages")
-    return (
-        relay.accepts(peek.raw, target.model) and messages is not None and EXTENSIONS.search(messages) is None
-    )
+    return messages is not None and EXTENSIONS.search(messages) is None
 
 
 def _id(ask: Ask) -> str:

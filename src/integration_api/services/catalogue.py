@@ -118,6 +118,12 @@ class Catalogue:
             return UNKNOWN
         return self._standing(provider.name, model, maker, name)[2]
 
+    def standing(self, provider: Provider, model: str) -> Capabilities:
+        """Return what is known of `model` whoever asks: what the operator says and what is shipped."""
+        if provider.known_as is not None or len(model) > LONGEST_NAME:
+            return UNKNOWN
+        return self._standing(provider.name, model, provider.name, model)[2]
+
     def learn(
         self, provider: Provider, credential: Credential, account: Hashable, models: Iterable[ModelInfo]
     ) -> Listed:

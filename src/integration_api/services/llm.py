@@ -51,6 +51,13 @@ class LlmService:
         call = await self._calls.open(origin, target, OPERATION, streamed=True)
         return call, self._events(call, llm, request)
 
+    def passes(self, target: Target, language: str, raw: RawBody) -> bool:
+        """Return whether the target speaks `language` and takes `raw` as it is."""
+        relay = target.provider.llm.relay if target.provider.llm is not None else None
+        if relay is None or relay.language != language:
+            return False
+        return relay.accepts(raw, target.model, self._catalogue.standing(target.provider, target.model))
+
     async def relay(self, origin: Origin, target: Target, raw: RawBody) -> tuple[Call, bytes]:
         """Return the provider's own bytes for a whole answer in the caller's language."""
         relay = _relay_of(target)
