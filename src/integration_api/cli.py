@@ -15,6 +15,7 @@ from integration_api.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
     from rich.table import Table
 
 Result = TypeVar("Result")
@@ -45,6 +46,14 @@ def table(*columns: str) -> "Table":
         column.overflow = "fold"  # An id that is cut short is of no use.
     rows.columns[0].no_wrap = True
     return rows
+
+
+def progress() -> "Progress":
+    """Return a bar for long work, which begins with no total."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=err())
 
 
 def plain(text: str) -> str:
@@ -254,30 +263,17 @@ def rotate_keys(root: bool) -> None:
 
     Safe to stop at any point and to run again: it goes on where it was.
     """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import TaskID
 
     from integration_api.admin import rotate
 
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=err(),
-    ) as progress:
+    with progress() as shown:
         tasks: dict[str, TaskID] = {}
 
         def tell(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = progress.add_task(f"re-wrapping {what}", total=total)
-            progress.update(tasks[what], completed=done, total=total)
+                tasks[what] = shown.add_task(f"re-wrapping {what}", total=total)
+            shown.update(tasks[what], completed=done, total=total)
 
         resumed = run(rotate(settings(), root=root, tell=tell))
     if root:
@@ -294,6 +290,49 @@ def rotate_keys(root: bool) -> None:
         out().print(
             "[green]every key is rotated; what was sealed before is re-wrapped[/green]", soft_wrap=True
         )
+
+
+@main.command("import-vault")
+@click.option("--from", "source", required=True, envvar="PLATFORM_VAULT_URL", metavar="URL",
+              help="postgresql://user:password@host:port/web_db, or in PLATFORM_VAULT_URL.")  # fmt: skip
+@click.option("--provider", "only", multiple=True, help="Take only this provider's; may be repeated.")
+@click.option("--verify", is_flag=True, help="Ask each provider, and take only what it accepts.")
+@click.option("--write-back", type=click.Choice(["redact"]),
+              help="Empty each row at its source once its copy here was read back.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
+def import_vault(
+    source: str, only: tuple[str, ...], verify: bool, write_back: str | None, dry_run: bool
+) -> None:
+    """Take over the platform's plaintext credentials: sealed, with their ids.
+
+    Safe to stop at any point and to run again: what is here already is left as it is.
+    """
+    from integration_api.admin import import_vault as work
+    from integration_api.services.vault_import import Wishes
+
+    wishes = Wishes(verify=verify, blank=write_back is not None, dry=dry_run, providers=frozenset(only))
+    with progress() as shown:
+        task = shown.add_task("importing", total=None)
+        report = run(
+            work(
+                settings(),
+                source,
+                wishes,
+                lambda done, total: shown.update(task, completed=done, total=total),
+            )
+        )
+    if report.skipped or report.failed:
+        rows = table("id", "provider", "why it was left")
+        for one in (*report.skipped, *report.failed):
+            rows.add_row(str(one.id), plain(one.provider), plain(one.reason))
+        out().print(rows)
+    said = (
+        f"{report.imported} {'would be imported' if dry_run else 'imported'}, {report.present} here already,"
+        f" {report.blanked} blanked at the source, {len(report.skipped)} skipped, {len(report.failed)} failed"
+    )
+    out().print(said, soft_wrap=True)
+    if report.failed:
+        sys.exit(1)
 
 
 @main.command()

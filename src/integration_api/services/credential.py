@@ -79,7 +79,7 @@ class CredentialService:
         provider = _provider(provider_name)
         plain, secret = part_fields(provider, value)
         if verify:
-            await self._check(origin, provider, plain, secret)
+            await self.check(origin, provider, plain, secret)
         now = clock.now()
         tenant = origin.principal.tenant
         if default is None:
@@ -98,14 +98,14 @@ class CredentialService:
             updated_at=now,
             verified_at=now if verify else None,
         )
-        async with self._recorded(origin, provider, "credential.create", record):
+        async with self.recorded(origin, provider, "credential.create", record):
             await self._store.add_credential(record, await self._vault.seal(record, secret))
         return record
 
     async def verify_offered(self, origin: Origin, provider_name: str, value: Mapping[str, Secret]) -> None:
         """Ask the provider about a credential without storing it. Raises `Failure(CREDENTIAL_INVALID)`."""
         provider = _provider(provider_name)
-        await self._check(origin, provider, *part_fields(provider, value))
+        await self.check(origin, provider, *part_fields(provider, value))
 
     async def verify_stored(self, origin: Origin, id: int) -> CredentialRecord:
         """Ask the provider about a stored credential and note the outcome."""
@@ -158,7 +158,7 @@ class CredentialService:
         if value is not None:
             plain, secret = part_fields(provider, value)
             if verify:
-                await self._check(origin, provider, plain, secret)
+                await self.check(origin, provider, plain, secret)
             new = msgspec.structs.replace(
                 new,
                 fields=plain,
@@ -168,7 +168,7 @@ class CredentialService:
                 verified_at=clock.now() if verify else None,
             )
             sealed = await self._vault.seal(new, secret)
-        async with self._recorded(origin, provider, "credential.update", new):
+        async with self.recorded(origin, provider, "credential.update", new):
             if not await self._store.update_credential(old.tenant, old.version, new, sealed):
                 raise Failure(
                     Kind.CONFLICT,
@@ -179,7 +179,7 @@ class CredentialService:
 
     async def delete(self, origin: Origin, id: int) -> None:
         record = (await self._get(origin.principal.tenant, id)).record
-        async with self._recorded(origin, _provider(record.provider), "credential.delete", record):
+        async with self.recorded(origin, _provider(record.provider), "credential.delete", record):
             await self._store.delete_credential(record.tenant, id)
 
     async def _get(self, tenant: Tenant, id: int) -> SealedCredential:
@@ -188,9 +188,10 @@ class CredentialService:
             raise Failure(Kind.NOT_FOUND, "there is no such credential", code="credential_not_found")
         return found
 
-    async def _check(
+    async def check(
         self, origin: Origin, provider: Provider, plain: Mapping[str, str], secret: Mapping[str, Secret]
     ) -> None:
+        """Ask the provider about fields that are parted already. Raises `Failure(CREDENTIAL_INVALID)`."""
         await self._ask(origin, provider, LiveCredential(plain, LiveSecrets(dict(secret)), frozenset(secret)))
 
     async def _ask(self, origin: Origin, provider: Provider, live: LiveCredential) -> None:
@@ -221,7 +222,7 @@ class CredentialService:
         recent.append(now)
 
     @asynccontextmanager
-    async def _recorded(
+    async def recorded(
         self, origin: Origin, provider: Provider, operation: str, record: CredentialRecord
     ) -> AsyncGenerator[Call, None]:
         """Record an administrative act: none happens without its audit record, nor fails in silence."""

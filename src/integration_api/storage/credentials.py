@@ -34,32 +34,40 @@ SEALED = (
 
 def add(record: CredentialRecord, sealed: bytes) -> Operation[None]:
     tenant = record.tenant
-    yield from _alone(tenant)
+    yield from alone(tenant)
     yield from tenants.know(tenant, record.created_at)
     yield from _refuse_taken_name(record)
     others = yield from _undo_default(record)
-    added = yield from execute(
-        "INSERT INTO credentials (id, organization_id, project_id, provider, name, is_default, status,"
-        " fields, masked, version, created_at, updated_at, verified_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
-        record.id,
-        tenant.organization_id,
-        tenant.project_id,
-        record.provider,
-        record.name,
-        record.default,
-        record.status,
-        json_text(record.fields),
-        json_text(record.masked),
-        record.version,
-        record.created_at,
-        record.updated_at,
-        record.verified_at,
-    )
+    added = yield from insert(record)
     if not added:
         raise Failure(Kind.CONFLICT, "a credential with this id exists already")
-    yield from _add_version(record, sealed)
+    yield from add_version(record, sealed)
     yield from _note(tenant, record.provider, [record.id, *others])
+
+
+def insert(record: CredentialRecord) -> Operation[int]:
+    """Add a row, unless its id or its place is taken; return how many were added."""
+    tenant = record.tenant
+    return (
+        yield from execute(
+            "INSERT INTO credentials (id, organization_id, project_id, provider, name, is_default, status,"
+            " fields, masked, version, created_at, updated_at, verified_at)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
+            record.id,
+            tenant.organization_id,
+            tenant.project_id,
+            record.provider,
+            record.name,
+            record.default,
+            record.status,
+            json_text(record.fields),
+            json_text(record.masked),
+            record.version,
+            record.created_at,
+            record.updated_at,
+            record.verified_at,
+        )
+    )
 
 
 def by_id(tenant: Tenant, id: int) -> Operation[SealedCredential | None]:
@@ -157,7 +165,7 @@ def _conditions(tenant: Tenant, filter: CredentialFilter) -> tuple[str, list[Any
 def update(
     tenant: Tenant, old_version: int, record: CredentialRecord, sealed: bytes | None
 ) -> Operation[bool]:
-    yield from _alone(tenant)
+    yield from alone(tenant)
     row = yield from fetch_one(
         "SELECT version FROM credentials WHERE organization_id = $1 AND project_id = $2 AND id = $3",
         tenant.organization_id,
@@ -193,13 +201,13 @@ def update(
         record.id,
     )
     if sealed is not None:
-        yield from _add_version(record, sealed)
+        yield from add_version(record, sealed)
     yield from _note(tenant, record.provider, [record.id, *others])
     return True
 
 
 def delete(tenant: Tenant, id: int) -> Operation[bool]:
-    yield from _alone(tenant)
+    yield from alone(tenant)
     key = (tenant.organization_id, tenant.project_id, id)
     row = yield from fetch_one(
         "SELECT provider FROM credentials WHERE organization_id = $1 AND project_id = $2 AND id = $3", *key
@@ -256,7 +264,7 @@ def replace_sealed(record: CredentialRecord, version: int, old: bytes, new: byte
     return replaced > 0
 
 
-def _alone(tenant: Tenant) -> Operation[None]:
+def alone(tenant: Tenant) -> Operation[None]:
     yield from lock(f"credentials {tenant.organization_id} {tenant.project_id}")
 
 
@@ -291,7 +299,7 @@ def _undo_default(record: CredentialRecord) -> Operation[list[int]]:
     return [row[0] for row in rows]
 
 
-def _add_version(record: CredentialRecord, sealed: bytes) -> Operation[None]:
+def add_version(record: CredentialRecord, sealed: bytes) -> Operation[None]:
     yield from execute(
         "INSERT INTO credential_versions (organization_id, project_id, credential_id, version,"
         " key_id, key_version, sealed, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -305,5 +313,10 @@ def _add_version(record: CredentialRecord, sealed: bytes) -> Operation[None]:
     )
 
 
+def note(tenant: Tenant, subjects: Iterable[str]) -> Operation[None]:
+    """Tell the feed which credentials changed, by their ids and by the providers whose default may have."""
+    yield from changes.note(tenant, "credential", subjects)
+
+
 def _note(tenant: Tenant, provider: str, ids: Iterable[int]) -> Operation[None]:
-    yield from changes.note(tenant, "credential", [*map(str, ids), provider])
+    yield from note(tenant, [*map(str, ids), provider])

@@ -16,7 +16,7 @@ from integration_api.core.records import (
     VaultKey,
 )
 from integration_api.core.tenant import Tenant
-from integration_api.storage import audit_rows, audits, changes, credentials, tenants, vault_keys
+from integration_api.storage import audit_rows, audits, changes, credentials, imports, tenants, vault_keys
 from integration_api.storage.audit_filter import AuditFilter
 from integration_api.storage.credentials import CredentialFilter
 from integration_api.storage.operation import Database
@@ -105,6 +105,12 @@ class RelationalRepository:
 
     async def add_credential(self, record: CredentialRecord, sealed: bytes) -> None:
         await self._write(record.tenant, lambda: credentials.add(record, sealed))
+
+    async def add_credentials(self, tenant: Tenant, given: Sequence[SealedCredential]) -> list[int]:
+        return await self._write(tenant, lambda: imports.add(tenant, given), repeatable=True)
+
+    async def credential_owners(self, ids: Sequence[int]) -> Mapping[int, Tenant]:
+        return await self._read(None, lambda: imports.owners(ids))
 
     async def credential(self, tenant: Tenant, id: int) -> SealedCredential | None:
         return await self._read(tenant, lambda: credentials.by_id(tenant, id))

@@ -112,6 +112,17 @@ class Repository(Protocol):
         """Raises `Failure(CONFLICT)` when the project has one of that provider and name."""
         ...
 
+    async def add_credentials(self, tenant: Tenant, given: Sequence[SealedCredential]) -> list[int]:
+        """Add credentials that have ids already; return those whose id was not taken.
+
+        Of a name that is taken the credential's id becomes a part.
+        """
+        ...
+
+    async def credential_owners(self, ids: Sequence[int]) -> Mapping[int, Tenant]:
+        """Whole installation: say whose each of these ids is, for those that are anybody's."""
+        ...
+
     async def credential(self, tenant: Tenant, id: int) -> SealedCredential | None: ...
 
     async def default_credential(self, tenant: Tenant, provider: str) -> SealedCredential | None:
