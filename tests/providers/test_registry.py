@@ -1,6 +1,39 @@
 """What holds for the providers as a whole."""
 
+import pytest
+
 from integration_api.providers import PROVIDERS, find
+
+CODES = {
+    "openai": "openai", "anthropic": "anthropic", "gemini": "gemini", "google": "gemini", "vertexai": "vertexai",
+    "azure-foundry": "azure-openai", "azure": "azure-openai", "azure-openai": "azure-openai", "cohere": "cohere",
+    "mistral": "mistral", "replicate": "replicate", "huggingface": "huggingface", "voyageai": "voyageai",
+    "custom-llm": "custom-llm", "openrouter": "openrouter", "xai": "xai", "minimax": "minimax",
+    "togetherai": "together", "aws-bedrock": "bedrock", "bedrock": "bedrock",
+}  # fmt: skip
+"""What the platform's callers of either generation call providers."""
+CONNECTIONS = {
+    "openai": ("chat_complete", "chat_response", "websocket"),
+    "azure-openai": ("chat_complete", "chat_response", "websocket"),
+    "anthropic": ("messages",),
+    "gemini": ("generate_content",),
+    "vertexai": ("generate_content",),
+    "cohere": ("chat_v2",),
+    "xai": ("grpc",),
+    "custom-llm": (
+        "openai_chat_completions", "openai_compatible", "anthropic_messages", "gemini_generate_content",
+    ),
+}  # fmt: skip
+"""What they may say of how to reach one; of the others what they say is not looked at."""
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_platforms_codes_are_known(code: str) -> None:
+    assert getattr(find(code), "name", None) == CODES[code]
+
+
+def test_the_platforms_connections_are_known() -> None:
+    assert {name: one.connections for name, one in PROVIDERS.items() if one.connections} == CONNECTIONS
 
 
 def test_only_what_is_built_in_can_be_asked_without_a_credential() -> None:

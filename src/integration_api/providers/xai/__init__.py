@@ -1,6 +1,7 @@
 """Grok, by xAI. https://docs.x.ai/docs/api-reference"""
 
 import re
+from dataclasses import replace
 
 from integration_api.dialects import openai_chat, openai_family
 from integration_api.dialects.openai_chat import FIELDS, Rules
@@ -38,6 +39,13 @@ DIALECT = openai_chat.Dialect(
     native_tools=frozenset({"live_search", "web_search", "x_search", "code_interpreter"}),
 )  # fmt: skip
 
-XAI = openai_family.provider(
-    PLACE, "xAI", DIALECT, aliases=("grok",), parameters=("reasoning_effort", "search_parameters", "deferred")
+XAI = replace(
+    openai_family.provider(
+        PLACE,
+        "xAI",
+        DIALECT,
+        aliases=("grok",),
+        parameters=("reasoning_effort", "search_parameters", "deferred"),
+    ),
+    connections=("grpc",),
 )
