@@ -24,17 +24,20 @@ MODELS = (
     "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     "azure-openai/gpt-4o-mini",
     "groq/llama-3.3-70b-versatile",
+    "huggingface/meta-llama/Llama-3.3-70B-Instruct",
 )
 FAULTS = {
     "error-midstream": None,
     "cut": "stream_truncated",
     "unfinished": "stream_truncated",
     "malformed-json": "bad_upstream_response",
+    "malformed-utf8": "bad_upstream_response",
 }
 """What happens halfway, and the code it gets; None where the provider says what it is."""
 CASES = [
     *((model, fault) for model in MODELS for fault in FAULTS),
-    ("openai/gpt-4o-mini", "malformed-utf8"),
+    # A stream that is lost there is no answer that is lost: the rest is asked for.
+    ("replicate/meta/meta-llama-3-70b-instruct", "error-midstream"),
 ]
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from integration_api.core.errors import StreamCut
 from integration_api.core.exchange import Frame
+from integration_api.core.json import require_text
 from integration_api.core.llm import (
     ArgumentsDelta,
     CitationDelta,
@@ -75,6 +76,7 @@ class Reader:
         Raises `ProviderError` for an `error` event and for one that cannot be read.
         """
         try:
+            require_text(frame.data)
             if frame.name == "content_block_delta":
                 event = wire.BLOCK_DELTA.decode(frame.data)
                 delta = event.delta

@@ -11,6 +11,7 @@ import msgspec
 
 from integration_api.core.errors import Kind, Phase, ProviderError, Refusal, StreamCut
 from integration_api.core.exchange import Frame, HttpResponse, unreadable
+from integration_api.core.json import require_text
 from integration_api.core.llm import (
     Annotated,
     Ended,
@@ -53,6 +54,7 @@ class Reader:
 
     def feed(self, frame: Frame) -> Sequence[LlmEvent]:
         try:
+            require_text(frame.data)
             told = wire.ANSWER.decode(frame.data)
             if (
                 (only := self._only) is not None

@@ -10,6 +10,7 @@ import msgspec
 
 from integration_api.core.errors import Kind, Phase, ProviderError, StreamCut
 from integration_api.core.exchange import Frame
+from integration_api.core.json import require_text
 from integration_api.core.llm import (
     ArgumentsDelta,
     CitationDelta,
@@ -72,6 +73,7 @@ class Reader:
         Raises `ProviderError` for an answer that failed and for an event that cannot be read.
         """
         try:
+            require_text(frame.data)
             if frame.name == "content-delta":
                 return self._content(wire.CONTENT.decode(frame.data))
             return self._rare(frame.name, frame.data)
