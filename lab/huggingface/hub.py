@@ -74,7 +74,7 @@ def listed(call: Call) -> Response:
 
 
 def _listed(id: str, partners: tuple[str, ...]) -> dict[str, Any]:
-    architecture = {"input_modalities": ["text"], "output_modalities": ["text"]}
+    architecture = {"input_modalities": ["text", "image"], "output_modalities": ["text"]}
     served = [
         {
             "provider": partner,

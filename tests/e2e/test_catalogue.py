@@ -12,6 +12,8 @@ import pytest
 from tests.e2e.clients import openai_client
 from tests.e2e.conftest import base_url
 from tests.e2e.service import Service, running
+from tests.e2e.test_isolation import other_project
+from tests.rpc.caller import Caller, credential, until, user
 
 R1 = "openrouter/deepseek/deepseek-r1"
 HELLO: Any = [{"role": "user", "content": "Say hello"}]
@@ -61,8 +63,8 @@ def params(answer: Any) -> list[str]:
 def test_a_list_teaches_its_own_account_and_no_other(knowing: Service, lab: str) -> None:
     mine, other = account(knowing, lab), account(knowing, lab)
     asked_before = len(seen(lab, "openrouter", "GET"))
-    for credential in (mine, other):
-        assert params(chat(knowing, credential, R1, seed=3)[1]) == []
+    for one in (mine, other):
+        assert params(chat(knowing, one, R1, seed=3)[1]) == []
         assert sent(lab, "openrouter")["seed"] == 3
     assert len(seen(lab, "openrouter", "GET")) == asked_before, "nobody is asked on the way of a call"
 
@@ -156,3 +158,56 @@ def test_openais_own_language_passes_to_openai_unless_the_model_is_known_to_refu
     status, answer = chat(knowing, mine, "openai/gpt-4o", temperature=0.5, max_tokens=50)
     assert (status, params(answer)) == (200, [])
     assert (sent(lab, "openai")["temperature"], sent(lab, "openai")["max_tokens"]) == (0.5, 50)
+
+
+def test_another_projects_list_is_its_own(knowing: Service, lab: str) -> None:
+    theirs_key = other_project(knowing)
+    theirs = knowing.call(
+        "POST", "/v1/credentials", key=theirs_key,
+        body={"provider": "openrouter", "name": "theirs",
+              "value": {"key": "lab-key-0123456789abcdef", "base_url": base_url(lab, "openrouter")}},
+    )[1]["id"]  # fmt: skip
+    account(knowing, lab)
+    assert knowing.call("GET", "/v1/models")[0] == 200
+    asked = {"model": R1, "messages": HELLO, "seed": 3}
+    _, answer = knowing.call("POST", "/v1/chat/completions", asked, key=theirs_key)
+    assert (params(answer), sent(lab, "openrouter")["seed"]) == ([], 3)
+    assert (
+        knowing.call("GET", f"/v1/models/{R1}", key=theirs_key, headers={"x-credential-id": theirs})[0] == 200
+    )
+    _, answer = knowing.call("POST", "/v1/chat/completions", asked, key=theirs_key)
+    assert params(answer) == ["seed"]
+
+
+def test_a_changed_credential_starts_knowing_nothing(knowing: Service, lab: str) -> None:
+    mine = account(knowing, lab)
+    assert knowing.call("GET", f"/v1/models/{R1}", headers={"x-credential-id": mine})[0] == 200
+    assert params(chat(knowing, mine, R1, seed=3)[1]) == ["seed"]
+    changed = {"value": {"key": "lab-key-another-0123456789", "base_url": base_url(lab, "openrouter")}}
+    assert knowing.call("PATCH", f"/v1/credentials/{mine}", changed)[0] == 200
+    # Every process hears of a change within about a second.
+    until(lambda: params(chat(knowing, mine, R1, seed=3)[1]) == [])
+
+
+def test_grpc_heeds_what_rest_learned_and_a_key_in_clear_is_an_account_of_its_own(
+    knowing: Service, lab: str
+) -> None:
+    mine = account(knowing, lab)
+    assert knowing.call("GET", f"/v1/models/{R1}", headers={"x-credential-id": mine})[0] == 200
+    clear = credential(key="lab-key-0123456789abcdef", base_url=base_url(lab, "openrouter"))
+    with Caller(knowing, lab) as caller:
+        caller.chat(R1, user("hi"), params={"model.seed": 3}, credential=credential(int(mine)))
+        assert "seed" not in sent(lab, "openrouter")
+        caller.chat(R1, user("hi"), params={"model.seed": 3}, credential=clear)
+        assert sent(lab, "openrouter")["seed"] == 3
+
+
+def test_a_pinned_partner_is_known_apart(knowing: Service, lab: str) -> None:
+    mine = account(knowing, lab, "huggingface")
+    model = "huggingface/meta-llama/Llama-3.3-70B-Instruct"
+    _, told = knowing.call("GET", f"/v1/models/{model}", headers={"x-credential-id": mine})
+    assert told["routes"]["meta-llama/Llama-3.3-70B-Instruct:novita"]["structured_output"] is False
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+    for partner, warned in (("together", []), ("novita", ["response_format"])):
+        _, answer = chat(knowing, mine, f"{model}:{partner}", response_format=form)
+        assert params(answer) == warned

@@ -452,6 +452,8 @@ def test_the_routers_models_are_what_their_live_partners_can() -> None:
     assert model.known.tools is True
     assert model.native["providers"] == ["a", "b"]
     assert model.known.structured_output is None
+    assert {name: route.tools for name, route in model.routes.items()} == {"a/b:a": False, "a/b:b": True}
+    assert model.routes["a/b:b"].context_window == 32768
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,24 @@ def test_what_one_account_saw_is_nobody_elses(other: Account | None) -> None:
     assert book.listed(OPENAI, other) is None
 
 
+def test_a_name_that_pins_a_way_has_what_is_known_of_that_way() -> None:
+    operators = read('[huggingface.models."a/b:x"]\ncontext_window = 3')
+    book = Catalogue({}, operators, live_seconds=DAY)
+    model = ModelInfo(
+        id="a/b",
+        known=Capabilities(tools=True),
+        routes={"a/b:x": Capabilities(tools=False, context_window=1), "a/b:y": Capabilities(tools=True)},
+    )
+    learn(book, model, provider="huggingface")
+    pinned = known(book, "a/b:x", provider="huggingface")
+    assert (pinned.tools, pinned.context_window) == (False, 3)
+    assert known(book, "a/b", provider="huggingface").tools is True
+    assert known(book, "a/b:fastest", provider="huggingface") is UNKNOWN
+    listed_ = book.listed(PROVIDERS["huggingface"], MINE)
+    assert listed_ is not None
+    assert listed_.models[0].routes["a/b:x"] == pinned
+
+
 def test_what_one_provider_said_is_not_anothers_word() -> None:
     book = Catalogue({}, {}, live_seconds=DAY)
     learn(book, listed("m", max_output_tokens=5))
@@ -124,7 +142,7 @@ def test_memory_is_bounded_by_models_and_the_longest_unlisted_goes_first(
         )
         last = [one for one in last if one != account] + [account]
         remembered = [one for one in accounts if book.listed(OPENAI, one) is not None]
-        size = sum(len(found.models) + 1 for one in remembered if (found := book.listed(OPENAI, one)))
+        size = sum(len(found.known) + 1 for one in remembered if (found := book.listed(OPENAI, one)))
         assert size <= 1_000
         assert set(remembered) == set(last[-len(remembered) :]), "the last ones listed are kept"
     assert len(remembered) > 5

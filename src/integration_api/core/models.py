@@ -104,5 +104,7 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     """chat, embedding, rerank, … where the provider says."""
     lifecycle: str | None = None
     known: Capabilities = UNKNOWN
+    routes: Mapping[str, Capabilities] = {}
+    """What is known of it on one of several ways, by the full name that asks for that way."""
     native: Mapping[str, Any] = {}
     """What the provider says of it in words of its own."""

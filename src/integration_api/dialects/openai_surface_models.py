@@ -26,6 +26,7 @@ def model_object(provider: str, model: ModelInfo) -> dict[str, Any]:
         "max_output_tokens": model.known.max_output_tokens,
         "lifecycle": model.lifecycle,
         "capabilities": None if model.known == UNKNOWN else model.known,
+        "routes": model.routes,
         "native": model.native,
     }
     return fields | {name: value for name, value in known.items() if value}

@@ -9,7 +9,7 @@ themselves.
 
 import re
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from importlib import resources
@@ -26,7 +26,7 @@ from integration_api.providers import find
 from integration_api.services import clock
 
 MOST_MODELS = 50_000
-"""Models of all accounts together that are remembered; the account that was listed longest ago goes first."""
+"""Names of models of all accounts together that are remembered; the account that was listed longest ago goes first."""
 
 LONGEST_NAME = 512
 """Longer than any model's, ARNs included: what a caller makes up beyond it is not worth remembering."""
@@ -84,8 +84,9 @@ class Listed:
     """The list one account saw, and when."""
 
     models: tuple[ModelInfo, ...]
+    known: dict[str, Capabilities]
+    """By every name that asks for one of them."""
     asked_at: float
-    known: dict[str, Capabilities] = field(default_factory=dict)
 
 
 class Catalogue:
@@ -128,13 +129,21 @@ class Catalogue:
         self, provider: Provider, credential: Credential, account: Hashable, models: Iterable[ModelInfo]
     ) -> Listed:
         """Remember the list that an account saw, each model with all that is known of it."""
-        told = []
+
+        def layered(name: str, told: Capabilities) -> Capabilities:
+            operators, shipped, _ = self._standing(
+                provider.name, name, *_identity(provider, name, credential, {})
+            )
+            return operators.over(told.over(shipped))
+
+        told: list[ModelInfo] = []
+        known: dict[str, Capabilities] = {}
         for model in models:
-            maker, name = _identity(provider, model.id, credential, {})
-            operators, shipped, _ = self._standing(provider.name, model.id, maker, name)
-            known = operators.over(model.known.over(shipped))
-            told.append(model if known is model.known else msgspec.structs.replace(model, known=known))
-        listed = Listed(tuple(told), clock.perf(), {model.id: model.known for model in told})
+            routes = {name: layered(name, said) for name, said in model.routes.items()}
+            info = msgspec.structs.replace(model, known=layered(model.id, model.known), routes=routes)
+            told.append(info)
+            known |= {**routes, info.id: info.known}
+        listed = Listed(tuple(told), known, clock.perf())
         self._remember((provider.name, account), listed)
         return listed
 
@@ -145,14 +154,14 @@ class Catalogue:
     def _remember(self, key: Key, listed: Listed) -> None:
         self._forget(key)
         self._lists[key] = listed
-        self._size += len(listed.models) + 1
+        self._size += len(listed.known) + 1
         while self._size > MOST_MODELS and len(self._lists) > 1:
             self._forget(next(iter(self._lists)))
 
     def _forget(self, key: Key) -> None:
         gone = self._lists.pop(key, None)
         if gone is not None:
-            self._size -= len(gone.models) + 1
+            self._size -= len(gone.known) + 1
 
     @property
     def names_kept(self) -> int:

@@ -78,6 +78,7 @@ def _listed(model: Model) -> ModelInfo:
         "providers": [partner.provider for partner in partners] or None,
         "pricing": {partner.provider: partner.pricing for partner in partners if partner.pricing} or None,
     }
+    inputs = modalities(model.architecture.input_modalities) if model.architecture else None
     windows = [partner.context_length for partner in partners if partner.context_length is not None]
     return ModelInfo(
         id=model.id,
@@ -85,10 +86,21 @@ def _listed(model: Model) -> ModelInfo:
         kinds=("chat",) if model.providers is not None else (),
         known=Capabilities(
             context_window=max(windows, default=model.max_model_len),
-            inputs=modalities(model.architecture.input_modalities) if model.architecture else None,
+            inputs=inputs,
             tools=_any(partner.supports_tools for partner in partners),
             structured_output=_any(partner.supports_structured_output for partner in partners),
         ),
+        # Partners differ, and a name may pin one.
+        routes={
+            f"{model.id}:{partner.provider}": Capabilities(
+                context_window=partner.context_length,
+                inputs=inputs,
+                tools=partner.supports_tools,
+                structured_output=partner.supports_structured_output,
+            )
+            for partner in partners
+            if partner.provider
+        },
         native={name: value for name, value in told.items() if value is not None},
     )
 
