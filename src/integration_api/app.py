@@ -224,10 +224,18 @@ class House:
         audit = AuditTrail(spool, store, settings.audit, log)
         calls = Calls(rows, vault, audit, ids, most=settings.limits.requests)
         unary = Unary(calls, transport)
-        identity = Identity(await vault.derive(PEPPER), keys.get, store, ids, peek=keys.peek)
+        identity = Identity(
+            await vault.derive(PEPPER), keys.get, store, ids, peek=keys.peek, changed=feed.hear
+        )
         catalogue = models_known(settings)
         credentials = CredentialService(
-            store, vault, calls, unary, ids, verifications_per_minute=settings.limits.verifications_per_minute
+            store,
+            vault,
+            calls,
+            unary,
+            ids,
+            verifications_per_minute=settings.limits.verifications_per_minute,
+            changed=feed.hear,
         )
         web = web_api(settings, identity)
         return cls(

@@ -103,3 +103,16 @@ async def test_a_long_absence_is_caught_up_in_batches() -> None:
     assert len(ear.heard) == 2 * BATCH + 5
     await feed.stop()
     await feed.stop()
+
+
+async def test_a_change_of_ones_own_is_heard_without_waiting(kept: Kept) -> None:
+    ear = Ear()
+    feed = ChangeFeed(kept.repository, [ear], poll=3600)
+    await kept.repository.add_credential(credential(1), SEALED)
+    await feed.hear()
+    assert ear.heard == [], "before it has begun, nothing is cached either"
+    await feed.start()
+    await kept.repository.delete_credential(ACME, 1)
+    await feed.hear()
+    assert [change.subject for change in ear.heard if change.topic == "credential"][:1] == ["1"]
+    await feed.stop()

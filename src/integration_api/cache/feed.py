@@ -32,6 +32,7 @@ class ChangeFeed:
         self._listeners = listeners
         self._poll = poll
         self._seq = 0
+        self._alone = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -50,11 +51,18 @@ class ChangeFeed:
 
     async def catch_up(self) -> None:
         """Tell the listeners everything that is new."""
-        while changes := await self._source.changes_after(self._seq, BATCH):
-            for change in changes:
-                for listener in self._listeners:
-                    await listener.changed(change)
-                self._seq = change.seq
+        async with self._alone:
+            while changes := await self._source.changes_after(self._seq, BATCH):
+                for change in changes:
+                    for listener in self._listeners:
+                        await listener.changed(change)
+                    self._seq = change.seq
+
+    async def hear(self) -> None:
+        """Catch up now, after a change of this process's own: whoever asked for it sees it with the next call."""
+        if self._task is not None:
+            with contextlib.suppress(Failure, OSError):  # Then it is told as others' changes are.
+                await self.catch_up()
 
     async def _follow(self) -> None:
         while True:

@@ -1,7 +1,7 @@
 """A tenant's provider credentials: verified with the provider, sealed, listed, replaced, deleted."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -53,13 +53,16 @@ class CredentialService:
         ids: Ids,
         *,
         verifications_per_minute: int,
+        changed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`changed` is awaited after every change, so that this process's caches go by it at once."""
         self._store = store
         self._vault = vault
         self._calls = calls
         self._unary = unary
         self._ids = ids
         self._per_minute = verifications_per_minute
+        self._changed = changed
         self._recent: dict[int, deque[float]] = {}
 
     async def create(
@@ -117,6 +120,7 @@ class CredentialService:
             origin,
             _provider(record.provider),
             LiveCredential(record.fields, secrets, frozenset(record.masked)),
+            record,
         )
         verified = msgspec.structs.replace(record, status="valid", verified_at=clock.now())
         await self._store.update_credential(record.tenant, record.version, verified, None)
@@ -194,9 +198,18 @@ class CredentialService:
         """Ask the provider about fields that are parted already. Raises `Failure(CREDENTIAL_INVALID)`."""
         await self._ask(origin, provider, LiveCredential(plain, LiveSecrets(dict(secret)), frozenset(secret)))
 
-    async def _ask(self, origin: Origin, provider: Provider, live: LiveCredential) -> None:
+    async def _ask(
+        self,
+        origin: Origin,
+        provider: Provider,
+        live: LiveCredential,
+        record: CredentialRecord | None = None,
+    ) -> None:
+        """Ask the provider; the audit record names the credential if it is a stored one."""
         self._limit(origin.principal.tenant)
         call = await self._calls.open(origin, Target(provider, "", live=live), "verify")
+        if record is not None:
+            call.credential = msgspec.structs.replace(call.credential, id=record.id, version=record.version)
         with Ending(call):
             try:
                 await self._unary.drive(call, provider.verify(call.credential))
@@ -232,6 +245,8 @@ class CredentialService:
         with Ending(call):
             yield call
             call.done(Usage())
+        if self._changed is not None:
+            await self._changed()
 
 
 def _provider(name: str) -> Provider:

@@ -32,10 +32,13 @@ class Identity:
         ids: Ids,
         *,
         peek: Callable[[bytes], ApiKey | None] = lambda _: None,
+        changed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`changed` is awaited after a key was made or revoked, so that `look_up` goes by it at once."""
         self._keyed = hmac.new(pepper, digestmod=sha256)
         self._look_up = look_up
         self._peek = peek
+        self._changed = changed
         self._store = store
         self._ids = ids
         self._principals: dict[int, Principal] = {}
@@ -75,6 +78,7 @@ class Identity:
             created_at=clock.now(),
         )
         await self._store.add_api_key(record)
+        await self._tell()
         return record, text
 
     async def keys(self, tenant: Tenant, page: Page) -> list[ApiKey]:
@@ -84,6 +88,11 @@ class Identity:
         """Make a key useless everywhere within a second. Raises `Failure(NOT_FOUND)`."""
         if not await self._store.revoke_api_key(tenant, id):
             raise Failure(Kind.NOT_FOUND, "there is no such key", code="key_not_found")
+        await self._tell()
+
+    async def _tell(self) -> None:
+        if self._changed is not None:
+            await self._changed()
 
     async def bootstrap(self, key: str | None) -> tuple[Tenant, str] | None:
         """On the first start make an organization, a project and its admin key; None on later ones."""
