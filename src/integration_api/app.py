@@ -380,7 +380,7 @@ def methods(house: House) -> list[RpcMethod]:
         *reranking.methods(),
         *credential.methods(),
         *PerProviderDoor(talk, house.unary, embedding, reranking, credential).methods(),
-        *RpcVaultDoor(house.credentials).methods(),
+        *RpcVaultDoor(house.credentials, house.settings.vault.trusted).methods(),
         *RpcAuditDoor(house.store).methods(),
     ]
     offered += HealthDoor(ready, lambda: house.accepting, services_of(offered)).methods()

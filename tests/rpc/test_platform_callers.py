@@ -12,7 +12,7 @@ from integration_api.proto import vault_pb2 as vault
 from tests.e2e.service import ADMIN_KEY, Service, running
 from tests.rpc.caller import SECONDS, SERVICE, chat_request, user
 from tests.servers import free_port
-from tests.services.tokens import SECRET, new, old, signed, third, without
+from tests.services.tokens import SECRET, metadata, new, old, service_key, signed, third, without
 from tests.services.web_api import WebApi, playing, scoped
 
 ORGANIZATION, PROJECT = 7, 70
@@ -35,42 +35,38 @@ async def web() -> AsyncIterator[WebApi]:
         yield made
 
 
-def service_key(claims: dict[str, Any]) -> list[tuple[str, str]]:
-    return [("x-internal-service-key", signed(claims))]
-
-
 FOR_USER = [("authorization", "tk-of-12"), ("x-auth-id", "12"), ("x-project-id", str(PROJECT))]
 
 
-async def call(service: Service, path: str, request: Any, kind: Any, metadata: Any) -> Any:
+async def call(service: Service, path: str, request: Any, kind: Any, shown: Any) -> Any:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{service.port}") as channel:
         method = channel.unary_unary(path, type(request).SerializeToString, kind.FromString)
-        return await method(request, metadata=metadata, timeout=SECONDS)
+        return await method(request, metadata=metadata(shown), timeout=SECONDS)
 
 
-async def chat(service: Service, metadata: Any) -> Any:
+async def chat(service: Service, shown: Any) -> Any:
     request = chat_request("sandbox/echo", user("Hello"))
-    return await call(service, SERVICE + "Chat", request, wire.ChatResponse, metadata)
+    return await call(service, SERVICE + "Chat", request, wire.ChatResponse, shown)
 
 
-async def find(service: Service, metadata: Any) -> Any:
+async def find(service: Service, shown: Any) -> Any:
     return await call(
         service,
         "/vault_api.VaultService/GetAllOrganizationCredential",
         vault.GetAllOrganizationCredentialRequest(),
         vault.GetAllOrganizationCredentialResponse,
-        metadata,
+        shown,
     )
 
 
-async def create(service: Service, metadata: Any, name: str) -> Any:
+async def create(service: Service, shown: Any, name: str) -> Any:
     request = vault.CreateProviderCredentialRequest(provider="sandbox", name=name)
     return await call(
         service,
         "/vault_api.VaultService/CreateProviderCredential",
         request,
         vault.GetCredentialResponse,
-        metadata,
+        shown,
     )
 
 
@@ -115,14 +111,14 @@ async def test_only_users_create(service: Service, web: WebApi, who: str) -> Non
 async def test_all_classes_of_one_project_see_the_same(service: Service, web: WebApi) -> None:
     made = await create(service, FOR_USER, "seen by all")
     elsewhere = {**CLAIMS, "projectId": PROJECT + 1}
-    for who, metadata in CALLERS.items():
-        seen = [one.id for one in (await find(service, metadata)).data]
+    for who, shown in CALLERS.items():
+        seen = [one.id for one in (await find(service, shown)).data]
         assert (made.data.id in seen) == (who != "our own key")
     assert made.data.id not in [one.id for one in (await find(service, service_key(new(**elsewhere)))).data]
 
 
 @pytest.mark.parametrize(
-    ("metadata", "status"),
+    ("shown", "status"),
     [
         ([], grpc.StatusCode.UNAUTHENTICATED),
         ([("x-api-key", "bad")], grpc.StatusCode.UNAUTHENTICATED),
@@ -136,9 +132,9 @@ async def test_all_classes_of_one_project_see_the_same(service: Service, web: We
         ([("x-internal-service-key", "junk"), ("x-api-key", ADMIN_KEY)], grpc.StatusCode.UNAUTHENTICATED),
     ],
 )  # fmt: skip
-async def test_nobody_else_is_let_in(service: Service, web: WebApi, metadata: Any, status: Any) -> None:
-    assert await refusal(chat(service, metadata)) is status
-    assert await refusal(find(service, metadata)) is status
+async def test_nobody_else_is_let_in(service: Service, web: WebApi, shown: Any, status: Any) -> None:
+    assert await refusal(chat(service, shown)) is status
+    assert await refusal(find(service, shown)) is status
 
 
 async def test_an_archived_key_is_no_key_once_its_time_is_over(service: Service, web: WebApi) -> None:
@@ -161,15 +157,19 @@ async def test_rest_knows_them_by_the_same_headers(service: Service, web: WebApi
         body = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "Hello"}]}
         return service.call("POST", "/v1/chat/completions", body, key=None, headers=headers)[0]
 
-    for headers in (*map(dict, CALLERS.values()), {"authorization": signed(new(**CLAIMS))}):
+    for headers in (
+        *(dict(metadata(shown)) for shown in CALLERS.values()),
+        {"authorization": signed(new(**CLAIMS))},
+    ):
         assert await asyncio.to_thread(ask, headers) == 200
     assert await asyncio.to_thread(ask, {"authorization": signed(new(), secret="rpd_pks")}) == 401
 
 
 async def test_no_token_is_logged_or_kept(service: Service, web: WebApi) -> None:
-    for metadata in CALLERS.values():
-        await chat(service, metadata)
-    shown = [value.encode() for metadata in CALLERS.values() for name, value in metadata if len(value) > 8]
+    kept = [metadata(shown) for shown in CALLERS.values()]
+    for shown in kept:
+        await chat(service, shown)
+    values = [value.encode() for shown in kept for name, value in shown if len(value) > 8]
     for path in Path(service.folder).rglob("*"):
         if path.is_file():
-            assert not any(value in path.read_bytes() for value in shown), path
+            assert not any(value in path.read_bytes() for value in values), path

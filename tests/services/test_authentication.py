@@ -8,10 +8,10 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.tenant import Principal, Tenant
 from integration_api.services.authentication import Authentication
 from integration_api.services.service_token import ServiceTokens
-from tests.services.tokens import SECRET, new, old, signed
+from tests.services.tokens import SECRET, old, signed
 
 OURS = b"iak_" + b"0" * 40
-TOKEN = signed(new()).encode()
+TOKEN = signed(old()).encode()
 
 
 class Heard:

@@ -8,7 +8,7 @@ import pytest
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.tenant import Scope, Tenant
 from integration_api.services.service_token import LOOK, USER, ServiceTokens
-from tests.services.tokens import LARGE, SECRET, new, old, part, signed, third, without
+from tests.services.tokens import LARGE, SECRET, Later, new, old, part, signed, third, without
 
 TOKENS = ServiceTokens(SECRET)
 
@@ -92,7 +92,7 @@ def test_a_dated_token_lives_five_minutes_and_was_made_in_the_past() -> None:
         new(actor_type="user"), new(actor_type=None), new(actor_id=None), new(userId=3),
         third("project", projectId=None), third("organization"), third("root"),
         new(delegated_auth_type="user"), new(delegated_actor_id=3),
-        old(iss="assistant-api"), old(aud="rapida-internal"), old(iat=int(time.time())),
+        old(iss="assistant-api"), old(aud="rapida-internal"), old(iat=Later(0)),
         without(old(), "organizationId"), without(new(), "organizationId"), [], "x", None,
     ],
 )  # fmt: skip

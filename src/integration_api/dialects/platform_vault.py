@@ -1,4 +1,9 @@
-"""A credential's value as the platform's own vault keeps it: a JSON object, whatever its callers put there."""
+"""A credential's value as the platform's own vault keeps and gives it: whatever its callers put there.
+
+https://protobuf.dev/programming-guides/encoding/
+"""
+
+from collections.abc import Mapping
 
 import msgspec
 
@@ -33,6 +38,43 @@ def read_value(raw: bytes) -> dict[str, Secret]:
         forget(found)
         raise
     return found
+
+
+def write_value(fields: Mapping[str, Secret]) -> bytearray:
+    """Return fields as a google.protobuf.Struct of texts, in a buffer the caller must wipe."""
+    sizes = {name: _sized(name.encode(), len(held)) for name, held in fields.items()}
+    written = bytearray(sum(1 + len(_varint(size)) + size for size, _ in sizes.values()))
+    at = 0
+    for name, held in fields.items():
+        size, head = sizes[name]
+        head = b"\x0a" + _varint(size) + head  # An entry of Struct.fields.
+        written[at : at + len(head)] = head
+        at += len(head)
+        with held.view() as view:
+            written[at : at + len(view)] = view
+        at += len(held)
+    return written
+
+
+def _sized(name: bytes, size: int) -> tuple[int, bytes]:
+    """Return how long an entry is, and everything in it that stands before its text."""
+    text = b"\x1a" + _varint(size)  # Value.string_value
+    head = b"\x0a" + _varint(len(name)) + name + b"\x12" + _varint(len(text) + size) + text
+    return len(head) + size, head
+
+
+def _varint(number: int) -> bytes:
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
+
+
+def field(number: int, content: bytes | bytearray) -> bytes:
+    """Return a field of a message that holds bytes, a text or another message."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
 def forget(fields: dict[str, Secret]) -> None:

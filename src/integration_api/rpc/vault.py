@@ -1,10 +1,15 @@
-"""VaultService: the project's credentials, kept and listed. No answer holds a secret."""
+"""VaultService: the project's credentials, kept and listed.
+
+No answer holds a secret, but for services of the platform that the operator has named.
+"""
 
 from collections.abc import Sequence
 
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.records import CredentialRecord, Page
+from integration_api.core.secret import Secret, wipe, wipe_bytes
 from integration_api.core.tenant import Scope
+from integration_api.dialects.platform_vault import field, write_value
 from integration_api.dialects.unified_answer import write_error
 from integration_api.dialects.unified_credential import take_credential
 from integration_api.proto import common_pb2 as common
@@ -25,9 +30,25 @@ EITHER = "or"
 """The platform's logic for a provider that may be any of several."""
 
 
+VALUE, DATA = 3, 3
+"""Numbers of `VaultCredential.value` and of `GetCredentialResponse.data`."""
+CODES = {
+    "azure-openai": "azure-foundry",
+    "bedrock": "aws-bedrock",
+    "together": "togetherai",
+    "google-speech": "google-speech-service",
+    "azure-speech": "azure-speech-service",
+    "sarvam": "sarvamai",
+}
+"""What the platform calls a provider, where we call it something else."""
+
+
 class VaultDoor:
-    def __init__(self, service: CredentialService) -> None:
+    """`trusted` names the services to which `GetCredential` gives values in clear."""
+
+    def __init__(self, service: CredentialService, trusted: frozenset[str] = frozenset()) -> None:
         self._service = service
+        self._trusted = trusted
 
     async def create(self, ask: Ask, message: bytearray) -> bytes:
         """Verify and store. What the provider refuses is an answer with `error`."""
@@ -54,6 +75,8 @@ class VaultDoor:
 
     async def one(self, ask: Ask, message: bytearray) -> bytes:
         id = _id(parsed(message, wire.GetCredentialRequest).vaultId)
+        if ask.caller.service in self._trusted:
+            return _disclosed(*await self._service.disclose(ask.origin({}), id))
         return _found(await self._service.read(ask.caller.tenant, id))
 
     async def delete(self, ask: Ask, message: bytearray) -> bytes:
@@ -79,7 +102,7 @@ def write_credential(record: CredentialRecord, status: str = ACTIVE) -> wire.Vau
         id=record.id,
         name=record.name,
         status=status,
-        provider=record.provider,
+        provider=CODES.get(record.provider, record.provider),
         organizationId=record.tenant.organization_id,
     )
     written.createdDate.FromNanoseconds(int(record.created_at * 1_000_000) * 1_000)
@@ -110,6 +133,21 @@ def filter_of(given: Sequence[common.Criteria]) -> CredentialFilter:
 def _found(record: CredentialRecord, status: str = ACTIVE) -> bytes:
     data = write_credential(record, status)
     return wire.GetCredentialResponse(code=200, success=True, data=data).SerializeToString()
+
+
+def _disclosed(record: CredentialRecord, fields: dict[str, Secret]) -> bytes:
+    """Write an answer with its value, past any parser that would keep copies of it; only the answer is one."""
+    value = bytearray()
+    try:
+        value = write_value(fields)
+        credential = write_credential(record).SerializeToString() + field(VALUE, value)
+        head = wire.GetCredentialResponse(code=200, success=True).SerializeToString()
+        answer = head + field(DATA, credential)
+        wipe_bytes(credential)
+        return answer
+    finally:
+        wipe(value)
+        forget(fields)
 
 
 def _id(given: int) -> int:

@@ -139,6 +139,26 @@ class CredentialService:
     async def read(self, tenant: Tenant, id: int) -> CredentialRecord:
         return (await self._get(tenant, id)).record
 
+    async def disclose(self, origin: Origin, id: int) -> tuple[CredentialRecord, dict[str, Secret]]:
+        """Return a credential with all its fields in clear, which the caller must wipe; it is recorded.
+
+        For who may see secrets at all, which the caller of this has made sure of.
+        """
+        sealed = await self._get(origin.principal.tenant, id)
+        record = sealed.record
+        provider = _provider(record.provider)
+        marks = {field.mark_name for field in provider.fields if field.marks}
+        async with self.recorded(origin, provider, "credential.disclose", record):
+            await self._vault.confirm(sealed)
+            secrets = await self._vault.secrets(sealed)
+            fields = {
+                name: Secret(bytearray(value.encode()))
+                for name, value in record.fields.items()
+                if name not in marks
+            }
+            fields |= {name: Secret(secrets.reveal(name)) for name in record.masked}
+        return record, fields
+
     async def change(
         self,
         origin: Origin,

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from integration_api.core.credential import BASE_URL
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.provider import Provider
 from integration_api.core.records import CredentialRecord, SealedCredential
@@ -167,7 +168,7 @@ class VaultImport:
         except Failure as failure:
             return failure.message
         # What only the platform knows what it is for is kept, and as a secret.
-        known = {one.name for one in provider.fields} | {"base_url"}
+        known = {name for one in provider.fields for name in (one.name, *one.aliases)} | {BASE_URL.name}
         secret |= {name: held for name, held in value.items() if name not in known and len(held)}
         if any(name.startswith("$") for name in secret):
             return "a field's name begins with $"
