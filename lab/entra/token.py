@@ -3,6 +3,9 @@
 (learn.microsoft.com/entra/identity-platform/reference-error-codes)
 """
 
+import base64
+import json
+import time
 from typing import NoReturn
 from urllib.parse import parse_qsl
 
@@ -40,7 +43,8 @@ def grant(call: Call) -> Response:
     form = dict(parse_qsl(call.body.decode("latin-1"), keep_blank_values=True)) if kind == _FORM else {}
     if "nonexistent" in tenant:
         _refuse(call, 400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
-    for name in ("grant_type", "client_id", "scope", "client_secret"):
+    proof = "client_assertion" if "client_assertion_type" in form else "client_secret"
+    for name in ("grant_type", "client_id", "scope", proof):
         if not form.get(name):
             _refuse(call, 400, "invalid_request", 900144, _WORDS[400][2].format(name))
     if form["grant_type"] != "client_credentials":
@@ -55,11 +59,15 @@ def grant(call: Call) -> Response:
             f"Application with identifier '{form['client_id']}' was not found in the directory '{tenant}'."
         )
         _refuse(call, 400, "unauthorized_client", 700016, words)
-    if verdict(form["client_secret"]) == "invalid":
+    if proof == "client_assertion":
+        _check_assertion(call, form)
+    # Nobody can read a verdict in what is signed: a client with a certificate says it in its name.
+    says = form["client_secret"] if proof == "client_secret" else form["client_id"]
+    if verdict(says) == "invalid":
         word, number, words = _WORDS[401]
         _refuse(call, 401, word, number, words.format(form["client_id"]))
     audience = form["scope"].removesuffix(_DEFAULT)
-    role = "without-role" if verdict(form["client_secret"]) == "forbidden" else "with-role"
+    role = "without-role" if verdict(says) == "forbidden" else "with-role"
     granted = {
         "token_type": "Bearer",
         "expires_in": SECONDS,
@@ -67,6 +75,28 @@ def grant(call: Call) -> Response:
         "access_token": f"{_PREFIX}|{audience}|{role}|{call.serial}".encode().hex(),
     }
     return Response(200, headers(call), encode(granted))
+
+
+def _check_assertion(call: Call, form: dict[str, str]) -> None:
+    """Hold an assertion to what Entra ID wants in one; whose certificate it was signed with it does not know."""
+    if form["client_assertion_type"] != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer":
+        _refuse(call, 400, "invalid_request", 900144, "The client_assertion_type is not supported.")
+    try:
+        header, claims, signature = (
+            base64.urlsafe_b64decode(one + "=" * (-len(one) % 4))
+            for one in form["client_assertion"].split(".")
+        )
+        said, made = json.loads(header), json.loads(claims)
+        good = said["alg"] in {"PS256", "RS256"} and bool(signature)
+        signs = "x5t#S256" in said or "x5t" in said or made["iss"] != form["client_id"]
+        lasts = made["exp"] > time.time() and made.get("nbf", 0) <= time.time()
+        named = made["sub"] == form["client_id"] and call.path.rstrip("/") in made["aud"]
+    except (ValueError, KeyError, TypeError):
+        _refuse(call, 401, "invalid_client", 50027, "JWT token is invalid or malformed.")
+    if not (good and signs and lasts and named):
+        _refuse(
+            call, 401, "invalid_client", 700023, "Client assertion contains an invalid claim or signature."
+        )
 
 
 def audience_and_role(token: str) -> tuple[str, bool] | None:

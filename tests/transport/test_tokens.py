@@ -9,7 +9,7 @@ import time
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from integration_api.core.errors import Failure, Kind, ProviderError
@@ -18,6 +18,7 @@ from integration_api.core.secret import Secret
 from integration_api.transport.drive import Trace
 from integration_api.transport.grant import Grant, Pocket
 from integration_api.transport.tokens import AGAIN, EARLY, Token, Tokens
+from tests.transport.certificates import self_signed
 from tests.transport.upstream import Held, Upstream, answer, fault, send, to, transport
 
 KEY = rsa.generate_private_key(65537, 2048)
@@ -309,6 +310,85 @@ async def test_a_client_gets_its_token_from_entra():
         }
         assert bearers(upstream) == [f"{ACCESS}1"]
     assert held.all_wiped
+
+
+CERTIFICATE = self_signed(KEY, "c1")
+IN_PEM = CERTIFICATE.public_bytes(serialization.Encoding.PEM).decode()
+TOKEN_PATH = "/t1/oauth2/v2.0/token"
+
+
+@pytest.mark.parametrize("held", [pem() + IN_PEM, IN_PEM + pem()], ids=["key first", "certificate first"])
+async def test_a_client_proves_who_it_is_by_its_certificate(held):
+    async with Upstream(routes={TOKEN_PATH: [granted()]}).serving() as upstream, transport() as over:
+        secrets = Held(client_certificate=held)
+        signs = entra(upstream, field="client_certificate", proof="certificate")
+        before = int(time.time())
+        await send(over, to(upstream, "/v1", auth=signs), secrets)
+        [asked] = upstream.to(TOKEN_PATH)
+        form = asked.form
+        header, claims, signature, said = segments(form.pop("client_assertion"))
+        assert form == {
+            "client_id": "c1",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "grant_type": "client_credentials",
+            "scope": "https://cognitiveservices.azure.com/.default",
+        }
+        thumbprint = base64.urlsafe_b64encode(CERTIFICATE.fingerprint(SHA256())).rstrip(b"=").decode()
+        assert header == {"alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint}
+        assert (claims["iss"], claims["sub"], claims["aud"]) == ("c1", "c1", f"{upstream.url}{TOKEN_PATH}")
+        assert before <= claims["nbf"] <= claims["exp"] - 600 <= int(time.time())
+        assert claims["jti"]
+        KEY.public_key().verify(signature, said, PSS(MGF1(SHA256()), PSS.DIGEST_LENGTH), SHA256())
+        assert bearers(upstream) == [f"{ACCESS}1"]
+    assert secrets.all_wiped
+
+
+async def test_no_two_assertions_are_the_same():
+    async with (
+        Upstream(routes={TOKEN_PATH: [granted(1), granted(2)]}).serving() as upstream,
+        transport() as over,
+    ):
+        signs = entra(upstream, field="client_certificate", proof="certificate")
+        for account in ("one", "two"):
+            await send(
+                over, to(upstream, "/v1", auth=signs), Held(client_certificate=IN_PEM + pem()), account
+            )
+        one, two = (segments(asked.form["client_assertion"])[1]["jti"] for asked in upstream.to(TOKEN_PATH))
+        assert one != two
+
+
+async def test_what_another_issuer_asserts_is_passed_on():
+    async with Upstream(routes={TOKEN_PATH: [granted()]}).serving() as upstream, transport() as over:
+        secrets = Held(client_assertion="eyJ.theirs.sig")
+        await send(
+            over,
+            to(upstream, "/v1", auth=entra(upstream, field="client_assertion", proof="assertion")),
+            secrets,
+        )
+        [asked] = upstream.to(TOKEN_PATH)
+        assert asked.form["client_assertion"] == "eyJ.theirs.sig"
+        assert "client_secret" not in asked.form
+        assert bearers(upstream) == [f"{ACCESS}1"]
+    assert secrets.all_wiped
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        (pem(), "no certificate in it"),
+        (IN_PEM, "private key is not in PEM"),
+        (IN_PEM + pem(ec.generate_private_key(ec.SECP256R1())), "private key is not an RSA key"),
+        ("nothing", "no certificate in it"),
+    ],
+    ids=["only a key", "only a certificate", "an elliptic key", "neither"],
+)
+async def test_a_certificate_that_is_of_no_use_is_refused_in_words(held, words):
+    async with Upstream().serving() as upstream, transport() as over:
+        signs = entra(upstream, field="client_certificate", proof="certificate")
+        with pytest.raises(Failure, match=words) as refused:
+            await send(over, to(upstream, "/v1", auth=signs), Held(client_certificate=held))
+        assert upstream.connections == 0
+    assert (refused.value.kind, refused.value.param) == (Kind.CREDENTIAL_INVALID, "client_certificate")
 
 
 @pytest.mark.parametrize(

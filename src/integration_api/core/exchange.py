@@ -7,7 +7,7 @@ a reader that turns frames into events.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -85,7 +85,7 @@ class GoogleToken(Struct, frozen=True):
 
 
 class EntraToken(Struct, frozen=True):
-    """Sign by a Microsoft Entra ID access token, got with a client's secret."""
+    """Sign by a Microsoft Entra ID access token, got by a client that proves who it is."""
 
     tenant_id: str
     client_id: str
@@ -93,6 +93,8 @@ class EntraToken(Struct, frozen=True):
     field: str = "client_secret"
     authority: str = "https://login.microsoftonline.com"
     """One of Microsoft's clouds, or a host that the operator has allowed."""
+    proof: Literal["secret", "certificate", "assertion"] = "secret"
+    """What `field` holds: a secret; a certificate with its private key, in PEM; or what another issuer asserts."""
 
 
 Auth: TypeAlias = Header | Headers | Bearer | Query | Basic | Form | SigV4 | GoogleToken | EntraToken

@@ -1,7 +1,6 @@
 """Google's access tokens, for every kind of credential file that a tenant may bring.
 
-A private key goes from the file's bytes through buffers that are wiped into OpenSSL, which clears its own
-numbers; no `str` or `bytes` of it is made. What is signed with it is good for an hour at the token endpoint alone.
+What is signed with a file's private key is good for an hour at the token endpoint alone.
 
 Tokens are asked for at Google's own addresses only: a file that names another could lead an assertion, or
 this service, anywhere. A file that would have this service read files, run programs or ask a cloud's
@@ -17,25 +16,19 @@ from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_private_key
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from integration_api.core.errors import Failure
 from integration_api.core.exchange import Bearer, Exchange, GoogleToken, HttpRequest, decode, unreadable
 from integration_api.core.secret import read_string, wipe
+from integration_api.transport.assertion import NotAKey, jwt
 from integration_api.transport.grant import Grant, Pocket, ask, post_json, token_in, unusable
-from integration_api.transport.signing import base64_encoded, fits
+from integration_api.transport.signing import fits
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 CLOUD_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 ASSERTION_SECONDS = 3600
 """The longest Google takes, and how long the token will last."""
-KEY_BITS = range(2048, 4097)
-"""Google's keys have 2048. A longer one than 4096 would hold up everybody while it signs."""
 
 _TOKEN_URI = re.compile(
     r"https://(oauth2(\.[a-z0-9-]+)*\.googleapis\.com/token"
@@ -240,11 +233,8 @@ def _impersonated(asking: _Asking, file: _File, source: Grant) -> Exchange[Grant
     return Grant(token_in(reply, granted.access_token), granted.expire_time.timestamp() - time.time())
 
 
-# --- a service account's assertion -----------------------------------------------------------
-
-
 def _assertion(asking: _Asking, file: _File, audience: str) -> bytearray:
-    """Return a JWT that says who asks, signed by RS256. Takes a millisecond, once an hour."""
+    """Return a JWT that says who asks: one an hour."""
     now = int(time.time())
     claims = {
         "iss": file.client_email,
@@ -253,67 +243,12 @@ def _assertion(asking: _Asking, file: _File, audience: str) -> bytearray:
         "iat": now,
         "exp": now + ASSERTION_SECONDS,
     }
-    header = {"alg": "RS256", "typ": "JWT", **({"kid": file.private_key_id} if file.private_key_id else {})}
-    said = _segment(msgspec.json.encode(header)) + b"." + _segment(msgspec.json.encode(claims))
     asking.take("private_key", file.private_key)
     pem = asking.pocket.reveal("private_key")
     try:
-        key = _private_key(asking, pem)
+        return jwt("RS256", {"kid": file.private_key_id} if file.private_key_id else {}, claims, pem)
+    except NotAKey as why:
+        raise asking.unusable(f"its private_key {why}") from None
     finally:
         wipe(pem)
         asking.pocket.drop("private_key")
-    return said + b"." + _segment(key.sign(bytes(said), PKCS1v15(), SHA256()))
-
-
-def _segment(raw: bytes) -> bytearray:
-    return base64_encoded(bytearray(raw), _BASE64_URL).rstrip(b"=")
-
-
-def _private_key(asking: _Asking, pem: bytearray) -> RSAPrivateKey:
-    der = _der(asking, pem)
-    try:
-        # Its primes are not tested: that takes 40 ms, and a key that is none only fails to sign.
-        key = load_der_private_key(memoryview(der), None, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise asking.unusable("its private_key is not a key") from None
-    finally:
-        wipe(der)
-    if not isinstance(key, RSAPrivateKey) or key.key_size not in KEY_BITS:
-        raise asking.unusable("its private_key is not an RSA key of 2048 to 4096 bits")
-    return key
-
-
-_PEM = re.compile(rb"-----BEGIN (?:RSA )?PRIVATE KEY-----([A-Za-z0-9+/=\\\s]*)-----END ", re.ASCII)
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_BASE64_URL = _BASE64[:-2] + b"-_"
-_SIX = {letter: value for value, letter in enumerate(_BASE64)}
-_BACKSLASH = 0x5C
-
-
-def _der(asking: _Asking, pem: bytearray) -> bytearray:
-    """Return what a PEM key holds. The standard decoders return `bytes`, which nobody could wipe."""
-    found = _PEM.search(pem)
-    if found is None:
-        raise asking.unusable("its private_key is not in PEM")
-    at, end = found.span(1)
-    del found  # It lends `pem`, which is to be wiped.
-    der = bytearray((end - at) * 3 // 4)
-    written, held, bits = 0, 0, 0
-    while at < end:
-        byte = pem[at]
-        at += 1
-        if byte == _BACKSLASH:  # A line break that was escaped once too often.
-            at += 1
-            continue
-        six = _SIX.get(byte)
-        if six is None:
-            continue
-        held = (held << 6 | six) & 0xFFFF
-        bits += 6
-        if bits >= 8:
-            bits -= 8
-            der[written] = held >> bits & 0xFF
-            written += 1
-    exact = der[:written]
-    wipe(der)
-    return exact

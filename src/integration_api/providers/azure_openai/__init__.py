@@ -27,6 +27,8 @@ AZURE_OPENAI = Provider(
         client.TENANT,
         client.CLIENT,
         client.CLIENT_SECRET,
+        client.CLIENT_CERTIFICATE,
+        client.CLIENT_ASSERTION,
         client.ACCESS_TOKEN,
         client.SCOPE,
         client.AUTHORITY,
