@@ -17,6 +17,7 @@ MODELS = {
     "openai/text-embedding-3-small": 16,
     "azure-openai/text-embedding-3-small": 16,
     "gemini/gemini-embedding-001": 16,
+    "vertexai/text-embedding-005": 16,
     "bedrock/cohere.embed-v4:0": 256,
     "bedrock/amazon.titan-embed-text-v2:0": 256,
     "mistral/codestral-embed": 16,

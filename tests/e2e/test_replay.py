@@ -19,7 +19,10 @@ MODELS = (
     "gemini/gemini-3.8-flash",
     "vertexai/gemini-3.8-flash",
     "vertexai/claude-sonnet-4-5@20250929",
+    "openai/gpt-5",
 )
+SILENT = {"openai/gpt-5"}
+"""Whose chat completions tell nothing of what was thought: there is nothing to sign."""
 UNSIGNED = "skip_thought_signature_validator"
 """What Gemini takes for a signature that was lost."""
 QUESTIONS = ("Use a tool: what is the weather in Kyiv?", "Use a tool again: and the weather in Lviv?")
@@ -150,19 +153,22 @@ def test_two_questions_with_a_tool_each(caller: Caller, way: str, model: str) ->
     ]  # Not the forms for tokens.
     sent = [body.get("messages") or body["contents"] for body in bodies]
     assert [len(turns) for turns in sent] == [1, 3, 5, 7]
-    if way == "grpc-rebuilt":  # Then thoughts are there while they are needed: until the user speaks again.
+    if (
+        way == "grpc-rebuilt" and model not in SILENT
+    ):  # Then thoughts are there while they are needed: until the user speaks again.
         assert [len(signatures(turn)) for turn in (sent[1][1], sent[3][1], sent[3][5])] == [1, 0, 1]
         return
     for earlier, later in zip(sent, sent[1:], strict=False):
         assert later[: len(earlier)] == earlier  # Caches and bound thoughts want it so.
     for turn in sent[-1]:
-        assert len(signatures(turn)) == (turn["role"] in {"assistant", "model"})
+        signed = turn["role"] in {"assistant", "model"} and model not in SILENT
+        assert len(signatures(turn)) == signed
 
 
 def signatures(turn: dict[str, Any]) -> list[str]:
     """Return what the model signed in a turn."""
     content = turn["content"] if "content" in turn else turn["parts"]
-    blocks = [] if isinstance(content, str) else content
+    blocks = [] if content is None or isinstance(content, str) else content
     found = [
         block.get("signature")
         or block.get("thoughtSignature")

@@ -17,10 +17,11 @@ MODELS = (
     "voyageai/rerank-3",
     "bedrock/cohere.rerank-v3-5:0",
     "huggingface/BAAI/bge-reranker-v2-m3",
+    "vertexai/semantic-ranker-default-004",
     "sandbox/rerank",
 )
-BATCHED = tuple(model for model in MODELS if not model.startswith("bedrock/"))
-"""Amazon's agents rank 1,000 at once, and say nothing of whether scores compare; more are refused."""
+BATCHED = tuple(model for model in MODELS if not model.startswith(("bedrock/", "vertexai/")))
+"""Amazon's agents rank 1,000 at once and Google 200, and say nothing of whether scores compare; more are refused."""
 QUERY = "a cat sat"
 DOCUMENTS = ["bread and butter", "a cat sat", "a dog sat", "nothing at all"]
 
