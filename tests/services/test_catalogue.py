@@ -8,13 +8,15 @@ import pytest
 
 from integration_api.app import models_known
 from integration_api.core.credential import Credential
-from integration_api.core.models import UNKNOWN, Capabilities, ModelInfo
+from integration_api.core.errors import Failure
+from integration_api.core.models import LONGEST_NAME, UNKNOWN, Capabilities, ModelInfo
 from integration_api.core.tenant import Tenant
 from integration_api.providers import PROVIDERS
 from integration_api.services import catalogue as service
 from integration_api.services import clock
 from integration_api.services.call import Account
 from integration_api.services.catalogue import BadBook, Catalogue, read, shipped
+from integration_api.services.target import resolve
 from integration_api.settings import SettingsError, load
 
 OPENAI, ANTHROPIC, AZURE = PROVIDERS["openai"], PROVIDERS["anthropic"], PROVIDERS["azure-openai"]
@@ -122,6 +124,16 @@ def test_a_name_that_pins_a_way_has_what_is_known_of_that_way() -> None:
     assert listed_.models[0].routes["a/b:x"] == pinned
 
 
+def test_a_model_is_found_in_a_list_by_whichever_of_its_names_stands_there() -> None:
+    book = Catalogue({}, {}, live_seconds=DAY)
+    learn(book, listed("gemini-new", max_output_tokens=5), provider="gemini")
+    assert known(book, "models/gemini-new", provider="gemini").max_output_tokens == 5
+    learn(book, listed("gpt-new", context_window=7), provider="azure-openai")
+    mine = known(book, "mine", provider="azure-openai", deployments='{"mine": "gpt-new"}')
+    assert mine.context_window == 7
+    assert known(book, "mine", provider="azure-openai") is UNKNOWN
+
+
 def test_what_one_provider_said_is_not_anothers_word() -> None:
     book = Catalogue({}, {}, live_seconds=DAY)
     learn(book, listed("m", max_output_tokens=5))
@@ -166,6 +178,7 @@ def test_one_list_longer_than_the_bound_is_kept_alone(monkeypatch: pytest.Monkey
     ("vertexai", "claude-haiku-4-5@20251001", {}, ("anthropic", "claude-haiku-4-5")),
     ("vertexai", "publishers/anthropic/models/claude-haiku-4-5-20251001", {}, ("anthropic", "claude-haiku-4-5")),
     ("vertexai", "gemini-2.5-pro", {}, ("gemini", "gemini-2.5-pro")),
+    ("gemini", "models/gemini-2.5-pro", {}, ("gemini", "gemini-2.5-pro")),
     ("bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0", {}, ("anthropic", "claude-haiku-4-5")),
     ("bedrock", "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-5", {}, ("anthropic", "claude-opus-5")),
     ("bedrock", "arn:aws:bedrock:us-east-1:1:application-inference-profile/x", {"base_model": "anthropic.claude-opus-5"},
@@ -257,11 +270,16 @@ def test_what_is_shipped_is_dated_and_says_its_page() -> None:
 
 def test_names_too_long_to_be_any_models_fill_no_memory() -> None:
     book = Catalogue(shipped(), {}, live_seconds=DAY)
-    for n in range(20):
-        assert known(book, f"{n}" + "m" * 1_000_000) is UNKNOWN
+    long = "m" * (LONGEST_NAME + 1)
+    for model, provider in ((f"openai/{long}", None), (long, "openai")):
+        with pytest.raises(Failure, match="no model's name is longer") as refused:
+            resolve(model, provider=provider)
+        assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
+    for provider in (AZURE, PROVIDERS["bedrock"]):
+        with pytest.raises(Failure, match="no model's name is longer"):
+            book.known(provider, "m", Credential(provider.name), MINE, {"base_model": long})
     assert book.names_kept == 0
-    assert known(book, "gpt-4o") is not UNKNOWN
-    assert book.names_kept == 1
+    assert resolve("openai/" + "m" * (LONGEST_NAME - 7)).model
 
 
 def test_a_book_that_is_wrong_is_refused_before_anything_is_believed() -> None:

@@ -71,6 +71,9 @@ class Capabilities(
         return msgspec.structs.replace(below, **said)
 
 
+LONGEST_NAME = 2048
+"""Of a model: as long as Amazon lets an ARN be. What is longer is no model's, and must not fill our memory of names."""
+
 UNKNOWN = Capabilities()
 """Nothing is known; there is one of it."""
 

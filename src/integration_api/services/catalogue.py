@@ -20,16 +20,14 @@ import msgspec
 from msgspec import Struct
 
 from integration_api.core.credential import Credential
-from integration_api.core.models import UNKNOWN, Capabilities, ModelInfo
+from integration_api.core.models import LONGEST_NAME, UNKNOWN, Capabilities, ModelInfo
 from integration_api.core.provider import Provider
 from integration_api.providers import find
 from integration_api.services import clock
+from integration_api.services.target import too_long
 
 MOST_MODELS = 50_000
 """Names of models of all accounts together that are remembered; the account that was listed longest ago goes first."""
-
-LONGEST_NAME = 512
-"""Longer than any model's, ARNs included: what a caller makes up beyond it is not worth remembering."""
 
 Key: TypeAlias = tuple[str, Hashable]
 """A provider's name, and the account that its list was seen by."""
@@ -108,20 +106,24 @@ class Catalogue:
         account: Hashable,
         options: Mapping[str, Any] = {},
     ) -> Capabilities:
-        """Return what is known of `model`; a look into two or three tables. Raises `Failure` as `known_as` does."""
-        listed = self._lists.get((provider.name, account))
-        if listed is not None:
-            found = listed.known.get(model)
-            if found is not None and clock.perf() - listed.asked_at < self._live_seconds:
-                return found
+        """Return what is known of `model`; a look into two or three tables.
+
+        Raises `Failure` as `known_as` does, and for a name that is longer than any.
+        """
         maker, name = _identity(provider, model, credential, options)
-        if len(model) > LONGEST_NAME or len(name) > LONGEST_NAME:
-            return UNKNOWN
+        if len(name) > LONGEST_NAME:
+            raise too_long("base_model")
+        listed = self._lists.get((provider.name, account))
+        if listed is not None and clock.perf() - listed.asked_at < self._live_seconds:
+            # A deployment is listed by its own name or by its model's.
+            found = listed.known.get(model) or listed.known.get(name)
+            if found is not None:
+                return found
         return self._standing(provider.name, model, maker, name)[2]
 
     def standing(self, provider: Provider, model: str) -> Capabilities:
         """Return what is known of `model` whoever asks: what the operator says and what is shipped."""
-        if provider.known_as is not None or len(model) > LONGEST_NAME:
+        if provider.known_as is not None:
             return UNKNOWN
         return self._standing(provider.name, model, provider.name, model)[2]
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.models import LONGEST_NAME
 from integration_api.core.provider import Provider
 from integration_api.core.secret import Secret
 from integration_api.core.tenant import Tenant
@@ -65,10 +66,12 @@ def resolve(
 ) -> Target:
     """Read `provider/model-id`, splitting at the first slash; a provider named apart wins.
 
-    Raises `Failure` (INVALID_REQUEST, `model_required` or `unknown_provider`).
+    Raises `Failure` (INVALID_REQUEST, `model_required`, `model_not_found` or `unknown_provider`).
     """
     if not model:
         raise Failure(Kind.INVALID_REQUEST, "name a model", code="model_required", param="model")
+    if len(model) > LONGEST_NAME:
+        raise too_long("model")
     if provider:
         known = find(provider)
         if known is None:
@@ -91,6 +94,15 @@ def resolve(
             Kind.INVALID_REQUEST, "name a model after the slash", code="model_required", param="model"
         )
     return Target(known, rest, credential_id, live)
+
+
+def too_long(param: str) -> Failure:
+    return Failure(
+        Kind.INVALID_REQUEST,
+        f"no model's name is longer than {LONGEST_NAME} characters",
+        code="model_not_found",
+        param=param,
+    )
 
 
 def _unknown(name: str) -> Failure:

@@ -29,4 +29,5 @@ GEMINI = Provider(
     llm=llm.LLM,
     embedding=embedding.embed,
     models=models.models,
+    known_as=client.known_as,
 )

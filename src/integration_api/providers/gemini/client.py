@@ -1,7 +1,9 @@
 """Where Gemini's API lives, how it knows us, and how it says no. https://ai.google.dev/api"""
 
 import re
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 from integration_api.core.credential import Credential
@@ -36,6 +38,11 @@ def url(path: str, credential: Credential) -> str:
 def name_of(model: str) -> str:
     """Return a model as Google names it: `models/…`, or `tunedModels/…` as it is."""
     return model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
+
+
+def known_as(model: str, extras: Mapping[str, Any], credential: Credential) -> tuple[str, str]:
+    """Say what a model is called in Google's list, as we tell it."""
+    return NAME, model.removeprefix("models/")
 
 
 def cached(name: str, credential: Credential) -> str:
