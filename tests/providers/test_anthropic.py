@@ -8,7 +8,7 @@ import pytest
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
-from integration_api.core.exchange import HttpRequest
+from integration_api.core.exchange import Bearer, Header, HttpRequest
 from integration_api.core.llm import (
     LlmRequest,
     LlmResponse,
@@ -290,3 +290,10 @@ async def test_the_emulator_takes_every_request(model) -> None:
             except Failure as refused:
                 assert not isinstance(refused, ProviderError), f"{what}: {refused.message}"
                 assert refused.kind in {Kind.UNSUPPORTED, Kind.INVALID_REQUEST}
+
+
+def test_an_access_token_signs_as_a_bearer_and_a_key_does_not() -> None:
+    for held, expected in (("key", Header("x-api-key")), ("auth_token", Bearer("auth_token"))):
+        account = Credential("anthropic", held=frozenset({held}))
+        assert ANTHROPIC.llm.stream(asking(), account).request.auth == expected
+        assert next(ANTHROPIC.verify(account)).auth == expected

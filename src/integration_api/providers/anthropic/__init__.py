@@ -1,13 +1,20 @@
 """Claude, by Anthropic. https://platform.claude.com/docs/en/api/overview"""
 
-from integration_api.core.credential import BASE_URL, KEY
+from integration_api.core.credential import BASE_URL
 from integration_api.core.provider import Provider
 from integration_api.providers.anthropic import client, llm, models, verify_credential
 
 ANTHROPIC = Provider(
     name=client.NAME,
     title="Anthropic",
-    fields=(KEY, BASE_URL, client.API_VERSION_FIELD, client.WORKSPACE, client.BETAS),
+    fields=(
+        client.KEY,
+        client.AUTH_TOKEN,
+        BASE_URL,
+        client.API_VERSION_FIELD,
+        client.WORKSPACE,
+        client.BETAS,
+    ),
     verify=verify_credential.verify,
     fault=client.fault,
     request_id_headers=("request-id", "x-request-id"),

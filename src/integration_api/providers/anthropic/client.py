@@ -2,20 +2,29 @@
 
 from typing import Any
 
+from integration_api.core.credential import KEY as ANY_KEY
 from integration_api.core.credential import Credential, CredentialField
 from integration_api.core.errors import ProviderError
-from integration_api.core.exchange import Header, HttpRequest, HttpResponse, json_body
+from integration_api.core.exchange import Auth, Bearer, Header, HttpRequest, HttpResponse, json_body
 from integration_api.dialects import anthropic_messages_errors
 from integration_api.dialects.anthropic_messages_payload import API_VERSION
 
 NAME = "anthropic"
 BASE_URL = "https://api.anthropic.com"
 
+KEY = CredentialField(ANY_KEY.name, ANY_KEY.title, required=False)
+AUTH_TOKEN = CredentialField("auth_token", "Access token, in place of a key", required=False)
 API_VERSION_FIELD = CredentialField("api_version", "API version", secret=False, required=False)
 WORKSPACE = CredentialField("workspace_id", "Workspace", secret=False, required=False)
 BETAS = CredentialField("betas", "Beta features", secret=False, required=False)
 
-_SIGNED = Header("x-api-key")
+_BY_KEY = Header("x-api-key")
+_BY_TOKEN = Bearer(AUTH_TOKEN.name)
+
+
+def auth(credential: Credential) -> Auth:
+    """Return how to sign with what the credential holds: a token, which workloads and people get, or a key."""
+    return _BY_TOKEN if AUTH_TOKEN.name in credential.held else _BY_KEY
 
 
 def post(
@@ -27,7 +36,7 @@ def post(
         url=credential.base_url(BASE_URL) + path,
         headers=(("content-type", "application/json"), *_headers(credential, version, betas)),
         body=json_body(body),
-        auth=_SIGNED,
+        auth=auth(credential),
     )
 
 
@@ -38,7 +47,7 @@ def get(path: str, credential: Credential) -> HttpRequest:
         method="GET",
         url=credential.base_url(BASE_URL) + path,
         headers=_headers(credential, version, ()),
-        auth=_SIGNED,
+        auth=auth(credential),
     )
 
 
