@@ -54,6 +54,12 @@ def test_yaml_is_the_same_tree_in_lower_case(tmp_path: Path) -> None:
         ({"BOOTSTRAP_API_KEY": "iak_short"}, "BOOTSTRAP_API_KEY must be iak_"),
         ({"ENV_PATH": "/nowhere/at/all.env"}, "ENV_PATH: /nowhere/at/all.env"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+        ({"WORKERS": "0"}, "WORKERS must be more than 0, not 0"),
+        ({"DRAIN_SECONDS": "-1"}, "DRAIN_SECONDS must be 0 or more, not -1.0"),
+        ({"LIMITS__REQUESTS": "-5"}, "LIMITS__REQUESTS must be more than 0"),
+        ({"UPSTREAM__IDLE_SECONDS": "nan"}, "UPSTREAM__IDLE_SECONDS must be more than 0, not nan"),
+        ({"UPSTREAM__TOTAL_SECONDS": "inf"}, "UPSTREAM__TOTAL_SECONDS must be more than 0, not inf"),
+        ({"REDIS__PORT": "70000"}, "REDIS__PORT must be between"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(environ: dict[str, str], said: str) -> None:
@@ -162,3 +168,42 @@ def test_a_published_secret_is_refused_in_production(secret: str) -> None:
         assert secret not in str(error.value)
     assert load({"SECRET": secret, "ENV": "development"}).secret == secret
     assert load({"ENV": "production"}).production
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    """In the table that is made from them; names speak for a server's address and a login."""
+    table = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text()
+    silent = {
+        line.split("`")[1] for line in table.splitlines() if line.startswith("| `") and line.endswith("|  |")
+    }
+    assert silent <= {
+        *(f"POSTGRES__{name}" for name in ("HOST", "PORT", "DB_NAME", "AUTH__USER", "AUTH__PASSWORD", "SSL_MODE")),
+        *(f"REDIS__{name}" for name in ("HOST", "PORT", "DB", "AUTH__USER", "AUTH__PASSWORD")),
+        "TLS__CERT", "TLS__KEY", "ENV", "INTEGRATION_CRYPTO_KEY",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOST", "0.0.0.0"), ("PORT", 9004), ("WORKERS", 1), ("LOG_LEVEL", "info"), ("SECRET", ""),
+        ("POSTGRES__DB_NAME", "integration_db"), ("WEB_HOST", ""), ("DATA_DIR", "./data"), ("DRAIN_SECONDS", 30),
+        ("EGRESS__ALLOW_HTTP", False), ("CORS__ORIGINS", ""), ("TLS__CERT", ""), ("TLS__KEY", ""),
+        ("BOOTSTRAP_API_KEY", ""), ("POSTGRES__HOST", ""), ("REDIS__HOST", ""),
+    ],
+)  # fmt: skip
+def test_promised_names_have_their_promised_defaults(name: str, value: object) -> None:
+    found: object = load({})
+    for step in name.lower().split("__"):
+        found = getattr(found, step)
+    assert found == value
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["HOST", "SERVICE_NAME", "SECRET", "POSTGRES__AUTH__USER", "POSTGRES__SSL_MODE", "POSTGRES__MAX_OPEN_CONNECTION",
+     "REDIS__PORT", "REDIS__DB", "REDIS__AUTH__PASSWORD", "CRYPTO__ROOT", "INTEGRATION_CRYPTO_KEY", "EGRESS__ALLOW"],
+)  # fmt: skip
+def test_promised_names_are_taken(name: str) -> None:
+    given = {"POSTGRES__SSL_MODE": "require"}.get(name, "7")
+    assert load({name: given}) != load({})

@@ -4,13 +4,16 @@ Names are nested with `__` (`POSTGRES__HOST`). The environment wins over the fil
 An unknown or malformed setting stops the start with one line that names it.
 """
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+
+LAST_PORT = 65535
 
 
 class SettingsError(Exception):
@@ -33,7 +36,7 @@ class Postgres(Struct, frozen=True, forbid_unknown_fields=True):
     max_open_connection: int = 10
     """Connections of one worker. A chat holds none: only stores and lists do."""
     max_ideal_connection: int = 2
-    """Connections kept open when idle (the platform's spelling)."""
+    """The platform's files set it and nothing reads it: what is idle is closed after five minutes."""
 
 
 class RedisAuth(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,9 +52,11 @@ class Redis(Struct, frozen=True, forbid_unknown_fields=True):
     db: int = 0
     auth: RedisAuth = RedisAuth()
     max_connection: int = 10
+    """The platform's files set it and nothing reads it: calls at once share what connections they need."""
     max_db: int = 0
     """The platform's files set it and nothing reads it."""
     insecure_skip_verify: bool = False
+    """The platform's files set it and nothing reads it: Redis is spoken to without TLS, and holds ciphertext only."""
 
 
 class Crypto(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +68,7 @@ class Egress(Struct, frozen=True, forbid_unknown_fields=True):
     allow: str = ""
     """CIDRs or host[:port], separated by commas, that the egress guard lets through."""
     allow_http: bool = False
+    """Whether providers may be spoken to without TLS: for gateways on the same machine, and the lab."""
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -119,7 +125,9 @@ class Audit(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes: int = 10 << 20
+    """Of one request: a chat with pictures in it. A larger one is refused before it is read."""
     header_seconds: float = 10.0
+    """From a request's first byte to its head's end: a browser takes milliseconds, an attacker all there is."""
     connections: int = 10_000
     """Open connections of one worker, above which new ones are closed at once."""
     requests: int = 2_000
@@ -130,10 +138,13 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Upstream(Struct, frozen=True, forbid_unknown_fields=True):
     connect_seconds: float = 3.0
+    """Name lookup, and again TCP with TLS: several round trips around the world take one second."""
     first_byte_seconds: float = 600.0
     """A reasoning model may think for minutes before it says a word."""
     idle_seconds: float = 30.0
+    """Silence in mid-answer after which a provider is given up: they ping more often than this."""
     total_seconds: float = 3600.0
+    """One call with its retries and polls, however alive it looks."""
     retries: int = 2
     """How often a call that failed before its first byte is tried again."""
     ca_file: str = ""
@@ -153,12 +164,18 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set, with its default."""
 
     host: str = "0.0.0.0"  # noqa: S104 - a service listens where callers are
+    """Address to listen on."""
     port: int = 9004
+    """Of REST, gRPC, gRPC-Web and WebSocket alike; 0 is any that is free."""
     workers: int = 1
+    """Processes that share the port: one for each core that is to be used."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """`debug` tells of every request."""
     env: str = ""
     service_name: str = "integration-api"
+    """The platform's files set it and nothing reads it."""
     version: str = ""
+    """The platform's files set it and nothing reads it."""
     secret: str = ""
     """Shared HS256 secret of internal service tokens; unset refuses such tokens."""
     postgres: Postgres = Postgres()
@@ -167,8 +184,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """`host:port` of the platform's web-api, where `x-api-key` and user tokens are resolved over gRPC; unset,
     only keys of our own and service tokens are taken."""
     data_dir: str = "./data"
+    """SQLite and records that wait to be stored; each replica has a folder of its own, unless they share SQLite."""
     bootstrap_api_key: str = ""
+    """`iak_` and at least 32 characters: on the first start the admin key, in place of one that is printed."""
     drain_seconds: float = 30.0
+    """How long streams may go on after SIGTERM."""
     crypto: Crypto = Crypto()
     integration_crypto_key: str = ""
     egress: Egress = Egress()
@@ -240,11 +260,19 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+MAY_BE_ZERO = frozenset({
+    "PORT", "DRAIN_SECONDS", "REDIS__DB", "REDIS__MAX_DB", "POSTGRES__MAX_IDEAL_CONNECTION", "UPSTREAM__RETRIES",
+    "AUDIT__SYNC_SECONDS", "PLATFORM__AUTH_CACHE_SECONDS", "MODELS__LIVE_SECONDS",
+})  # fmt: skip
+
+
 def _check(settings: Settings) -> None:
-    if not 0 <= settings.port <= 65535:
-        raise SettingsError(f"PORT must be between 0 and 65535, not {settings.port}")
-    if settings.workers < 1:
-        raise SettingsError("WORKERS must be at least 1")
+    for name, value in _numbers(settings, ""):
+        if not math.isfinite(value) or value < 0 or (value == 0 and name not in MAY_BE_ZERO):
+            least = "0 or more" if name in MAY_BE_ZERO else "more than 0"
+            raise SettingsError(f"{name} must be {least}, not {value}")
+        if name.endswith("PORT") and value > LAST_PORT:
+            raise SettingsError(f"{name} must be between 0 and {LAST_PORT}, not {value}")
     if bool(settings.tls.cert) != bool(settings.tls.key):
         raise SettingsError("TLS__CERT and TLS__KEY go together: set both or neither")
     if settings.production and settings.secret.lower() in WELL_KNOWN_SECRETS:
@@ -254,6 +282,15 @@ def _check(settings: Settings) -> None:
     key = settings.bootstrap_api_key
     if key and (not key.startswith("iak_") or len(key) < 36 or not key.isascii() or not key.isprintable()):
         raise SettingsError("BOOTSTRAP_API_KEY must be iak_ and at least 32 printable ASCII characters")
+
+
+def _numbers(values: Struct, prefix: str) -> Iterator[tuple[str, float]]:
+    for field in values.__struct_fields__:
+        value = getattr(values, field)
+        if isinstance(value, Struct):
+            yield from _numbers(value, f"{prefix}{field.upper()}__")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield prefix + field.upper(), value
 
 
 def _read_file(path: Path) -> dict[str, Any]:
