@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from integration_api.app import guard, redis_cache, storage_config
+from integration_api.app import guard, models_known, redis_cache, storage_config
 from integration_api.core.errors import Failure
 from integration_api.settings import Settings, SettingsError
 from integration_api.storage.open import open_repository
@@ -42,7 +42,7 @@ async def examine(read: Callable[[], Settings]) -> list[Finding]:
     findings.append(_data(settings))
     database, rows_exist = await _database(settings)
     findings += [database, await _root(settings, rows_exist=rows_exist), await _cache(settings)]
-    findings.append(await _egress(settings))
+    findings += [await _egress(settings), _models(settings)]
     return findings
 
 
@@ -111,6 +111,20 @@ async def _cache(settings: Settings) -> Finding:
         "cache", well=False, text=f"Redis at {redis.host}:{redis.port} does not answer",
         advice="check REDIS__HOST, REDIS__PORT and REDIS__AUTH__PASSWORD; calls go on without it, more slowly",
     )  # fmt: skip
+
+
+def _models(settings: Settings) -> Finding:
+    try:
+        models_known(settings)
+    except SettingsError as error:
+        return Finding(
+            "models", well=False, text=str(error), advice="docs/models.md says what such a file may hold"
+        )
+    file = settings.models.file
+    text = (
+        f"{file} wins over what is known of models" if file else "known by their lists and by what is shipped"
+    )
+    return Finding("models", well=True, text=text)
 
 
 async def _egress(settings: Settings) -> Finding:

@@ -265,9 +265,10 @@ def test_the_doctor_finds_everything_well(commands: Commands, service: Service) 
     done = commands.run(service, "doctor")
     assert done.returncode == 0, done.stdout
     found = re.findall(
-        r"^(ok|FAIL) +(settings|data|database|root key|cache|egress) ", done.stdout, re.MULTILINE
+        r"^(ok|FAIL) +(settings|data|database|root key|cache|egress|models) ", done.stdout, re.MULTILINE
     )
-    assert found == [("ok", name) for name in ("settings", "data", "database", "root key", "cache", "egress")]
+    every = ("settings", "data", "database", "root key", "cache", "egress", "models")
+    assert found == [("ok", name) for name in every]
     where = ("PostgreSQL at", "Redis at") if "POSTGRES__HOST" in service.environ else ("SQLite", "in process")
     assert all(name in done.stdout for name in where)
 
@@ -284,6 +285,10 @@ SICK = {
     "cache": (
         {"REDIS__HOST": "127.0.0.1", "REDIS__PORT": "1"},
         "cache", "Redis at 127.0.0.1:1 does not answer", "check REDIS__HOST",
+    ),
+    "models": (
+        {"MODELS__FILE": "/nowhere/models.toml"},
+        "models", "/nowhere/models.toml can not be read", "docs/models.md",
     ),
     "egress": ({"EGRESS__ALLOW": "nonsense/99"}, "egress", "EGRESS__ALLOW: 'nonsense/99'", "write CIDRs"),
 }  # fmt: skip

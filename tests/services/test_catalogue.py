@@ -227,6 +227,8 @@ def test_the_operator_can_mean_one_host_or_the_model_anywhere() -> None:
     ("[openai.models.m]\nrefuses = ['temprature']", "temprature"),
     ("[opanai.models.m]\ntools = true", "opanai"),
     ("[openai]\nmodel = {}", "model"),
+    ("[openai.models.m]\nmax_output_tokens = 0", "max_output_tokens"),
+    ("[azure.models.m]\ntools = true\n[azure-openai.models.m]\ntools = true", "azure-openai"),
     ("[openai", "]"),
 ])  # fmt: skip
 def test_a_file_that_can_not_be_meant_stops_the_start_and_says_where(
@@ -247,6 +249,19 @@ def test_a_file_that_can_not_be_read_stops_the_start(tmp_path: Path, content: by
         file.write_bytes(content)
     with pytest.raises(SettingsError, match=r"MODELS__FILE: .*models\.toml can not be read"):
         models_known(load({"MODELS__FILE": str(file)}))
+
+
+def test_a_provider_may_be_called_by_any_of_its_names() -> None:
+    book = Catalogue({}, read("[azure.models.mine]\ntools = false"), live_seconds=DAY)
+    assert known(book, "mine", provider="azure-openai").tools is False
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_limit_that_nobody_could_keep_is_not_believed(count: int) -> None:
+    book = Catalogue(SHIPPED, {}, live_seconds=DAY)
+    learn(book, listed("m", max_output_tokens=count, context_window=count, tools=False))
+    found = known(book, "m")
+    assert (found.max_output_tokens, found.context_window, found.tools) == (100, 1000, False)
 
 
 def test_the_operators_file_and_its_belief_are_settings(tmp_path: Path, time: Clock) -> None:

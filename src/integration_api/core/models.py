@@ -8,10 +8,10 @@ than its longest answer changes that alone.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Modality = Literal["text", "image", "audio", "video", "document", "embedding"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -28,9 +28,9 @@ class Capabilities(
 ):
     """What one model takes and gives. None: this voice does not say, and the next one is asked."""
 
-    context_window: int | None = None
+    context_window: Annotated[int, Meta(ge=1)] | None = None
     """Tokens of question and answer together, or of the question where its host tells only that."""
-    max_output_tokens: int | None = None
+    max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
     """Most tokens of one answer, its thoughts included."""
     inputs: tuple[Modality, ...] | None = None
     outputs: tuple[Modality, ...] | None = None
@@ -53,7 +53,7 @@ class Capabilities(
     """The ways its thinking can be turned off; () where it can not be."""
     sampling: bool | None = None
     """Whether temperature, top_p and top_k are heeded."""
-    max_temperature: float | None = None
+    max_temperature: Annotated[float, Meta(ge=0)] | None = None
     takes: tuple[Parameter, ...] = ()
     """Parameters it takes, whatever a voice below this one says."""
     refuses: tuple[Parameter, ...] = ()

@@ -37,9 +37,9 @@ class Published(Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of one maker's or host's models, by the names it has for them."""
 
     source: str = ""
-    """The page it is from."""
+    """The maker's page that tells it."""
     noted: date | None = None
-    """When that page was read."""
+    """When it was written down."""
     models: Mapping[str, Capabilities] = {}
 
 
@@ -57,9 +57,15 @@ def read(text: str) -> Book:
         book = msgspec.toml.decode(text, type=dict[str, Published])
     except msgspec.DecodeError as error:
         raise BadBook(str(error)) from None
-    if strangers := [name for name in book if find(name) is None]:
-        raise BadBook(f"there is no provider named {strangers[0][:64]!r}; GET /v1/providers lists them")
-    return book
+    found: dict[str, Published] = {}
+    for name, published in book.items():
+        provider = find(name)
+        if provider is None:
+            raise BadBook(f"there is no provider named {name[:64]!r}; GET /v1/providers lists them")
+        if provider.name in found:
+            raise BadBook(f"{provider.name} is there twice, by two of its names")
+        found[provider.name] = published
+    return found
 
 
 def shipped() -> Book:
@@ -136,7 +142,7 @@ class Catalogue:
             operators, shipped, _ = self._standing(
                 provider.name, name, *_identity(provider, name, credential, {})
             )
-            return operators.over(told.over(shipped))
+            return operators.over(_credible(told).over(shipped))
 
         told: list[ModelInfo] = []
         known: dict[str, Capabilities] = {}
@@ -177,6 +183,13 @@ class Catalogue:
         operators = _in(self._operators, host, model).over(_in(self._operators, maker, name))
         shipped = _in(self._shipped, maker, name)
         return operators, shipped, operators.over(shipped)
+
+
+def _credible(told: Capabilities) -> Capabilities:
+    """Leave out a limit that nobody could keep: lists say 0 of what they do not know."""
+    counts = {name: getattr(told, name) for name in ("context_window", "max_output_tokens")}
+    wrong = {name: None for name, count in counts.items() if count is not None and count < 1}
+    return msgspec.structs.replace(told, **wrong) if wrong else told
 
 
 def _identity(
