@@ -90,6 +90,21 @@ def test_gotcha_7_of_the_counts_of_a_stream_the_last_are_right() -> None:
     assert folded(chunk("Hi", usage=first), chunk("!", usage=last, **STOP)).usage.output_total == 50
 
 
+def test_counts_we_have_no_name_for_are_kept_by_geminis() -> None:
+    told = {
+        **COUNTS,
+        "promptTokensDetails": [
+            {"modality": "VIDEO", "tokenCount": 70},
+            {"modality": "TEXT", "tokenCount": 30},
+        ],
+        "cacheTokensDetails": [{"modality": "VIDEO", "tokenCount": 60}],
+    }
+    assert whole(chunk("Hi", usage=told, **STOP)).usage.native == {
+        "promptTokensDetails": {"VIDEO": 70},
+        "cacheTokensDetails": {"VIDEO": 60},
+    }
+
+
 # --- gotcha 8: signatures on calls ---------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ import pytest
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.llm import (
+    Cache,
     Ended,
     FinishReason,
     LlmRequest,
@@ -210,3 +211,21 @@ async def test_the_emulator_takes_every_request(model) -> None:
             except Failure as refused:
                 assert not isinstance(refused, ProviderError), f"{what}: {refused.message}"
                 assert refused.kind in {Kind.UNSUPPORTED, Kind.INVALID_REQUEST}
+
+
+@pytest.mark.parametrize(
+    ("model", "cache", "sent"),
+    [
+        ("gpt-4o", Cache(retention="24h"), {"prompt_cache_retention": "24h"}),
+        ("gpt-4o", Cache(retention="1h", mode="auto"), {"prompt_cache_retention": "in_memory"}),
+        ("gpt-4o", Cache(retention="30m"), {"prompt_cache_retention": "in_memory"}),
+        (MODEL, Cache(retention="30m"), {"prompt_cache_options": {"ttl": "30m"}}),
+        (MODEL, Cache(retention="30m", mode="explicit"), {"prompt_cache_options": {"mode": "explicit", "ttl": "30m"}}),
+        (MODEL, Cache(retention="5m", mode="auto"), {"prompt_cache_retention": "in_memory", "prompt_cache_options": {"mode": "implicit"}}),
+        (MODEL, Cache(retention="some day"), {"prompt_cache_retention": "some day"}),
+    ],
+)  # fmt: skip
+def test_a_prompt_is_kept_for_a_time_that_openai_has_a_word_for(model, cache, sent) -> None:
+    stream = OPENAI.llm.stream(asking(model=model, cache=cache), ACCOUNT)
+    body = json.loads(stream.request.body)
+    assert {name: body[name] for name in body if name.startswith("prompt_cache")} == sent

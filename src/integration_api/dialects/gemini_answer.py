@@ -55,6 +55,10 @@ _BLOCKS = ("BLOCK_REASON_UNSPECIFIED", "SAFETY", "OTHER", "BLOCKLIST", "PROHIBIT
 
 _MODALITIES = ("MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "VIDEO", "AUDIO", "DOCUMENT")
 
+_OURS = frozenset({"TEXT", "AUDIO", "IMAGE"})
+"""Kinds of tokens that `Usage` has a field for, or is the rest of."""
+_NONE: frozenset[str] = frozenset()
+
 _TIERS = {
     "standard": "default",
     "flex": "flex",
@@ -122,8 +126,23 @@ def usage(counts: wire.Counts) -> Usage:
         output_audio=_of("AUDIO", counts.candidates_tokens_details),
         output_image=_of("IMAGE", counts.candidates_tokens_details),
         tool_input=tools,
-        native=None if counts.traffic_type is None else {"trafficType": counts.traffic_type},
+        native=_aside(counts),
     )
+
+
+def _aside(counts: wire.Counts) -> dict[str, Any] | None:
+    """Return what is counted that we have no name for, by Gemini's: films, papers, and what of a cache was what."""
+    found: dict[str, Any] = {} if counts.traffic_type is None else {"trafficType": counts.traffic_type}
+    for name, details, ours in (
+        ("promptTokensDetails", counts.prompt_tokens_details, _OURS),
+        ("candidatesTokensDetails", counts.candidates_tokens_details, _OURS),
+        ("cacheTokensDetails", counts.cache_tokens_details, _NONE),
+        ("toolUsePromptTokensDetails", counts.tool_use_prompt_tokens_details, _NONE),
+    ):
+        words = [(_word(one.modality, _MODALITIES), one.token_count) for one in details or ()]
+        if more := {word: count for word, count in words if count and word not in ours}:
+            found[name] = more
+    return found or None
 
 
 def tier(counts: wire.Counts) -> str | None:

@@ -120,6 +120,8 @@ class Counts(Struct, rename="camel"):
     total_token_count: int | None = None
     prompt_tokens_details: list[Modality] | None = None
     candidates_tokens_details: list[Modality] | None = None
+    cache_tokens_details: list[Modality] | None = None
+    tool_use_prompt_tokens_details: list[Modality] | None = None
     service_tier: str | None = None
     traffic_type: str | int | None = None
 
