@@ -52,6 +52,8 @@ from integration_api.services.audit import AuditTrail
 from integration_api.services.authentication import Authentication
 from integration_api.services.call import Calls, Departures
 from integration_api.services.catalogue import BadBook, Catalogue, of_operator, shipped
+from integration_api.services.content import KEY as CONTENT
+from integration_api.services.content import Content, Retention
 from integration_api.services.credential import CredentialService
 from integration_api.services.identity import PEPPER, Identity
 from integration_api.services.llm import LlmService
@@ -187,6 +189,8 @@ class House:
     llm: LlmService
     models: ModelService
     turns: Turns
+    content: Content
+    retention: Retention
     web: "WebApi | None" = None
     accepting: bool = True
     counting: asyncio.Task[None] | None = None
@@ -222,7 +226,15 @@ class House:
         feed = ChangeFeed(store, [rows, keys, vault.keyring, Departures(transport.drop)])
         spool = open_spool(settings)
         audit = AuditTrail(spool, store, settings.audit, log)
-        calls = Calls(rows, vault, audit, ids, most=settings.limits.requests)
+        content = Content(await vault.derive(CONTENT), most=settings.audit.content_bytes)
+        calls = Calls(
+            rows,
+            vault,
+            audit,
+            ids,
+            most=settings.limits.requests,
+            content=content if settings.audit.content else None,
+        )
         unary = Unary(calls, transport)
         identity = Identity(
             await vault.derive(PEPPER), keys.get, store, ids, peek=keys.peek, changed=feed.hear
@@ -258,17 +270,21 @@ class House:
             llm=LlmService(calls, transport, catalogue),
             models=ModelService(calls, unary, catalogue),
             turns=Turns(await vault.derive(TURNS), cache),
+            content=content,
+            retention=Retention(store.forget_audit_documents, settings.audit.content_days, log),
         )
 
     async def start(self) -> None:
         """Begin the work that goes on beside requests."""
         await self.feed.start()
         self.audit.start()
+        self.retention.start()
         self.counting = asyncio.create_task(BOARD.publish_for_ever())
 
     async def close(self) -> None:
         """Store what is left and let go of everything."""
         await self.feed.stop()
+        await self.retention.stop()
         await self.audit.stop()
         if self.counting is not None:
             self.counting.cancel()
@@ -381,7 +397,7 @@ def methods(house: House) -> list[RpcMethod]:
         *credential.methods(),
         *PerProviderDoor(talk, house.unary, embedding, reranking, credential).methods(),
         *RpcVaultDoor(house.credentials, house.settings.vault.trusted).methods(),
-        *RpcAuditDoor(house.store).methods(),
+        *RpcAuditDoor(house.store, house.content).methods(),
     ]
     offered += HealthDoor(ready, lambda: house.accepting, services_of(offered)).methods()
     offered += ReflectionDoor(Descriptors.load(), services_of(offered)).methods()

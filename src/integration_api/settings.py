@@ -121,6 +121,12 @@ class Audit(Struct, frozen=True, forbid_unknown_fields=True):
     sync_seconds: float = 0.005
     """How long a record may be in the page cache before fdatasync: it outlives the process at once,
     and a power cut after this."""
+    content: bool = False
+    """Keep what was asked and answered beside each record, encrypted: whoever may read the audit may read it."""
+    content_days: float = 30.0
+    """How long it is kept; records stay."""
+    content_bytes: int = 256 << 10
+    """The longest request or answer that is kept whole; of a longer one the beginning."""
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

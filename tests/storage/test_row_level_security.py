@@ -18,7 +18,7 @@ from tests.stores import ACME, GLOBEX, SISTER, audit, config_of, credential
 
 TABLES = (
     "organizations", "projects", "api_keys", "vault_keys", "credentials", "credential_versions", "changes",
-    "external_audits", "external_audit_metadata",
+    "external_audits", "external_audit_metadata", "external_audit_documents",
 )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ async def filled(url: str) -> Repository:
         await store.create_project(Project(tenant, "p", 1.0))
         await store.add_api_key(api_key(at, tenant))
         await store.add_credential(credential(at, tenant), sealed())
-        await store.add_audits([audit(at, tenant, metadata={"k": "v"})])
+        await store.add_audits([audit(at, tenant, metadata={"k": "v"}, documents={"request": b"sealed"})])
     for organization, key in ((1, b"a" * 16), (2, b"b" * 16)):
         await store.add_vault_key(vault_key(1, organization, id=key))
     return store
@@ -106,6 +106,7 @@ async def test_a_session_of_one_tenant_sees_its_own_rows_only(url: str) -> None:
                 for table, column in (
                     ("api_keys", "id"), ("credentials", "id"), ("credential_versions", "credential_id"),
                     ("external_audits", "id"), ("external_audit_metadata", "external_audit_id"),
+                    ("external_audit_documents", "external_audit_id"),
                 ):  # fmt: skip
                     rows = await session.fetch(f"SELECT {column} FROM {table}")
                     assert [row[0] for row in rows] == [id], (table, tenant)

@@ -92,7 +92,7 @@ class SealedCredential(Struct, frozen=True):
 
 
 class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One call. Durations are nanoseconds; nothing here is content, and nothing is secret."""
+    """One call. Durations are nanoseconds; nothing here is secret, and content is sealed."""
 
     event_id: str
     """32 hex digits, unique: storing a record twice stores it once."""
@@ -129,6 +129,8 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     usage: Usage = Usage()
     metadata: Mapping[str, str] = {}
     """What callers attach (assistant_id, conversation_id, …); stored as external_audit_metadata."""
+    documents: Mapping[str, bytes] = {}
+    """`request` and `response`, sealed, where content is kept; stored as external_audit_documents."""
 
 
 class Change(Struct, frozen=True):

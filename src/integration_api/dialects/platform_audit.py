@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Struct
+
+from integration_api.core.json import Json
 from integration_api.core.records import AuditRecord
 from integration_api.dialects.unified_answer import FAILED, SUCCESS, write_metrics
 from integration_api.dialects.unified_carried import well_formed
@@ -36,6 +40,11 @@ def write_record(record: AuditRecord) -> wire.AuditLog:
     for key, value in sorted(_metadata(record).items()):
         log.externalAuditMetadatas.add(key=well_formed(key), value=well_formed(value))
     return log
+
+
+def write_document(document: Json, place: Struct) -> None:
+    """Write what was asked or answered, as JSON says it."""
+    json_format.ParseDict(document if isinstance(document, dict) else {"value": document}, place)
 
 
 def _metadata(record: AuditRecord) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import AuditRecord, Page
 from integration_api.core.tenant import Scope, Tenant
-from integration_api.dialects.platform_audit import COMPLETE, write_record
+from integration_api.dialects.platform_audit import COMPLETE, write_document, write_record
 from integration_api.dialects.unified_answer import write_error
 from integration_api.dialects.unified_values import invalid
 from integration_api.proto import audit_logging_pb2 as wire
@@ -15,7 +15,9 @@ from integration_api.rpc.listing import comparison_of, moment_of, page_of, pagin
 from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.reading import parsed
 from integration_api.rpc.targeting import LARGEST_ID, LONGEST_METADATA, MOST_METADATA
+from integration_api.services.content import REQUEST, RESPONSE, Content
 from integration_api.storage.repository import AuditFilter, Criterion, Repository
+from integration_api.vault.errors import Tampered
 
 SERVICE = "integration_api.AuditLoggingService"
 STORED_SECONDS = 2.0
@@ -50,8 +52,9 @@ METADATA = (
 
 
 class AuditDoor:
-    def __init__(self, store: Repository) -> None:
+    def __init__(self, store: Repository, content: Content) -> None:
         self._store = store
+        self._content = content
 
     async def all(self, ask: Ask, message: bytearray) -> bytes:
         asked = parsed(message, wire.GetAllAuditLogRequest)
@@ -69,7 +72,22 @@ class AuditDoor:
         if record is None:
             error = write_error(_missing(), NOT_FOUND)
             return wire.GetAuditLogResponse(code=NOT_FOUND, error=error).SerializeToString()
-        return wire.GetAuditLogResponse(code=200, success=True, data=write_record(record)).SerializeToString()
+        log = write_record(record)
+        await self._add_documents(ask.caller.tenant, record, log)
+        return wire.GetAuditLogResponse(code=200, success=True, data=log).SerializeToString()
+
+    async def _add_documents(self, tenant: Tenant, record: AuditRecord, log: wire.AuditLog) -> None:
+        """Add what was asked and answered, where it was kept."""
+        sealed = await self._store.audit_documents(tenant, record.id)
+        for part, place in ((REQUEST, log.request), (RESPONSE, log.response)):
+            if part in sealed:
+                try:
+                    document = self._content.open(tenant, record.event_id, part, sealed[part])
+                except Tampered:
+                    document = {
+                        "unavailable": "it does not open: it was changed, or sealed by another installation"
+                    }
+                write_document(document, place)
 
     async def annotate(self, ask: Ask, message: bytearray) -> bytes:
         asked = parsed(message, wire.CreateMetadataRequest)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +15,7 @@ from integration_api.core.relay import Tally
 from integration_api.core.tenant import Principal, Tenant
 from integration_api.services import clock
 from integration_api.services.audit import AuditTrail
+from integration_api.services.content import Content
 from integration_api.services.target import Target
 from integration_api.telemetry.metrics import IN_FLIGHT, meter
 from integration_api.transport.drive import Trace
@@ -105,8 +106,8 @@ class Call:
     """Ends exactly once: `done`, `failed` or `cancelled`. Each keeps the audit record first."""
 
     __slots__ = (
-        "_calls", "_ended", "_origin", "account", "credential", "first_token_at", "id", "model", "operation",
-        "secrets", "streamed", "target", "trace",
+        "_calls", "_ended", "_origin", "account", "answered", "asked", "credential", "first_token_at", "id", "model",
+        "operation", "secrets", "streamed", "target", "trace",
     )  # fmt: skip
 
     def __init__(
@@ -132,6 +133,13 @@ class Call:
         self.account: Hashable | None = None
         self.trace = Trace(started_at=origin.received_at)
         self.first_token_at = 0.0
+        self.asked: Any = None
+        """What was asked, and answered: kept where the operator has content kept."""
+        self.answered: Any = None
+
+    @property
+    def keeps_content(self) -> bool:
+        return self._calls.content is not None
 
     @property
     def provider_request_id(self) -> str:
@@ -200,9 +208,13 @@ class Call:
                 provider_status = error.refusal.status or provider_status
                 provider_request_id = error.refusal.request_id or provider_request_id
         usage = usage or _UNKNOWN
+        event_id, content = clock.unique(), self._calls.content
+        documents: Mapping[str, bytes] = {}
+        if content is not None and self.asked is not None:
+            documents = content.documents(tenant, event_id, self.asked, self.answered, error)
         self._calls.audit.keep(
             AuditRecord(
-                event_id=clock.unique(),
+                event_id=event_id,
                 id=self.id,
                 created_at=clock.now(),
                 organization_id=tenant.organization_id,
@@ -229,6 +241,7 @@ class Call:
                 upstream_time=int(upstream * NANO) if sent else 0,
                 usage=usage,
                 metadata=origin.metadata,
+                documents=documents,
             )
         )
         self._ended = True
@@ -249,7 +262,14 @@ class Calls:
     """Opens calls: finds the credential, checks that a record can be kept, starts the clock."""
 
     def __init__(
-        self, credentials: Credentials, vault: Opener, audit: AuditTrail, ids: Ids, *, most: int
+        self,
+        credentials: Credentials,
+        vault: Opener,
+        audit: AuditTrail,
+        ids: Ids,
+        *,
+        most: int,
+        content: Content | None = None,
     ) -> None:
         self._credentials = credentials
         self._vault = vault
@@ -257,6 +277,7 @@ class Calls:
         self._rows: dict[int, tuple[SealedCredential, tuple[Credential, Account]]] = {}
         self.audit = audit
         self.ids = ids
+        self.content = content
 
     async def open(self, origin: Origin, target: Target, operation: str, *, streamed: bool = False) -> Call:
         """Begin a call to `target`.

@@ -11,6 +11,7 @@ from integration_api.core.provider import Llm
 from integration_api.core.relay import RawBody, Relay
 from integration_api.services.call import Call, Calls, Ending, Origin
 from integration_api.services.catalogue import Catalogue
+from integration_api.services.content import ByteTranscript, Transcript
 from integration_api.services.target import Target
 from integration_api.transport.drive import Transport
 
@@ -30,7 +31,8 @@ class LlmService:
         llm = llm_of(target)
         call = await self._calls.open(origin, target, OPERATION)
         with Ending(call):
-            answer = await self._transport.run(
+            call.asked = request
+            answer = call.answered = await self._transport.run(
                 llm.complete(self._informed(call, request), call.credential),
                 target.provider.fault,
                 call.secrets,
@@ -63,11 +65,14 @@ class LlmService:
         relay = _relay_of(target)
         call = await self._calls.open(origin, target, OPERATION)
         with Ending(call):
+            call.asked = raw
             request = relay.request(raw, target.model, False, call.credential)
             reply = await self._transport.send(
                 request, target.provider.fault, call.secrets, call.trace, call.account
             )
-            call.relayed(relay.read(reply))
+            tally = relay.read(reply)
+            call.answered = msgspec.Raw(reply.body)
+            call.relayed(tally)
             return call, reply.body
 
     async def relay_stream(
@@ -88,6 +93,8 @@ class LlmService:
         self, call: Call, llm: Llm, request: LlmRequest
     ) -> AsyncGenerator[list[LlmEvent], None]:
         usage, reason = Usage(), None
+        transcript = Transcript() if call.keeps_content else None
+        call.asked, call.answered = request, transcript
         with Ending(call) as ending:
             source = self._transport.stream(
                 llm.stream(self._informed(call, request), call.credential),
@@ -99,6 +106,8 @@ class LlmService:
             try:
                 async for events in source:
                     call.tell_first_token()
+                    if transcript is not None:
+                        transcript.hear(events)
                     if len(events) > 1 or type(events[0]) in _WATCHED:
                         for event in events:
                             if type(event) is UsageUpdate:
@@ -115,6 +124,8 @@ class LlmService:
         with Ending(call):
             relay = _relay_of(target)
             relayed = relay.stream(raw)
+            transcript = ByteTranscript() if call.keeps_content else None
+            call.asked, call.answered = raw, transcript
             source = self._transport.relay(
                 relay.request(raw, target.model, True, call.credential),
                 relayed,
@@ -126,6 +137,8 @@ class LlmService:
             try:
                 async for chunk in source:
                     call.tell_first_token()
+                    if transcript is not None:
+                        transcript.hear(chunk)
                     yield chunk
             finally:
                 await source.aclose()

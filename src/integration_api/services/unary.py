@@ -40,7 +40,8 @@ class Unary:
             raise unsupported(target, operation)
         call = await self._calls.open(origin, target, operation)
         with Ending(call):
-            answer = await self.drive(call, capability(ask, call.credential))
+            call.asked = ask
+            answer = call.answered = await self.drive(call, capability(ask, call.credential))
             call.done(answer.usage)
             return call, answer
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import AuditRecord, Page
 from integration_api.core.tenant import Tenant
-from integration_api.storage import audit_rows
+from integration_api.storage import audit_documents, audit_rows
 from integration_api.storage.audit_filter import AuditFilter, conditions
 from integration_api.storage.ids import TIME_SHIFT
 from integration_api.storage.operation import Operation, Row, execute, execute_many, fetch, fetch_one
@@ -60,6 +60,7 @@ def add(records: Sequence[AuditRecord], rows: Sequence[Row]) -> Operation[None]:
         INSERT_METADATA,
         [row for record in stored for row in audit_rows.metadata_values(record, record.id)],
     )
+    yield from audit_documents.add(stored)
 
 
 def _another_id(record: AuditRecord, attempt: int) -> int:

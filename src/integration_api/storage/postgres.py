@@ -52,6 +52,7 @@ GRANT USAGE ON SCHEMA %(schema)s TO {ROLE};
 GRANT SELECT, INSERT ON external_audits, changes, organizations TO {ROLE};
 GRANT SELECT, INSERT, UPDATE ON external_audit_metadata, projects, api_keys, vault_keys TO {ROLE};
 GRANT SELECT, INSERT, UPDATE, DELETE ON credentials, credential_versions TO {ROLE};
+GRANT SELECT, INSERT, DELETE ON external_audit_documents TO {ROLE};
 GRANT SELECT, UPDATE ON id_workers TO {ROLE};
 """
 """What the product does with each table, and no more: an audit record can not be changed."""

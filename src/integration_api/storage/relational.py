@@ -16,7 +16,16 @@ from integration_api.core.records import (
     VaultKey,
 )
 from integration_api.core.tenant import Tenant
-from integration_api.storage import audit_rows, audits, changes, credentials, imports, tenants, vault_keys
+from integration_api.storage import (
+    audit_documents,
+    audit_rows,
+    audits,
+    changes,
+    credentials,
+    imports,
+    tenants,
+    vault_keys,
+)
 from integration_api.storage.audit_filter import AuditFilter
 from integration_api.storage.credentials import CredentialFilter
 from integration_api.storage.operation import Database
@@ -165,6 +174,12 @@ class RelationalRepository:
         return await self._write(
             tenant, lambda: audits.add_metadata(tenant, id, metadata, now), repeatable=True
         )
+
+    async def audit_documents(self, tenant: Tenant, id: int) -> Mapping[str, bytes]:
+        return await self._read(tenant, lambda: audit_documents.of(tenant, id))
+
+    async def forget_audit_documents(self, before: float, limit: int) -> int:
+        return await self._write(None, lambda: audit_documents.forget(before, limit), repeatable=True)
 
     async def changes_after(self, seq: int, limit: int) -> list[Change]:
         return await self._read(None, lambda: changes.after(seq, limit))

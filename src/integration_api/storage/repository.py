@@ -177,6 +177,14 @@ class Repository(Protocol):
         """Add or replace entries of a record's metadata. Return False when there is no such record."""
         ...
 
+    async def audit_documents(self, tenant: Tenant, id: int) -> Mapping[str, bytes]:
+        """Return what was asked and answered, sealed, by part; nothing where nothing was kept."""
+        ...
+
+    async def forget_audit_documents(self, before: float, limit: int) -> int:
+        """Whole installation: delete up to `limit` documents made before a time; return how many went."""
+        ...
+
     # --- the feed: whole installation --------------------------------------------------------
 
     async def changes_after(self, seq: int, limit: int) -> list[Change]:
