@@ -104,18 +104,39 @@ def test_what_does_not_finish_in_time_is_cut_off_and_on_record(tmp_path: Path, l
         assert [record["status"] for record in stored] == ["cancelled"] * 3
 
 
-def test_metrics_count_calls_and_times(service: Service) -> None:
-    def read() -> str:
-        return str(service.call("GET", "/metrics", key=None)[1])
+SAID = [{"role": "user", "content": "x"}]
+OPERATIONS = {
+    "chat": ("anthropic", "/v1/chat/completions", {"model": "anthropic/claude-sonnet-4-5", "messages": SAID}),
+    "embedding": ("mistral", "/v1/embeddings", {"model": "mistral/mistral-embed", "input": "x"}),
+    "rerank": ("cohere", "/v1/rerank", {"model": "cohere/rerank-v3.5", "query": "x", "documents": ["x"]}),
+    "moderation": ("openai", "/v1/moderations", {"model": "openai/omni-moderation-latest", "input": "x"}),
+}  # fmt: skip
 
-    labels = {"provider": "anthropic", "operation": "chat"}
-    before = metric(read(), "integration_calls_total", status="success", **labels)
-    body = {"model": "anthropic/claude-sonnet-4-5", "messages": [{"role": "user", "content": "x"}]}
-    assert service.call("POST", "/v1/chat/completions", body)[0] == 200
-    text = read()
-    assert metric(text, "integration_calls_total", status="success", **labels) == before + 1
-    assert metric(text, "integration_gateway_seconds_count", **labels) >= 1
-    assert metric(text, "integration_upstream_seconds_sum", **labels) > 0
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_metrics_count_calls_and_times(service: Service, operation: str) -> None:
+    """A histogram of our own time and one of the provider's, for each provider and operation."""
+    provider, path, body = OPERATIONS[operation]
+    labels = {"provider": provider, "operation": operation}
+
+    def read(name: str, **more: str) -> float:
+        return metric(
+            str(service.call("GET", "/metrics", key=None)[1]), f"integration_{name}", **labels, **more
+        )
+
+    counts = ("calls_total", "gateway_seconds_count", "upstream_seconds_count")
+    before = [read(name) for name in counts]
+    times = read("gateway_seconds_sum"), read("upstream_seconds_sum")
+    assert service.call("POST", path, body)[0] == 200
+    assert [read(name) for name in counts] == [count + 1 for count in before]
+    assert read("calls_total", status="success") >= 1
+    assert read("gateway_seconds_sum") > times[0]
+    assert read("upstream_seconds_sum") > times[1]
+    for name in ("gateway", "upstream"):
+        assert read(f"{name}_seconds_bucket", le=r"+Inf") == read(f"{name}_seconds_count")
+    failures = read("calls_total", status="failed")
+    assert service.call("POST", path, {**body, "model": f"{body['model']}-lab-status-500"})[0] == 502
+    assert read("calls_total", status="failed") == failures + 1
 
 
 def test_embedded_and_threads_do_not_mix_up_answers(service: Service) -> None:

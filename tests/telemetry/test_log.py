@@ -1,12 +1,16 @@
 """Logs say what is on the list and nothing else."""
 
+import ast
 import io
 import json
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from integration_api.telemetry.log import Log, capture_libraries
+import integration_api
+from integration_api.telemetry.log import FIELDS, LEVELS, Log, capture_libraries
 
 
 def lines(out: io.StringIO) -> list[dict[str, object]]:
@@ -63,3 +67,23 @@ def test_other_libraries_are_heard_without_their_words() -> None:
     (line,) = lines(out)
     assert line["logger"] == "some.client"
     assert "hush" not in out.getvalue()
+
+
+def said() -> Iterator[tuple[str, int, set[str]]]:
+    """Yield where the program logs, and the fields it gives."""
+    for file in sorted(Path(integration_api.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in LEVELS
+                and ast.unparse(node.func.value).rpartition(".")[2].strip("_") == "log"
+            ):
+                yield file.name, node.lineno, {keyword.arg or "**" for keyword in node.keywords}
+
+
+def test_the_program_gives_only_fields_that_are_listed() -> None:
+    """One that is not listed would be missing from the log without a word."""
+    places = list(said())
+    assert len(places) > 15
+    assert [place for place in places if not place[2] <= FIELDS] == []
