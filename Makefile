@@ -49,7 +49,7 @@ run: .venv/.built ## Start the service on 0.0.0.0:9004
 
 .PHONY: test
 test: .venv-dev/.built ## Run every test, PostgreSQL and Redis included
-	@.venv-dev/bin/python -m pytest tests --ignore tests/clients $(ARGS)
+	@.venv-dev/bin/python -m pytest tests --ignore tests/clients --ignore tests/browser $(ARGS)
 
 .PHONY: test-clients
 test-clients: .venv-dev/.built .venv-clients/.built .venv-clients-per-provider/.built ## Run other projects' clients against the service
@@ -57,6 +57,13 @@ test-clients: .venv-dev/.built .venv-clients/.built .venv-clients-per-provider/.
 		--ignore tests/clients/per_provider tests/clients $(ARGS)
 	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-clients-per-provider/bin/python -m pytest -c tests/clients/per_provider/pytest.ini \
 		-p no:cacheprovider -q tests/clients/per_provider $(ARGS)
+
+tests/browser/node_modules/.built: tests/browser/package-lock.json
+	@tests/browser/install
+
+.PHONY: test-browser
+test-browser: .venv-dev/.built tests/browser/node_modules/.built ## Run pages in headless Chromium against the service
+	@.venv-dev/bin/python -m pytest -q tests/browser $(ARGS)
 
 .PHONY: check
 check: .venv-dev/.built ## Lint, format, types, import law, locks and generated files
@@ -125,4 +132,4 @@ restart-integration: ## Restart the service alone
 
 .PHONY: clean
 clean: ## Remove the environments and caches; data and keys stay
-	@rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-* tests/browser/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
