@@ -113,21 +113,26 @@ bench: .venv/.built ## Measure the service beside nginx and a C mock, in one int
 
 COMPOSE = docker compose --file docker/compose.yml
 
+# The database's password, made once; `down` keeps it, as it keeps the data.
+docker/.env:
+	@(umask 077 && echo "POSTGRES_PASSWORD=$$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')" > $@)
+
 .PHONY: build-integration up-integration down-integration logs-integration rebuild-integration \
 	shell-integration restart-integration
-build-integration: ## Build the image
+build-integration: docker/.env ## Build the image
 	@$(COMPOSE) build integration-api
-up-integration: ## Start the service with PostgreSQL 15 and Redis 7
+up-integration: docker/.env ## Start the service with PostgreSQL 15 and Redis 7
 	@$(COMPOSE) up --detach --wait
-down-integration: ## Stop them; the data stays
+	@echo "the first start's admin key and an example are in: make logs-integration"
+down-integration: docker/.env ## Stop them; the data stays
 	@$(COMPOSE) down
-logs-integration: ## Follow the service's log
+logs-integration: docker/.env ## Follow the service's log
 	@$(COMPOSE) logs --follow integration-api
-rebuild-integration: ## Build the image from nothing and start again
+rebuild-integration: docker/.env ## Build the image from nothing and start again
 	@$(COMPOSE) build --no-cache integration-api && $(COMPOSE) up --detach --wait
-shell-integration: ## A shell in the running container
+shell-integration: docker/.env ## A shell in the running container
 	@$(COMPOSE) exec integration-api sh
-restart-integration: ## Restart the service alone
+restart-integration: docker/.env ## Restart the service alone
 	@$(COMPOSE) restart integration-api
 
 .PHONY: clean

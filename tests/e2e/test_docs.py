@@ -1,12 +1,15 @@
 """What README and docs/rest.md show is run as it stands, against a service beside the lab."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from integration_api.settings import load
 from tests.e2e.service import ADMIN_KEY, ROOT, Service, python, running
 
 CURL = 'curl() { command curl --fail-with-body --silent --show-error --max-time 20 "$@"; }\n'
@@ -100,3 +103,37 @@ def test_commands_and_files_that_documents_name_are_there() -> None:
         f"{verb}-integration" for verb in ("up", "down", "logs", "rebuild", "build", "shell", "restart")
     )):  # fmt: skip
         assert target in named
+
+
+def test_containers_need_nothing_to_be_written_first(tmp_path: Path) -> None:
+    """The password that compose asks for is made, once and for its owner only."""
+    folder = tmp_path / "docker"
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copy(ROOT / "docker" / "compose.yml", folder)
+    made = []
+    for _ in range(2):
+        subprocess.run(["make", "--silent", "docker/.env"], cwd=tmp_path, check=True)
+        made.append((folder / ".env").read_text())
+    assert made[0] == made[1]
+    assert (folder / ".env").stat().st_mode & 0o777 == 0o600
+    given = dict(line.split("=", 1) for line in made[0].splitlines())
+    assert len(given["POSTGRES_PASSWORD"]) >= 32
+    compose = (folder / "compose.yml").read_text()
+    assert set(re.findall(r"\$\{(\w+):\?", compose)) == set(given)
+    services = yaml.safe_load(compose)["services"]
+    assert services["postgres"]["image"] == "postgres:15"
+    assert services["redis"]["image"] == "redis:7"
+    assert services["integration-api"]["ports"] == ["9004:9004"]
+    # What is set there are settings.
+    environ = {
+        name: "7" for name in services["integration-api"]["environment"] if name != "BOOTSTRAP_API_KEY"
+    }
+    assert load(environ).postgres.host == "7"
+    targets = [
+        line
+        for line in (ROOT / "Makefile").read_text().splitlines()
+        if re.match(r"[a-z]+-integration:", line)
+    ]
+    assert len(targets) == 7
+    assert all(": docker/.env ##" in line for line in targets)
