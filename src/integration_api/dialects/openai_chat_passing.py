@@ -7,6 +7,7 @@ https://platform.openai.com/docs/guides/reasoning
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from msgspec import Struct
@@ -39,7 +40,8 @@ class Taken(Struct, frozen=True, eq=False):
 
 
 @lru_cache(maxsize=1024)
-def taken(rules: Rules, known: Capabilities) -> Taken:
+def taken(rules_of: Callable[[str], Rules], model: str, known: Capabilities) -> Taken:
+    rules = refined(rules_of(model), known)
     refused = OTHERS.union(rules.refused, known.refuses)
     if rules.system != "system":
         refused |= {"max_tokens"}  # A reasoning model knows the newer name alone.
@@ -63,16 +65,17 @@ def taken(rules: Rules, known: Capabilities) -> Taken:
 
 def passes(dialect: Dialect, raw: RawBody, model: str, known: Capabilities) -> bool:
     """Return whether `model` takes `raw` as it is, as far as that is known."""
-    may = taken(refined(dialect.rules(model), known), known)
+    may = taken(dialect.rules, model, known)
     if not may.refused.isdisjoint(raw):
         return False
-    effort = bytes(raw.get("reasoning_effort", NULL))
-    if effort != NULL and may.efforts is not None and effort not in may.efforts:
-        return False
-    if may.refused_reasoning:
-        thinks = may.thinks_unasked if effort == NULL else effort != b'"none"'
-        if thinks and not may.refused_reasoning.isdisjoint(raw):
+    thinks = may.thinks_unasked
+    effort = raw.get("reasoning_effort")
+    if effort is not None and (word := bytes(effort)) != NULL:
+        if may.efforts is not None and word not in may.efforts:
             return False
+        thinks = word != b'"none"'
+    if thinks and not may.refused_reasoning.isdisjoint(raw):
+        return False
     if not may.sees and PICTURE.search(raw.get("messages", NULL)):
         return False
     return may.most is None or all(_within(raw.get(name), may.most) for name in LIMITS)
