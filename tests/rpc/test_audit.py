@@ -9,6 +9,7 @@ import pytest
 from integration_api.proto import audit_logging_pb2 as wire
 from integration_api.proto import common_pb2 as common
 from integration_api.proto import unified_pb2 as unified
+from integration_api.rpc.audit import criteria_of
 from tests.e2e.conftest import base_url
 from tests.e2e.test_isolation import other_project
 from tests.rpc.caller import Caller, chat_request, credential, parameters, signed, until
@@ -57,7 +58,14 @@ def audit(caller: Caller) -> Audit:
     found = Audit(caller, other_project(caller.service))
     for number, (model, attached) in enumerate(CALLS):
         held = credential(key="lab-key-audited-0123456789", base_url=base_url(caller.lab, "openai"))
-        request = chat_request(model, requestId=f"call-{number}", additionalData=attached, credential=held)
+        request = chat_request(
+            model,
+            requestId=f"call-{number}",
+            additionalData=attached,
+            credential=held,
+            params={"model.id": f"catalogue/{model}"},
+            connectionOptions={"connection.transport": "chat_complete"},
+        )
         caller.call("Chat", request, key=found.key)
     until(lambda: found.find(("operation", "chat", "=")).paginated.totalItem == len(CALLS))
     return found
@@ -82,6 +90,9 @@ def test_records_are_told_whole(audit: Audit) -> None:
     assert int(metrics["thoughts_token"]) > 0
     assert int(metrics["time_taken"]) == pytest.approx(reasoned.timeTaken, abs=1000)
     assert failed.responseStatus == 404
+    assert entries(failed)["model_id"] == "catalogue/openai/gpt-4o-lab-status-404"
+    assert entries(failed)["connection.transport"] == "chat_complete"
+    assert "connection.transport" not in kept, "of a provider that has one way only none is chosen"
     assert (entries(failed)["outcome"], bool(entries(failed)["error_code"])) == ("failed", True)
     alone = audit.ask("GetAuditLog", id=echoed.id)
     assert (alone.code, alone.success, alone.data) == (200, True, echoed)
@@ -93,6 +104,8 @@ def test_records_are_told_whole(audit: Audit) -> None:
         (("assistant_id", "7", "="), {0, 1}),
         (("assistant_id", "7", ""), {0, 1}),
         (("source", "phone", "contains"), {0}),
+        (("model_id", "catalogue/sandbox", "contains"), {0, 1}),
+        (("connection.transport", "chat_complete", "="), {2}),
         (("model_name", "reason", "like"), {1}),
         (("provider_name", "sandbox", "="), {0, 1}),
         (("integration_name", "openai", "="), {2}),
@@ -136,6 +149,15 @@ def test_criteria_that_are_not_offered_are_refused(audit: Audit, criterion: tupl
     with pytest.raises(grpc.RpcError) as refused:
         audit.find(criterion)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_provider_is_found_by_each_of_its_names() -> None:
+    """Records that the platform's own service made have its name for the provider; ours have ours."""
+    for name in ("azure-foundry", "azure-openai", "AZURE-FOUNDRY"):
+        (criterion,) = criteria_of([common.Criteria(key="provider_name", value=name, logic="=")])
+        assert {criterion.value, *criterion.others} >= {"azure-openai", "azure-foundry"}
+    (criterion,) = criteria_of([common.Criteria(key="provider_name", value="nobody", logic="=")])
+    assert (criterion.value, criterion.others) == ("nobody", ())
 
 
 def test_pages(audit: Audit) -> None:

@@ -444,6 +444,7 @@ FILTERS: list[tuple[AuditFilter, set[int]]] = [
     (AuditFilter(since=1_700_000_002.0), {2, 3, 4}),
     (AuditFilter(until=1_700_000_002.0), {1}),
     (AuditFilter(since=1_700_000_002.0, until=1_700_000_004.0), {2, 3}),
+    (AuditFilter(criteria=(Criterion("provider", Comparison.EQUAL, "nobody", ("anthropic", "")),)), {3}),
     (AuditFilter(criteria=(Criterion("input_tokens", Comparison.AT_LEAST, 20),)), {2, 3}),
     (AuditFilter(criteria=(Criterion("input_tokens", Comparison.ABOVE, "20"),)), {3}),
     (AuditFilter(criteria=(Criterion("created_at", Comparison.BELOW, 1_700_000_002.0),)), {1}),

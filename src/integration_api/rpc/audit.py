@@ -11,12 +11,13 @@ from integration_api.dialects.unified_answer import write_error
 from integration_api.dialects.unified_values import invalid
 from integration_api.proto import audit_logging_pb2 as wire
 from integration_api.proto import common_pb2 as common
+from integration_api.providers import find
 from integration_api.rpc.listing import comparison_of, moment_of, page_of, paginated, unknown
 from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.reading import parsed
 from integration_api.rpc.targeting import LARGEST_ID, LONGEST_METADATA, MOST_METADATA
 from integration_api.services.content import REQUEST, RESPONSE, Content
-from integration_api.storage.repository import AuditFilter, Criterion, Repository
+from integration_api.storage.repository import AuditFilter, Comparison, Criterion, Repository
 from integration_api.vault.errors import Tampered
 
 SERVICE = "integration_api.AuditLoggingService"
@@ -44,9 +45,11 @@ FIELDS: Mapping[str, str] = {
     "provider_request_id": "provider_request_id",
 }
 """The platform's names, and ours, of what a record is found by."""
+PROVIDER = ("provider_name", "integration_name")
 METADATA = (
     "assistant_id", "assistant_provider_model_id", "conversation_id", "user_identifier", "message_id", "endpoint_id",
-    "endpoint_provider_model_id", "vault_id", "knowledge_id", "source", "env", "region",
+    "endpoint_provider_model_id", "vault_id", "knowledge_id", "source", "env", "region", "model_id",
+    "connection.transport",
 )  # fmt: skip
 """Entries that the platform's callers attach to their calls."""
 
@@ -132,6 +135,9 @@ def criteria_of(given: Sequence[common.Criteria]) -> tuple[Criterion, ...]:
                 found.append(Criterion("status", comparison, criterion.value))
         elif key == "created_date":
             found.append(Criterion(FIELDS[key], comparison, moment_of(criterion.value, place)))
+        elif key in PROVIDER and comparison is Comparison.EQUAL:
+            first, *others = names_of(criterion.value)
+            found.append(Criterion(FIELDS[key], comparison, first, tuple(others)))
         elif key in FIELDS:
             found.append(Criterion(FIELDS[key], comparison, criterion.value))
         elif key in METADATA:
@@ -139,6 +145,12 @@ def criteria_of(given: Sequence[common.Criteria]) -> tuple[Criterion, ...]:
         else:
             raise unknown(place, ("status", *FIELDS, *METADATA))
     return tuple(found)
+
+
+def names_of(provider: str) -> tuple[str, ...]:
+    """Return all names of a provider: records that the platform made have its own, ours have ours."""
+    known = find(provider)
+    return (provider,) if known is None else (known.name, *known.aliases)
 
 
 def _missing() -> Failure:

@@ -43,7 +43,7 @@ class EmbeddingDoor:
         request = read_embedding(
             parameters, model=target.model, inputs=texts, understood=provider.parameters, notes=notes
         )
-        origin = ask.origin(metadata(ask, asked.additionalData))
+        origin = ask.origin(metadata(ask, asked))
         try:
             call, answer = await embed(self._unary, origin, target, request)
         except ProviderError as error:

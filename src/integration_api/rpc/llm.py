@@ -28,7 +28,7 @@ class ChatDoor:
             target = account(ask, provider, chat.credential, offered, chat.connectionOptions)
             question = await read_chat(self._talk, ask, chat, target, UNIFIED)
             request_id = chat.requestId or ask.request_id
-            origin = ask.origin(metadata(ask, chat.additionalData), chat.requestId)
+            origin = ask.origin(metadata(ask, chat, target.connection), chat.requestId)
             try:
                 _, answer, metrics = await question.whole(origin)
             except ProviderError as error:

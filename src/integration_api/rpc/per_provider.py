@@ -91,7 +91,8 @@ class PerProviderDoor:
         with opened(message, wire.ChatRequest) as (chat, offered):
             question = await self._question(provider, ask, chat, offered)
             try:
-                call, answer, metrics = await question.whole(ask.origin(metadata(ask, chat.additionalData)))
+                origin = ask.origin(metadata(ask, chat, question.target.connection))
+                call, answer, metrics = await question.whole(origin)
             except ProviderError as error:
                 return refused(ask, error, wire.ChatResponse, PER_PROVIDER.metric)
             return write_answer(answer, call.id, metrics).SerializeToString()
@@ -110,7 +111,7 @@ class PerProviderDoor:
         try:
             with opened(message, wire.ChatRequest) as (chat, offered):
                 question = await self._question(provider, ask, chat, offered)
-                origin = ask.origin(metadata(ask, chat.additionalData))
+                origin = ask.origin(metadata(ask, chat, question.target.connection))
                 frames = question.streamed(origin, lambda call: ChatStream(call.id))
                 try:
                     async for frame in frames:
@@ -148,7 +149,7 @@ class PerProviderDoor:
             target = named(account(ask, provider, asked.credential, offered), model)
             part = read_part(asked.content, "content")
             request = ModerationRequest(model=target.model, inputs=((part,),))
-            origin = ask.origin(metadata(ask, asked.additionalData))
+            origin = ask.origin(metadata(ask, asked))
             try:
                 call, answer = await moderate(self._unary, origin, target, request)
             except ProviderError as error:

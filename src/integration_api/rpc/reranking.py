@@ -48,7 +48,7 @@ class RerankingDoor:
             understood=provider.parameters,
             notes=notes,
         )
-        origin = ask.origin(metadata(ask, asked.additionalData))
+        origin = ask.origin(metadata(ask, asked))
         try:
             call, answer = await rerank(self._unary, origin, target, request)
         except ProviderError as error:

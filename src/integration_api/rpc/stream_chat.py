@@ -244,7 +244,7 @@ class Session:
                 param="providerName",
             )
         question = await read_chat(self._talk, self._ask, chat, account, UNIFIED)
-        kept = metadata(self._ask, chat.additionalData)
+        kept = metadata(self._ask, chat, account.connection)
         origin = self._ask.origin(kept, turn.request_id, received_at)
         frames = question.streamed(origin, lambda _: ChatStream(turn.request_id))
         try:

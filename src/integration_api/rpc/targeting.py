@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Protocol
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from msgspec.structs import replace
@@ -16,6 +17,8 @@ from integration_api.rpc.methods import Ask
 from integration_api.services.target import Target, live, resolve
 
 TRANSPORT = "connection.transport"
+MODEL_ID = "model.id"
+"""The model's name in the platform's catalogue."""
 NAME = re.compile(r"[a-zA-Z0-9-]{1,32}")
 LARGEST_ID = (1 << 63) - 1
 MOST_METADATA = 64
@@ -105,12 +108,26 @@ def connection_of(parameters: Mapping[str, AnyMessage]) -> dict[str, str]:
     return {TRANSPORT: str(read_any(parameters[TRANSPORT], TRANSPORT))}
 
 
-def metadata(ask: Ask, additional: Mapping[str, str]) -> dict[str, str]:
-    """Return what the audit record keeps: the caller's own entries, and where it calls from."""
+class Asked(Protocol):
+    """What every message that asks a model says beside its question."""
+
+    @property
+    def additionalData(self) -> Mapping[str, str]: ...  # noqa: N802 - the platform's spelling
+    @property
+    def modelParameters(self) -> Mapping[str, AnyMessage]: ...  # noqa: N802
+
+
+def metadata(ask: Ask, asked: Asked, connection: str = "") -> dict[str, str]:
+    """Return what the audit record keeps: the caller's own entries, where it calls from, and what it chose."""
+    additional = asked.additionalData
     kept = {key: additional[key][:LONGEST_METADATA] for key in sorted(additional)[:MOST_METADATA] if key}
     headers = ask.call.metadata
     for header, name, known in CONTEXT:
         if (told := headers.get(header)) is not None:
             word = told.decode("latin-1").lower()
             kept[name] = word if word in known else UNKNOWN[name]
+    if MODEL_ID in asked.modelParameters:
+        kept["model_id"] = str(read_any(asked.modelParameters[MODEL_ID], MODEL_ID))[:LONGEST_METADATA]
+    if connection:
+        kept[TRANSPORT] = connection
     return kept

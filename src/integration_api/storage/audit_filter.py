@@ -26,6 +26,8 @@ class Criterion(Struct, frozen=True):
     comparison: Comparison
     value: str | int | float
     """Numbers for numeric fields, Unix seconds for `created_at`, text for the others."""
+    others: tuple[str, ...] = ()
+    """Further texts that do as well; with `=` only."""
 
 
 class AuditFilter(Struct, frozen=True, kw_only=True):
@@ -96,7 +98,8 @@ def conditions(tenant: Tenant, filter: AuditFilter) -> tuple[str, list[Any]]:
             _offered(criterion, comparison is not Comparison.CONTAINS)
             clauses.append(f"a.created_date {comparison.value} {place(_moment(field, value))}")
         elif field in TEXTS:
-            clauses.append(_text_clause(criterion, f"a.{field}", place(searchable(str(value)))))
+            placed = [place(searchable(str(one))) for one in (value, *criterion.others)]
+            clauses.append(_text_clause(criterion, f"a.{field}", *placed))
         elif field.startswith(METADATA) and len(field) > len(METADATA):
             key = place(searchable(field.removeprefix(METADATA)))
             clause = _text_clause(criterion, "m.value", place(searchable(str(value))))
@@ -109,11 +112,11 @@ def conditions(tenant: Tenant, filter: AuditFilter) -> tuple[str, list[Any]]:
     return " AND ".join(clauses), args
 
 
-def _text_clause(criterion: Criterion, column: str, placed: str) -> str:
+def _text_clause(criterion: Criterion, column: str, placed: str, *others: str) -> str:
     if criterion.comparison is Comparison.CONTAINS:
         return f"strpos({column}, {placed}) > 0"
     _offered(criterion, criterion.comparison is Comparison.EQUAL)
-    return f"{column} = {placed}"
+    return f"{column} IN ({', '.join((placed, *others))})" if others else f"{column} = {placed}"
 
 
 def _offered(criterion: Criterion, offered: bool) -> None:
