@@ -19,6 +19,25 @@ def frames(body: bytes, size: int | None = None, most: int = 1_048_576) -> list[
     ]
 
 
+@pytest.mark.parametrize("size", [1, 4, 4096])
+@pytest.mark.parametrize(
+    ("tail", "expected"),
+    [
+        (b"data: b\n", [Frame("", b"b")]),
+        (b"event: ping\r\ndata: b\r\n", [Frame("ping", b"b")]),
+        (b"data: b\n\n", []),
+        (b"data: b", []),
+        (b"event: ping\n", []),
+        (b"", []),
+    ],
+)
+def test_an_event_may_lack_its_blank_line_at_the_end_of_the_body(tail, expected, size) -> None:
+    framing, body = SseFraming(), b"data: a\n\n" + tail
+    for start in range(0, len(body), size):
+        framing.feed(body[start : start + size])
+    assert list(framing.feed(b"")) == expected
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -81,6 +100,7 @@ def test_chunk_borders_mean_nothing(lines: list[tuple[bytes, bytes]], cuts: list
     found = [
         frame
         for start, end in zip(borders, borders[1:], strict=False)
+        if start < end  # Nothing at all says that no more comes.
         for frame in framing.feed(body[start:end])
     ]
     assert found == frames(body)

@@ -88,7 +88,7 @@ def heard(case: Case, stream: Stream[LlmEvent], size: int | None, body: bytes) -
     if stream.opened is not None:
         stream.opened(case.headers)
     found: list[LlmEvent] = []
-    for chunk in chunks(body, size):
+    for chunk in (*chunks(body, size), b""):
         for frame in stream.framing.feed(chunk):
             found.extend(stream.reader.feed(frame))
     found.extend(stream.reader.close())

@@ -30,7 +30,7 @@ def events(provider: Provider, ask: LlmRequest, body: bytes, size: int = 64) -> 
         stream.opened({})
     found = [
         said
-        for at in range(0, len(body), size)
+        for at in range(0, len(body) + size, size)
         for frame in stream.framing.feed(body[at : at + size])
         for said in stream.reader.feed(frame)
     ]

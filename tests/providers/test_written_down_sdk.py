@@ -19,8 +19,7 @@ WIRE = Path(os.environ["REFERENCE_DIR"]) / "wire/llm/vectors"
 def answered(provider: str, model: str, name: str) -> LlmResponse:
     """Play a stream cut at every place once: each of its bytes is the first of a piece."""
     ask = LlmRequest(model=model, messages=(user("Kyiv?"),), tools=(CLOCK,))
-    # A file keeps the end of its last line, and an event ends in an empty one.
-    body = (WIRE / f"{name}.sse").read_bytes() + b"\n"
+    body = (WIRE / f"{name}.sse").read_bytes()
     found = events(PROVIDERS[provider], ask, body, len(body))
     for size in (1, 2, 3, 5, 7, 64):
         assert events(PROVIDERS[provider], ask, body, size) == found
@@ -57,6 +56,15 @@ def test_a_stream_says_what_is_written_beside_it(
     told = json.loads(render_chat(answer, provider=provider, id="1", created=1))
     assert told["choices"][0]["finish_reason"] == said["finish"]
     assert told["usage"]["total_tokens"] == usage.input_total + usage.output_total
+
+
+def test_what_passes_through_is_whole_as_well() -> None:
+    body = (WIRE / "anthropic-thinking-tool.sse").read_bytes()
+    watch = PROVIDERS["anthropic"].llm.relay.stream({})
+    passed = watch.feed(body)
+    rest, tally = watch.close()
+    assert passed + rest == body + b"\n"
+    assert (tally.usage.input_total, tally.usage.output_total) == (102, 33)
 
 
 def test_signatures_are_kept_byte_for_byte() -> None:

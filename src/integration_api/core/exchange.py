@@ -149,7 +149,11 @@ class Frame(Struct, frozen=True, gc=False):
 
 
 class Framing(Protocol):
-    """Cuts a byte stream into frames, wherever the chunks happen to break."""
+    """Cuts a byte stream into frames, wherever the chunks happen to break.
+
+    A chunk of nothing comes once, at the end of the body: then a frame that lacks only what sets it apart from
+    the next one is whole.
+    """
 
     def feed(self, chunk: bytes) -> Iterable[Frame]: ...
 

@@ -75,11 +75,13 @@ class _Watch:
         return whole
 
     def close(self) -> tuple[bytes, Tally]:
+        # The blank line after the last event is easily lost.
+        passed = self.feed(b"\n") if self._events.rest[-1:] == b"\n" else b""
         if self._broken is not None:
             raise self._broken
         if not self._end or self._opening is None:
             raise StreamCut(self._provider)
-        return self._end, Tally(
+        return passed + self._end, Tally(
             id=self._opening.id,
             model=self._opening.model,
             finish_reason=self._ending.reason if self._ending else None,

@@ -101,13 +101,15 @@ class SseFraming:
         self._most = most
 
     def feed(self, chunk: bytes) -> Sequence[Frame]:
-        """Return the events that are whole by now.
+        """Return the events that are whole by now; at the end of the body, that is also one without its blank line.
 
         Raises `ProviderError` (BAD_RESPONSE) for an event larger than the limit.
         """
         whole = self._events.feed(chunk)
         if not whole:
-            return ()
+            # The blank line after the last event is easily lost, and its data are not the less complete.
+            rest = b"" if chunk else self._events.rest
+            return self._read(rest) if rest[-1:] == b"\n" else ()
         if len(whole) <= self._most and whole[:6] == b"data: ":
             # Nearly every read is nothing but `data: …` lines: then each piece is one line.
             pieces = whole[6:-2].split(b"\n\ndata: ")

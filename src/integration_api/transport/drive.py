@@ -165,7 +165,8 @@ class Transport:
             framing_feed, reader_feed = stream.framing.feed, reader.feed
             patience: float | None = self._stream_first_byte
             try:
-                while chunk := await connection.read(patience):
+                while True:
+                    chunk = await connection.read(patience)
                     patience = None
                     events: list[Event] = []
                     try:
@@ -181,6 +182,8 @@ class Transport:
                         raise
                     if events:
                         yield events
+                    if not chunk:
+                        break
             except ProviderError as error:
                 if error.kind is not Kind.TRUNCATED or error.phase is not Phase.STREAM:
                     raise
