@@ -183,6 +183,18 @@ def test_criteria_that_are_not_offered_are_refused(many: Vault, criterion: tuple
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+def test_an_or_reaches_no_further_than_the_project(
+    caller: Caller, project: Vault, many: Vault, made: Any
+) -> None:
+    both = [("provider", "openai", "="), ("provider", "mistral", "or")]
+    for vault, other in ((project, many), (many, project)):
+        mine = {one.id for one in vault.find(1, 100, *both).data}
+        assert mine
+        assert mine.isdisjoint(one.id for one in other.find(1, 100).data)
+    stranger = Vault(caller, other_project(caller.service))
+    assert stranger.find(1, 100, *both).paginated.totalItem == 0
+
+
 def test_another_projects_credential_does_not_exist(caller: Caller, project: Vault, made: Any) -> None:
     stranger = Vault(caller, other_project(caller.service))
     assert stranger.find().paginated.totalItem == 0

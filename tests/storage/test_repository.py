@@ -594,3 +594,11 @@ async def test_migrating_again_and_again_at_once_changes_nothing(kept: Kept) -> 
     )
     for store in stores:
         await store.close()
+
+
+async def test_a_projects_records_are_found_by_an_index_and_in_their_order(kept: Kept) -> None:
+    where = "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'external_audits'"
+    if kept.backend == "postgres":
+        where = "SELECT indexdef FROM pg_indexes WHERE tablename = 'external_audits'"
+    made = [row[0] for row in await kept.sql(where) if row[0]]
+    assert any("(organization_id, project_id, id" in one for one in made), made
