@@ -206,6 +206,27 @@ def test_gemini_is_asked_within_its_own_limits() -> None:
     assert weak["generationConfig"]["thinkingConfig"]["thinkingLevel"] == "LOW"
 
 
+def test_an_operator_can_give_gemini_back_what_its_family_lost() -> None:
+    chance = Sampling(temperature=0.5, presence_penalty=0.5, n=2)
+    assert "generationConfig" not in body("gemini", "gemini-4-new", sampling=chance)
+    known = Capabilities(sampling=True, takes=("presence_penalty", "n"))
+    assert body("gemini", "gemini-4-new", known, sampling=chance)["generationConfig"] == {
+        "temperature": 0.5, "presencePenalty": 0.5, "candidateCount": 2,
+    }  # fmt: skip
+    # Efforts that are none of its levels leave it those of its family.
+    odd = body(
+        "gemini", "gemini-4-new", Capabilities(efforts=("max",)), reasoning=ReasoningRequest(effort="high")
+    )
+    assert odd["generationConfig"]["thinkingConfig"]["thinkingLevel"] == "HIGH"
+
+
+def test_an_operator_can_give_a_thinking_model_of_openais_its_sampling() -> None:
+    warm: Any = {"sampling": Sampling(temperature=0.5), "reasoning": ReasoningRequest(effort="low")}
+    assert "temperature" not in body("openai", "gpt-5.1", **warm)
+    for known in (Capabilities(sampling=True), Capabilities(takes=("temperature",))):
+        assert body("openai", "gpt-5.1", known, **warm)["temperature"] == 0.5
+
+
 def test_openais_language_knows_efforts_sampling_and_schemas() -> None:
     hard = ReasoningRequest(effort="max")
     assert body("openai", "gpt-new", reasoning=hard)["reasoning_effort"] == "max"
