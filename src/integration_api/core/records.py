@@ -102,7 +102,7 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     project_id: int
     key_id: int = 0
     operation: str
-    """chat, embedding, rerank, moderation, models, verify, credential.create, key.create, …"""
+    """chat, embedding, rerank, moderation, models, verify, credential.create, …"""
     provider: str = ""
     model: str = ""
     credential_id: int = 0

@@ -145,6 +145,8 @@ class Model(Struct):
     context_window: int | UnsetType = UNSET
     max_output_tokens: int | UnsetType = UNSET
     lifecycle: str | UnsetType = UNSET
+    routes: dict[str, Capabilities] | UnsetType = UNSET
+    """Who serves it, by the name a request would give, and what each can do."""
     capabilities: Capabilities | UnsetType = UNSET
     native: dict[str, Any] | UnsetType = UNSET
     """What the provider says of it in words of its own."""
