@@ -1,7 +1,7 @@
 """What a request and an answer are to an emulator: plain values, before any socket."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
@@ -42,6 +42,8 @@ class Call:
     document: Any = None
     take: Callable[[], Answer | None] = _nothing
     fault: Fault | None = None
+    said: list[str | bytes] = field(default_factory=list)
+    """What the client said on the WebSocket that the call opened."""
 
     def header(self, name: str) -> str:
         """The header's value, or the empty string."""
@@ -82,6 +84,8 @@ class Response:
     gaps_ms: Sequence[float] = ()
     lazy: bool = False
     spoil: Callable[[bytes, str], bytes] | None = None
+    talk: "Talk | None" = None
+    """With status 101: what is said on the WebSocket that it opens."""
 
     @property
     def streamed(self) -> bool:
@@ -97,6 +101,23 @@ class Refused(Exception):
         self.response = response
 
 
+class Peer(Protocol):
+    """The client of a WebSocket."""
+
+    async def receive(self) -> str | bytes | None:
+        """The next message, or None once it has left."""
+        ...
+
+    async def send(self, message: str | bytes) -> None: ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None: ...
+
+    def abort(self) -> None:
+        """Resets the connection."""
+        ...
+
+
+Talk = Callable[[Peer], Awaitable[None]]
 Handler = Callable[[Call], Response]
 
 

@@ -10,7 +10,10 @@ import msgspec
 
 from lab.http import Call
 
-_SECRETS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "xi-api-key", "cookie"})
+_SECRETS = frozenset({
+    "authorization", "x-api-key", "api-key", "x-goog-api-key", "xi-api-key", "cookie",
+    "ocp-apim-subscription-key", "api-subscription-key",
+})  # fmt: skip
 _SECRET_PARAMETERS = frozenset({"key", "api_key", "access_token", "token"})
 
 
@@ -33,6 +36,8 @@ class Received:
     query: dict[str, str]
     headers: dict[str, str]
     raw: bytes
+    said: list[str | bytes] = field(default_factory=list)
+    """What the client said on the WebSocket that the request opened, so far."""
 
     def json(self) -> Any:
         """The body as JSON. Raises `msgspec.DecodeError`."""
@@ -55,6 +60,7 @@ class Received:
             "headers": self.headers,
             "body": body,
             "text": self.raw.decode("utf-8", "replace"),
+            "said": [one if isinstance(one, str) else len(one) for one in self.said],
         }
 
 
@@ -70,6 +76,7 @@ def received(call: Call, connection: int) -> Received:
         query={k: fingerprint(v) if k in _SECRET_PARAMETERS else v for k, v in call.query.items()},
         headers={k: fingerprint(v) if k in _SECRETS else v for k, v in call.headers.items()},
         raw=call.body,
+        said=call.said,
     )
 
 

@@ -40,6 +40,17 @@ class RawChunk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return b64decode(self.data, validate=True) if self.base64 else self.data.encode()
 
 
+class Heard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One utterance that an emulated ear is to hear: its words share the time between its ends."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    language: str = "en"
+    confidence: float = 0.98
+    speaker: int | None = None
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What to answer next. Of `text` and `reasoning`, a list is streamed piece by piece.
 
@@ -53,6 +64,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     redacted: str | None = None
     refusal: str | None = None
     tool_calls: list[ScriptedCall] = []
+    heard: list[Heard] = []
+    """What an ear hears; a voice speaks what it is given."""
     usage: dict[str, Any] = {}
     finish: str | None = None
     status: int | None = None

@@ -12,9 +12,10 @@ import httptools
 
 from lab.desk import Desk
 from lab.faults import Fault
-from lab.http import Call, Response
+from lab.http import Call, Response, Talk
 from lab.play import Ended, Wire, chunk, play
 from lab.record import Disconnect
+from lab.socket import Socket
 
 BODY_LIMIT = 64 * 1024 * 1024  # twice the largest body a provider takes; more is no request but an accident
 PIPELINE_LIMIT = 64  # requests one connection may send ahead
@@ -42,6 +43,8 @@ class Connection(asyncio.Protocol):
         self.headers: dict[str, str] = {}
         self.body: list[bytes] = []
         self.size = 0
+        self.early = b""
+        self.socket: Socket | None = None
 
     # asyncio.Protocol
 
@@ -54,7 +57,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except httptools.HttpParserUpgrade as upgrade:
+            self.early = data[upgrade.args[0] :]
+            self._next()
+        except httptools.HttpParserError:
             self.desk.stats.malformed += 1
             self._refuse(400)
         else:
@@ -130,6 +136,10 @@ class Connection(asyncio.Protocol):
             response, fault = self.desk.answer(call, self.number)
             stats = self.desk.stats
             stats.statuses[response.status] = stats.statuses.get(response.status, 0) + 1
+            if response.talk is not None and response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                call.fault = fault
+                self._switch(call, response.headers, response.talk)
+                return
             head = _head(response, keep=keep)
             if fault is None and not (
                 response.delay_ms or response.gap_ms or response.gaps_ms or response.lazy
@@ -143,6 +153,11 @@ class Connection(asyncio.Protocol):
             stats.answering_most = max(stats.answering_most, stats.answering)
             self.wire = Wire(self.transport, self._drained, fault)
             self.task = asyncio.ensure_future(self._play(response, head, fault, keep=keep))
+
+    def _switch(self, call: Call, headers: list[tuple[str, str]], talk: Talk) -> None:
+        """Lets a WebSocket have the connection, which still counts as one of the lab's."""
+        self.socket = Socket(call, headers, talk, self.connection_lost)
+        self.socket.begin(self.transport, self.early)
 
     async def _play(self, response: Response, head: bytes, fault: Fault | None, *, keep: bool) -> None:
         assert self.wire is not None
@@ -256,6 +271,8 @@ class Listener:
         self._server.close()
         for member in list(self.members):
             member._done()
+            if member.socket is not None:
+                member.socket.stop()
             member.transport.abort()
         await asyncio.sleep(0)
         await self._server.wait_closed()

@@ -41,6 +41,8 @@ KINDS = {
     "rerank": ("rerank",),
     "moderation": ("moderations",),
     "models": ("models",),
+    "stt": ("stt-batch", "stt-stream"),
+    "tts": ("tts",),
 }
 """A capability to the kinds of answers that recordings are sorted by."""
 

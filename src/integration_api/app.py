@@ -36,6 +36,8 @@ from integration_api.rest.models import ModelDoor
 from integration_api.rest.moderation import ModerationDoor
 from integration_api.rest.reranking import RerankingDoor
 from integration_api.rest.routing import Route, Routes
+from integration_api.rest.stt import SttDoor
+from integration_api.rest.tts import TtsDoor
 from integration_api.rpc.asking import Talk
 from integration_api.rpc.audit import AuditDoor as RpcAuditDoor
 from integration_api.rpc.credential import CredentialDoor as RpcCredentialDoor
@@ -59,6 +61,8 @@ from integration_api.services.identity import PEPPER, Identity
 from integration_api.services.llm import LlmService
 from integration_api.services.models import ModelService
 from integration_api.services.service_token import ServiceTokens
+from integration_api.services.stt import SttService
+from integration_api.services.tts import TtsService
 from integration_api.services.turns import KEY as TURNS
 from integration_api.services.turns import Turns
 from integration_api.services.unary import Unary
@@ -188,6 +192,8 @@ class House:
     credentials: CredentialService
     llm: LlmService
     models: ModelService
+    stt: SttService
+    tts: TtsService
     turns: Turns
     content: Content
     retention: Retention
@@ -269,6 +275,8 @@ class House:
             credentials=credentials,
             llm=LlmService(calls, transport, catalogue),
             models=ModelService(calls, unary, catalogue),
+            stt=SttService(calls, transport),
+            tts=TtsService(calls, transport),
             turns=Turns(await vault.derive(TURNS), cache),
             content=content,
             retention=Retention(store.forget_audit_documents, settings.audit.content_days, log),
@@ -374,6 +382,8 @@ def routes(house: House) -> list[Route]:
         *RerankingDoor(house.unary).routes(),
         *ModerationDoor(house.unary).routes(),
         *ModelDoor(house.models, house.credentials).routes(),
+        *SttDoor(house.stt).routes(),
+        *TtsDoor(house.tts).routes(),
         *rest_audit.AuditDoor(house.store).routes(),
     ]
     described += rest_openapi.routes(described, __version__)

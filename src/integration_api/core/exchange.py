@@ -117,6 +117,8 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
     One that must not be sent twice is not given up halfway either: when the caller leaves, its
     answer is still waited for, so that the exchange can stop what it has started.
     """
+    upgrade: tuple[str, ...] | None = None
+    """Opens a WebSocket and offers these subprotocols; the method is GET and there is no body."""
     streamed: bool = False
     """Within a stream's `course`: the one whose answer goes through framing and reader as it arrives."""
 

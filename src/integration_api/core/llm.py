@@ -416,6 +416,8 @@ class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     server_tools: Mapping[str, int] | None = None
     search_units: float | None = None
     audio_seconds: float | None = None
+    characters: int | None = None
+    """Of text that was spoken."""
     estimated: bool = False
     native: Mapping[str, Any] | None = None
 

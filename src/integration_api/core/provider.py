@@ -12,6 +12,9 @@ from integration_api.core.models import ModelInfo
 from integration_api.core.moderation import ModerationRequest, ModerationResponse
 from integration_api.core.relay import Relay
 from integration_api.core.reranking import RerankingRequest, RerankingResponse
+from integration_api.core.stt import Listening, ListenRequest, Takes, TranscribeRequest, Transcript
+from integration_api.core.tts import Gives, Speaking, SpeakRequest, SynthesisRequest, TtsEvent, Voice
+from integration_api.core.utterances import Utterances
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
@@ -25,6 +28,28 @@ class Llm:
     complete: Unary[LlmRequest, LlmResponse]
     stream: Callable[[LlmRequest, Credential], Stream[LlmEvent]]
     relay: Relay | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stt:
+    """Speech in, text out."""
+
+    takes: Takes
+    """Of live sound."""
+    listen: Callable[[ListenRequest, Credential, Utterances], Listening] | None = None
+    """Goes on with the utterances of another session, where one was cut short."""
+    transcribe: Unary[TranscribeRequest, Transcript] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tts:
+    """Text in, speech out."""
+
+    gives: Gives
+    synthesize: Callable[[SynthesisRequest, Credential], Speaking] | None = None
+    speak: Callable[[SpeakRequest, Credential], Stream[TtsEvent]] | None = None
+    """One text whose sound comes as it is made."""
+    voices: Callable[[Credential], Exchange[tuple[Voice, ...]]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +83,8 @@ class Provider:
     known_as: Callable[[str, Mapping[str, Any], Credential], tuple[str, str]] | None = None
     """A model's name here, a call's own options and the credential to whose model it is and what that one calls
     it: what is published of a model holds wherever it is served. None where both are as they stand."""
+    stt: Stt | None = None
+    tts: Tts | None = None
 
     @property
     def needs_credential(self) -> bool:
@@ -66,12 +93,14 @@ class Provider:
 
     @property
     def capabilities(self) -> tuple[str, ...]:
-        """The names of INTERFACE: chat, embedding, rerank, moderation, models."""
+        """The names of INTERFACE: chat, embedding, rerank, moderation, models, stt, tts."""
         offers = {
             "chat": self.llm,
             "embedding": self.embedding,
             "rerank": self.reranking,
             "moderation": self.moderation,
             "models": self.models,
+            "stt": self.stt,
+            "tts": self.tts,
         }
         return tuple(name for name, offer in offers.items() if offer is not None)

@@ -6,6 +6,7 @@ from integration_api.providers.azure_openai import AZURE_OPENAI
 from integration_api.providers.bedrock import BEDROCK
 from integration_api.providers.cohere import COHERE
 from integration_api.providers.custom_llm import CUSTOM_LLM
+from integration_api.providers.deepgram import DEEPGRAM
 from integration_api.providers.deepseek import DEEPSEEK
 from integration_api.providers.gemini import GEMINI
 from integration_api.providers.groq import GROQ
@@ -44,6 +45,7 @@ PROVIDERS: dict[str, Provider] = {
         OPENAI_COMPATIBLE,
         CUSTOM_LLM,
         MINIMAX,
+        DEEPGRAM,
         SANDBOX,
     )
 }

@@ -34,6 +34,7 @@ class RestDoor:
         """Answer one request. Only a caller who has left makes it raise."""
         request_id = request_id_of(request.headers.get(b"x-request-id"))
         route: Route | None = None
+        response: Response | Upgrade
         try:
             try:
                 if request.method == "OPTIONS":
@@ -57,6 +58,9 @@ class RestDoor:
                 "unexpected", error=error, route=route.path if route else "", request_id=request_id
             )
             response = self._refuse(Failure(Kind.INTERNAL, "internal error; the log has its request id"))
+        if isinstance(response, Upgrade):
+            _count(route.path if route else "unknown", 101).value += 1
+            return response
         headers = response.headers
         headers.append((b"x-request-id", request_id.encode()))
         if b"origin" in request.headers:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.tenant import Principal, Scope
-from integration_api.edge.application import Request, Response
+from integration_api.edge.application import Request, Response, Upgrade
 from integration_api.services.call import Origin
 
 QUERY_BYTES = 8 << 10
@@ -63,7 +63,7 @@ class Ask(Struct):
         return int(text)
 
 
-Handler = Callable[[Ask], Awaitable[Response]]
+Handler = Callable[[Ask], Awaitable[Response | Upgrade]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

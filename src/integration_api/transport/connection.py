@@ -18,7 +18,7 @@ from integration_api.transport.egress import Origin
 from integration_api.transport.limits import READ_AHEAD, WRITE_STEP, TransportLimits
 from integration_api.transport.signing import Wire
 
-IDLE, ASKED, BODY, DONE = range(4)
+IDLE, ASKED, BODY, DONE, SWITCHED = range(5)
 _NO_BODY = frozenset({204, 304})
 REFUSAL = 300
 """A status from here on is no answer: redirects are not followed."""
@@ -53,8 +53,8 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_deadline", "_error", "_gone", "_head_bytes", "_held", "_inflate", "_interim", "_kept", "_limits", "_loop",
         "_parser", "_parts", "_paused", "_phase", "_pieces", "_quiet", "_sent", "_timer", "_timer_at", "_transport",
-        "_unsent", "_until", "_until_eof", "_waiter", "account", "fresh", "headers", "lost", "origin", "stale",
-        "started_at", "state", "status",
+        "_unsent", "_until", "_until_eof", "_waiter", "account", "early", "fresh", "headers", "lost", "origin",
+        "stale", "started_at", "state", "status", "upgrading",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -78,6 +78,10 @@ class Connection(asyncio.BufferedProtocol):
         self.headers: dict[str, str] = {}
         self.started_at = 0.0
         """`time.perf_counter()` when the first byte of the answer came; 0 before."""
+        self.upgrading = False
+        """Whether the request asked for another protocol, and so may be answered by 101."""
+        self.early = b""
+        """What came of the other protocol together with the answer."""
         self._limits = limits
         self._gone = gone
         self._loop = asyncio.get_running_loop()
@@ -231,6 +235,18 @@ class Connection(asyncio.BufferedProtocol):
         del body[most:]
         return body
 
+    def hand_over(self, successor: asyncio.Protocol) -> asyncio.Transport:
+        """Give the socket to the protocol that the answer changed to; it tells of the end by `connection_lost`."""
+        if self._unsent is not None:
+            self._unsent.wipe()
+            self._unsent = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._transport.set_protocol(successor)
+        self._transport.set_write_buffer_limits()
+        return self._transport
+
     def rest(self) -> None:
         """Wait for the next request, as long as it is worth it."""
         self.state = IDLE
@@ -265,6 +281,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _received(self, data: memoryview) -> None:
         before = self.state
+        if before == SWITCHED:
+            self.early += data
+            return
         if before == IDLE or before == DONE:
             self.abort()  # Nobody asked for this, so nobody may mistake it for an answer.
             return
@@ -273,6 +292,12 @@ class Connection(asyncio.BufferedProtocol):
         held = self._held
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.state != SWITCHED:
+                self._fail(broken("the provider's answer changes to a protocol that nobody asked for"))
+                return
+            self.early = bytes(data[upgrade.args[0] :])
+            self._transport.pause_reading()
         except httptools.HttpParserError:
             self._kept = False
             if self.state != DONE:
@@ -339,6 +364,10 @@ class Connection(asyncio.BufferedProtocol):
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < 200:
+            if status == 101 and self.upgrading:
+                self.status = status
+                self.state = SWITCHED
+                return
             if status < 100 or status == 101:
                 raise _Refused
             self._interim = True
@@ -359,6 +388,8 @@ class Connection(asyncio.BufferedProtocol):
         self._held += len(piece)
 
     def on_message_complete(self) -> None:
+        if self.state == SWITCHED:
+            return
         if self._interim:
             self._interim = False
             self.headers = {}

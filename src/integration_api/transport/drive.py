@@ -28,7 +28,8 @@ from integration_api.core.exchange import (
 from integration_api.core.relay import RelayedStream
 from integration_api.core.secret import read_fields, wipe
 from integration_api.transport import grant
-from integration_api.transport.connection import Connection
+from integration_api.transport.connection import SWITCHED, Connection
+from integration_api.transport.decompress import broken
 from integration_api.transport.egress import EgressGuard
 from integration_api.transport.farewell import Farewells
 from integration_api.transport.http import Client, tls_context
@@ -37,6 +38,7 @@ from integration_api.transport.retry import Retries, retry_after
 from integration_api.transport.signing import hide, scrub
 from integration_api.transport.tokens import BEARER, BY_TOKEN, Token, Tokens
 from integration_api.transport.trace import Trace
+from integration_api.transport.websocket import Socket
 
 __all__ = ["Trace", "Transport"]
 
@@ -330,6 +332,31 @@ class Transport:
             raise
         finally:
             trace.finished_at = perf_counter()
+
+    async def dial(
+        self,
+        request: HttpRequest,
+        fault: Fault,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+    ) -> Socket:
+        """Open the WebSocket that `request` asks for. The caller closes it. Raises `Failure`."""
+        connection = await self._answered(
+            request, fault, secrets, trace, account, self._limits.socket.answer, self._until()
+        )
+        if isinstance(connection, ProviderError):
+            raise connection
+        if connection.state != SWITCHED:
+            connection.abort()
+            raise broken("the provider answered, but did not open a WebSocket")
+        return Socket(connection, self._limits.socket)
+
+    def clean(
+        self, error: ProviderError, secrets: Secrets | None, auth: Auth | None, account: Hashable | None
+    ) -> None:
+        """Take the secrets of a session out of everything an error of its quotes."""
+        self._clean(error, secrets, auth, account)
 
     def drop(self, gone: Callable[[Hashable], bool]) -> None:
         """Keep no connection and no token of accounts whose credential changed; calls under way may end."""

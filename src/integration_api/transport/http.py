@@ -6,16 +6,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from time import perf_counter
 
+from websockets.utils import generate_key
+
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind, Phase, ProviderError
 from integration_api.core.exchange import Form, HttpRequest, SigV4
 from integration_api.core.secret import OP_CLEANSE_PLAINTEXT
-from integration_api.transport.connection import Connection
+from integration_api.transport.connection import REFUSAL, Connection
 from integration_api.transport.egress import Address, EgressGuard, Origin, locate
 from integration_api.transport.limits import INLINE_BODY, TransportLimits
 from integration_api.transport.signing import Wire, head, no_credential, sealed, sealed_form
 from integration_api.transport.sigv4 import Clocks, signed
 from integration_api.transport.trace import Trace
+from integration_api.transport.websocket import check_handshake, handshake
 
 ADDRESSES_TRIED = 2
 """A name's first address, and one other when that does not answer."""
@@ -179,15 +182,22 @@ class Client:
         """
         origin, path = locate(request.url)
         self._guard.check(origin)
-        # Something that must not happen twice gets a connection that can not have gone stale.
-        connection = self.pool.kept(origin, account) if request.idempotent else None
+        # Something that must not happen twice gets a connection that can not have gone stale, and so does
+        # a socket, which does not come back.
+        fresh = not request.idempotent or request.upgrade is not None
+        connection = None if fresh else self.pool.kept(origin, account)
         auth, body = request.auth, request.body
+        key = generate_key() if request.upgrade is not None else ""
         while True:
             if connection is None:
                 connection = await self.pool.connect(origin, account)
             try:
                 if auth.__class__ in _WHOLE:
                     wire = self._written(origin, path, request, secrets)
+                elif request.upgrade is not None:
+                    connection.upgrading = True
+                    lines = head("GET", origin.authority, path, request.headers, auth)
+                    wire = sealed(lines, secrets, b"", handshake(key, request.upgrade))
                 else:
                     lines = head(request.method, origin.authority, path, request.headers, auth)
                     wire = sealed(lines, secrets, body)
@@ -200,6 +210,8 @@ class Client:
                 trace.first_byte_at = connection.started_at
                 trace.status = connection.status
                 trace.headers = connection.headers
+                if request.upgrade is not None and connection.status < REFUSAL:
+                    check_handshake(key, request.upgrade, connection)
                 return connection
             except ProviderError:
                 connection.abort()

@@ -38,6 +38,24 @@ MESSAGE = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """Seconds and bytes of a WebSocket to a provider."""
+
+    answer: float = 5.0
+    """Until a handshake is answered, all in all: somebody is speaking already."""
+    message: int = 16 * MIB
+    """The largest message: some minutes of sound in base64."""
+    ping: float = 20.0
+    """A silent provider is asked whether it is there; balancers drop sockets that are silent for a minute."""
+    pong: float = 5.0
+    """Then it has this long to answer, and is looked after this often."""
+    stall: float = 10.0
+    """For so long a provider may not read; live sound that is older is no use."""
+    farewell: float = 1.0
+    """How long a goodbye waits for its answer: sockets that linger count against a tenant's limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransportLimits:
     """Seconds, bytes and counts. The defaults suit language models over the internet."""
 
@@ -67,3 +85,5 @@ class TransportLimits:
     """Kept for one account at one address."""
     keep_alive: float = 55.0
     """Load balancers commonly close at 60 seconds; leaving first avoids a race with them."""
+    socket: SocketLimits = SocketLimits()
+    """Of WebSockets, which live by other rules than answers."""

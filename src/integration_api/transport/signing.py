@@ -119,12 +119,15 @@ def head(
     return Head(before.encode("ascii"), after.encode("ascii"), field, encode, method in _BODILESS)
 
 
-def sealed(head: Head, secrets: Secrets | None, body: bytes) -> Wire:
+def sealed(head: Head, secrets: Secrets | None, body: bytes, more: bytes = b"") -> Wire:
     """Write a request into one buffer: head, secret, and a body of up to 64 KiB.
 
+    `more` are header lines that no two requests share.
     Raises `Failure` when the secret is missing, does not open or cannot be sent.
     """
     length = b"\r\n" if not body and head.bodiless else b"content-length: %d\r\n\r\n" % len(body)
+    if more:
+        length = more + length
     inline = body if len(body) <= INLINE_BODY else b""
     if not head.field:
         return Wire(bytearray().join((head.before, length, inline)), 0, 0)

@@ -1,0 +1,181 @@
+"""Aura and Flux: voices, live and whole (developers.deepgram.com/reference/text-to-speech)."""
+
+import json
+from collections.abc import Iterator
+
+from lab import mouth
+from lab.deepgram import client
+from lab.faults import directives
+from lab.http import Call, Peer, Response
+from lab.sockets import Broken, Fate, Opened
+from lab.wave import wav
+
+PARAMETERS = frozenset({
+    "model", "encoding", "container", "sample_rate", "bit_rate", "speed", "mip_opt_out", "callback",
+    "callback_method", "tag",
+})  # fmt: skip
+LONGEST = 2000
+STEP_MS = 100
+"""How much sound comes in one message."""
+TYPES = {"mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac", "aac": "audio/aac"}
+
+
+def sound(text: str, encoding: str, rate: int) -> bytes:
+    """The sound of a text, as it is asked for."""
+    match encoding:
+        case "mulaw":
+            return mouth.mulaw(text, rate)
+        case "alaw":
+            return mouth.alaw(text, rate)
+        case _:
+            return mouth.pcm(text, rate)
+
+
+def whole(call: Call) -> Response:
+    """POST /v1/speak. Raises `Refused`."""
+    client.admit(call)
+    client.known(call, PARAMETERS)
+    call.model = call.query.get("model", "aura-asteria-en")
+    text = call.json().get("text")
+    if not isinstance(text, str) or not text:
+        client.refuse(call, "text is required")
+    if len(text) > LONGEST:
+        client.refuse(call, f"Input text exceeds maximum character limit of {LONGEST}.", status=413)
+    encoding = call.query.get("encoding", "mp3")
+    rate = int(call.query.get("sample_rate", "8000" if encoding in ("mulaw", "alaw") else "24000"))
+    data = sound(text, encoding, rate)
+    kind = TYPES.get(encoding, "audio/l16")
+    if call.query.get("container", "wav") == "wav" and encoding == "linear16":
+        data, kind = wav(data, rate), "audio/wav"
+    headers = [*client.headers(call, kind), ("dg-model-name", call.model), ("dg-char-count", str(len(text)))]
+    return Response(200, headers, events=list(_pieces(data, 4096)), gap_ms=call.asked.gap_ms)
+
+
+def live(call: Call) -> Response:
+    """GET /v1/speak. Raises `Refused`."""
+    return Opened(_admitted(call), Aura(call).talk)
+
+
+def flux(call: Call) -> Response:
+    """GET /v2/speak. Raises `Refused`."""
+    headers = _admitted(call)
+    if not call.model.startswith("flux"):
+        client.refuse(call, "v2 has flux models only")
+    return Opened(headers, Flux(call).talk)
+
+
+def _admitted(call: Call) -> list[tuple[str, str]]:
+    client.admit(call)
+    client.known(call, PARAMETERS)
+    call.model = call.query.get("model", "aura-asteria-en")
+    if call.query.get("encoding", "linear16") not in client.ENCODINGS:
+        client.refuse(call, "live speech is linear16, mulaw or alaw")
+    return client.switching(call)
+
+
+class Aura:
+    """One live voice. Text waits until it is flushed."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.encoding = call.query.get("encoding", "linear16")
+        self.rate = int(call.query.get("sample_rate", "24000"))
+        self.waiting = ""
+        self.sequence = 0
+
+    async def talk(self, peer: Peer) -> None:
+        fate = Fate(self.call, peer)
+        await self.greet(peer)
+        while (message := await fate.receive()) is not None:
+            said = json.loads(message)
+            match said.get("type"):
+                case "Speak":
+                    self.waiting += said["text"]
+                case "Flush":
+                    try:
+                        if not await self.speak(peer, fate):
+                            return
+                    except Broken:
+                        return
+                case "Clear":
+                    self.waiting = ""
+                    await self.say(peer, {"type": "Cleared", "sequence_id": self.sequence})
+                case "Interrupt":
+                    await self.interrupted(peer, said)
+                case "Configure":
+                    pass
+                case "Close":
+                    return
+                case _:
+                    await self.say(
+                        peer, {"type": "Error", "code": "DATA-0000", "description": "not a message"}
+                    )
+                    await peer.close(1008)
+                    return
+
+    async def greet(self, peer: Peer) -> None:
+        await self.say(peer, {
+            "type": "Metadata", "request_id": client.identity(self.call), "model_name": self.call.model,
+            "model_version": "1", "model_uuid": "00000000-0000-4000-8000-000000000000",
+        })  # fmt: skip
+
+    async def speak(self, peer: Peer, fate: Fate) -> bool:
+        """Speaks what waits, unless the client interrupts; whether it is still there."""
+        text, self.waiting = self.waiting, ""
+        size = client.ENCODINGS[self.encoding] * self.rate * STEP_MS // 1000
+        for at, piece in enumerate(_pieces(sound(text, self.encoding, self.rate), size)):
+            await peer.send(piece)
+            await fate.at(at * STEP_MS)
+            await fate.pause(directives(self.call.model).gap_ms)
+            if (cut := fate.peek()) is not None and (said := json.loads(cut)).get("type") in (
+                "Clear",
+                "Interrupt",
+            ):
+                await fate.receive()
+                # What was under way still arrives.
+                await peer.send(piece)
+                await self.interrupted(peer, said, text, (at + 1) * STEP_MS)
+                return True
+        await self.spoken(peer, text)
+        return True
+
+    async def spoken(self, peer: Peer, text: str) -> None:
+        await self.say(peer, {"type": "Flushed", "sequence_id": self.sequence})
+        self.sequence += 1
+
+    async def interrupted(self, peer: Peer, said: dict[str, object], text: str = "", played: int = 0) -> None:
+        await self.say(peer, {"type": "Cleared", "sequence_id": self.sequence})
+
+    async def say(self, peer: Peer, document: dict[str, object]) -> None:
+        await peer.send(json.dumps(document))
+
+
+class Flux(Aura):
+    """One live voice that tells what was heard of an utterance that was cut off."""
+
+    async def greet(self, peer: Peer) -> None:
+        await self.say(peer, {"type": "Connected", "request_id": client.identity(self.call)})
+
+    async def spoken(self, peer: Peer, text: str) -> None:
+        id = f"s{self.sequence}"
+        await self.say(peer, {"type": "Flushed", "speech_id": id})
+        await self.say(peer, {
+            "type": "SpeechMetadata", "speech_id": id, "audio_duration_ms": mouth.milliseconds(text),
+            "input_character_count": len(text), "billable_character_count": len(text), "controls_applied": {},
+        })  # fmt: skip
+        self.sequence += 1
+
+    async def interrupted(self, peer: Peer, said: dict[str, object], text: str = "", played: int = 0) -> None:
+        offset = said.get("playback_offset")
+        heard = int(offset["value"]) if isinstance(offset, dict) else played
+        cut = min(len(text), heard // mouth.CHARACTER_MS)
+        await self.say(peer, {
+            "type": "SpeechInterrupted", "speech_id": f"s{self.sequence}", "audio_played_ms": heard,
+            "text_spoken": text[:cut], "text_remaining": text[cut:], "metadata": {},
+        })  # fmt: skip
+        self.sequence += 1
+
+
+def _pieces(data: bytes, size: int) -> Iterator[bytes]:
+    for at in range(0, len(data), size):
+        yield data[at : at + size]

@@ -1,0 +1,68 @@
+"""What every talk on a WebSocket has in common: an accepted handshake, and faults that wait for their time."""
+
+import asyncio
+
+from lab.http import Call, Peer, Response, Talk
+
+
+class Opened(Response):
+    """The handshake is accepted, and this is the talk."""
+
+    def __init__(self, headers: list[tuple[str, str]], talk: Talk) -> None:
+        super().__init__(101, headers, talk=talk)
+
+
+class Broken(Exception):
+    """The fault has ended the talk."""
+
+
+class Fate:
+    """Receives for a talk, and breaks it off where the call's fault says: `after` counts milliseconds of sound.
+
+    `hang` is silence on a connection that stays open, `reset` and `fin` are what they are to TCP.
+    """
+
+    def __init__(self, call: Call, peer: Peer) -> None:
+        self._fault = call.fault
+        self._peer = peer
+        self._ahead: asyncio.Task[str | bytes | None] | None = None
+        self.idle = False
+        """Whether the last `receive` waited in vain."""
+
+    async def receive(self, seconds: float | None = None) -> str | bytes | None:
+        """The next message; None when the client has left, or said nothing for so long."""
+        if self._ahead is None:
+            self._ahead = asyncio.ensure_future(self._peer.receive())
+        done, _ = await asyncio.wait({self._ahead}, timeout=seconds)
+        if not done:
+            self.idle = True
+            return None
+        ahead, self._ahead = self._ahead, None
+        return ahead.result()
+
+    def peek(self) -> str | bytes | None:
+        """The next message, if it has come; it stays."""
+        if self._ahead is None:
+            self._ahead = asyncio.ensure_future(self._peer.receive())
+        return self._ahead.result() if self._ahead.done() else None
+
+    async def pause(self, milliseconds: float) -> None:
+        """Takes time, as speaking does, and lets the client be heard."""
+        await asyncio.sleep(milliseconds / 1000)
+
+    async def at(self, milliseconds: float) -> None:
+        """Hears how far the sound has come. Raises `Broken`."""
+        fault = self._fault
+        if fault is None or fault.end is None:
+            return
+        after = fault.after if isinstance(fault.after, int) else 0
+        if milliseconds < after:
+            return
+        if fault.end == "hang":
+            while await self.receive() is not None:
+                pass
+        elif fault.end == "reset":
+            self._peer.abort()
+        else:
+            await self._peer.close(1011, "the server is going away")
+        raise Broken

@@ -1,0 +1,1 @@
+"""Sound from one format to another, without I/O."""

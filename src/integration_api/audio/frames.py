@@ -1,0 +1,35 @@
+"""Sound cut into frames of one length, without a gap."""
+
+from integration_api.core.audio import AudioFormat, Encoding
+
+_SILENCE = {Encoding.PCM_S16LE: b"\0", Encoding.MULAW: b"\xff", Encoding.ALAW: b"\xd5"}
+
+
+class Frames:
+    """Cuts raw sound; sound with a container is passed on as it comes."""
+
+    def __init__(self, form: AudioFormat, milliseconds: int) -> None:
+        self._form = form
+        self._size = form.size(milliseconds) if form.raw else 0
+        self._left = b""
+        self.bytes = 0
+        """All that came in."""
+
+    def feed(self, sound: bytes) -> list[bytes]:
+        self.bytes += len(sound)
+        if not self._size:
+            return [sound] if sound else []
+        held = self._left + sound if self._left else sound
+        whole = len(held) - len(held) % self._size
+        self._left = held[whole:]
+        return [held[at : at + self._size] for at in range(0, whole, self._size)]
+
+    def flush(self) -> list[bytes]:
+        """Return the last frame, made whole with silence."""
+        left, self._left = self._left, b""
+        return [left.ljust(self._size, _SILENCE[self._form.encoding])] if left else []
+
+    @property
+    def milliseconds(self) -> int:
+        """How long what came in lasts; 0 where that cannot be told."""
+        return self._form.milliseconds(self.bytes) if self._size else 0

@@ -1,0 +1,72 @@
+"""Utterances for a voice that can speak only one at a time: the others wait for their turn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from integration_api.core.session import Act
+
+Speak = Callable[[str, str, bool], list[Act]]
+"""Says a text of an utterance; the last tells whether it is SSML."""
+End = Callable[[str], list[Act]]
+"""Says that an utterance has all its text."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    id: str
+    texts: list[tuple[str, bool]] = field(default_factory=list)
+    complete: bool = False
+
+
+class OneAtATime:
+    """Keeps the order in which utterances began. What it returns is to be done now."""
+
+    def __init__(self, speak: Speak, end: End) -> None:
+        self._speak = speak
+        self._end = end
+        self._waiting: list[_Waiting] = []
+        self.current: str | None = None
+        """Whose sound is coming, or about to."""
+
+    def text(self, id: str, text: str, *, ssml: bool = False) -> list[Act]:
+        if self.current is None and not self._waiting:
+            self.current = id
+        if self.current == id:
+            return self._speak(id, text, ssml)
+        self._of(id).texts.append((text, ssml))
+        return []
+
+    def end(self, id: str) -> list[Act]:
+        """Hear that an utterance has all its text. One that never had any is not there."""
+        if self.current == id:
+            return self._end(id)
+        for one in self._waiting:
+            if one.id == id:
+                one.complete = True
+        return []
+
+    def cancel(self, id: str) -> bool:
+        """Forget an utterance; return whether it is the one that is being spoken, and so must be stopped."""
+        self._waiting = [one for one in self._waiting if one.id != id]
+        return self.current == id
+
+    def next(self) -> list[Act]:
+        """The present one is over: go on with whoever waits longest."""
+        self.current = None
+        if not self._waiting:
+            return []
+        one = self._waiting.pop(0)
+        self.current = one.id
+        acts: list[Act] = []
+        for text, ssml in one.texts:
+            acts += self._speak(one.id, text, ssml)
+        if one.complete:
+            acts += self._end(one.id)
+        return acts
+
+    def _of(self, id: str) -> _Waiting:
+        for one in self._waiting:
+            if one.id == id:
+                return one
+        self._waiting.append(_Waiting(id))
+        return self._waiting[-1]

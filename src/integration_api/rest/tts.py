@@ -1,0 +1,96 @@
+"""WS /v1/voice/tts: live speech. The first text message is `start`; sound comes in binary messages.
+
+Binary messages belong to the utterance that was `started` last: each is one frame, none is missing.
+"""
+
+from base64 import b64encode
+from collections.abc import AsyncGenerator
+
+from integration_api.core.errors import Failure
+from integration_api.core.tenant import Scope
+from integration_api.dialects import voice_tts_surface as surface
+from integration_api.dialects.voice_surface import read
+from integration_api.edge.application import Upgrade, WebSocket
+from integration_api.rest.routing import Ask, Route
+from integration_api.rest.voice import Line, fallback_of, first_of, target_of
+from integration_api.services import tts
+from integration_api.services.call import Origin
+
+
+class TtsDoor:
+    def __init__(self, service: tts.TtsService) -> None:
+        self._service = service
+
+    async def synthesize(self, ask: Ask) -> Upgrade:
+        caller, request_id, received_at = ask.caller, ask.request_id, ask.request.received_at
+
+        async def talk(socket: WebSocket) -> None:
+            line = Line(socket, caller, request_id)
+            try:
+                await self._talk(line, Origin(caller, request_id, received_at))
+            except Failure as error:
+                await line.fail(error)
+
+        return Upgrade(talk)
+
+    async def _talk(self, line: Line, origin: Origin) -> None:
+        start = await first_of(line.socket, surface.Start)
+        if start is None:
+            return
+        target, fallback = target_of(start.target), fallback_of(start.fallback)
+        origin = Origin(origin.principal, origin.request_id, origin.received_at, start.metadata)
+        told = self._service.synthesize(
+            origin, target, start.read(), _asks(line), fallback, frame_ms=start.chunk_ms
+        )
+        try:
+            async for leg, events in told:
+                for event in events:
+                    match event:
+                        case tts.Ended():
+                            raise event.error
+                        case tts.Audio() if not start.audio_events:
+                            await line.socket.send(event.data)
+                        case tts.Audio():
+                            await line.tell(_audio(event), leg)
+                        case _:
+                            await line.tell(event, leg)
+        finally:
+            await told.aclose()
+        await line.socket.close()
+
+    def routes(self) -> list[Route]:
+        return [
+            Route(method="GET", path="/v1/voice/tts", handler=self.synthesize, scope=Scope.INFER,
+                  summary="Live speech, over a WebSocket", body=surface.Start, status=101),
+        ]  # fmt: skip
+
+
+def _audio(event: tts.Audio) -> dict[str, object]:
+    return {
+        "type": "audio",
+        "utterance_id": event.utterance.id,
+        "seq": event.seq,
+        "offset_ms": event.offset_ms,
+        "audio": b64encode(event.data).decode(),
+    }
+
+
+async def _asks(line: Line) -> AsyncGenerator[tts.Ask, None]:
+    """Read what the caller asks for. One who leaves has ended the session."""
+    while (message := await line.socket.receive()) is not None:
+        match read(message if isinstance(message, str) else "", surface.Message):
+            case surface.Text() as said:
+                text, ssml = surface.check_text(said)
+                id = surface.check_id(said.utterance_id)
+                yield tts.Text(utterance_id=id, text=text, ssml=ssml, final=said.final)
+            case surface.Flush(id):
+                yield tts.Flush(id)
+            case surface.Mark() as mark:
+                yield tts.MarkAt(mark.utterance_id, mark.name, mark.char_offset)
+            case surface.Cancel(id, played_ms):
+                yield tts.Cancel(id, played_ms)
+            case surface.Change(voice, speed):
+                yield tts.Change(voice, speed)
+            case _:
+                yield tts.End()
+    yield tts.Left()

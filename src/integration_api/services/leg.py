@@ -1,0 +1,176 @@
+"""One session with one provider on one socket: what it says is sent, what it hears comes out as events."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack
+from typing import Any, Generic, TypeVar
+
+from integration_api.core.errors import Failure, Kind, Phase, ProviderError
+from integration_api.core.exchange import Fault
+from integration_api.core.llm import Usage
+from integration_api.core.session import Began, HalfClose, HangUp, Outcome, Redial, Say, Session
+from integration_api.services import clock
+from integration_api.services.call import Call, Ending
+from integration_api.transport.drive import Transport
+from integration_api.transport.websocket import Socket
+
+Talk = TypeVar("Talk", bound=Session[Any])
+
+
+class Leg(Generic[Talk]):
+    """Belongs to one `Call`, which is recorded when the leg ends, however it ends."""
+
+    def __init__(self, call: Call, session: Talk, transport: Transport) -> None:
+        self.call = call
+        self.session = session
+        self.request_id = ""
+        """The provider's own name for the session."""
+        self.redial = False
+        """Whether the session wants a new socket."""
+        self.heard_at = 0.0
+        """`clock.perf()` when the provider last said anything."""
+        self.connect_ms = 0
+        self._transport = transport
+        self._socket: Socket | None = None
+        self._said_at = 0.0
+        self._record = ExitStack()
+        self._ending = self._record.enter_context(Ending(call))
+        self._failure: ProviderError | None = None
+
+    @property
+    def _fault(self) -> Fault:
+        return self.call.target.provider.fault
+
+    async def open(self) -> list[Any]:
+        """Dial, and wait until the provider listens; return what it told by then. Raises `Failure`."""
+        started = clock.perf()
+        call = self.call
+        self._socket = await self._transport.dial(
+            self.session.request, self._fault, call.secrets, call.trace, call.account
+        )
+        self.heard_at = clock.perf()
+        events, began = await self._do(self._say(self.session.begin, call.trace.headers))
+        while not began:
+            message = await self._socket.receive()
+            if message is None:
+                self._say(self.session.close, self._socket.closed)
+                raise ProviderError(
+                    Kind.UPSTREAM,
+                    "the provider closed the session before it began",
+                    code="upstream_disconnected",
+                    phase=Phase.CONNECT,
+                )
+            told, began = await self._do(self._say(self.session.feed, message))
+            events += told
+        self.connect_ms = round((clock.perf() - started) * 1000)
+        return events
+
+    async def tell(self, word: Callable[..., Outcome[Any]], *about: Any) -> list[Any]:
+        """Let the session say one of its words; return what it told thereby. Raises `ProviderError`."""
+        events, _ = await self._do(self._say(word, *about))
+        return events
+
+    async def events(self) -> AsyncGenerator[list[Any], None]:
+        """Yield what is heard until the session has ended well. Raises `ProviderError` when it did not."""
+        socket = self._socket
+        assert socket is not None  # noqa: S101 - `open` comes first
+        while not self.redial:
+            message = await self._receive(socket)
+            if self._failure is not None:
+                raise self._failure
+            if message is None:
+                events, _ = await self._do(self._say(self.session.close, socket.closed))
+                if events:
+                    yield events
+                return
+            self.heard_at = clock.perf()
+            events, _ = await self._do(self._say(self.session.feed, message))
+            if events:
+                yield events
+
+    def give_up(self, error: ProviderError) -> None:
+        """Hang up; whoever waits for events gets `error`."""
+        self._failure = error
+        if self._socket is not None:
+            self._socket.abort()
+
+    async def close(self, error: BaseException | None, usage: Usage) -> None:
+        """Hang up and keep the record: of success, or of `error`."""
+        socket, self._socket = self._socket, None
+        try:
+            if error is None:
+                self.call.done(usage)
+            else:
+                self._ending.usage = usage
+        finally:
+            self._record.__exit__(type(error) if error else None, error, None)
+            if socket is not None:
+                if error is None:
+                    await socket.close()
+                else:
+                    socket.abort()
+            self.call.trace.finished_at = clock.perf()
+
+    async def _receive(self, socket: Socket) -> Any:
+        keep_alive = self.session.keep_alive
+        while keep_alive is not None:
+            left = keep_alive.seconds - (clock.perf() - self._said_at)
+            try:
+                async with asyncio.timeout(max(0.0, left)):
+                    return await socket.receive()
+            except TimeoutError:
+                if clock.perf() - self._said_at >= keep_alive.seconds:
+                    await self._do(keep_alive.acts)
+        return await socket.receive()
+
+    def _say(self, word: Callable[..., Outcome[Any]], *about: Any) -> Outcome[Any]:
+        """Ask the session, and make every failure of it one that may be told."""
+        call = self.call
+        try:
+            return word(*about)
+        except ProviderError as error:
+            error.phase = Phase.STREAM
+            self._transport.clean(error, call.secrets, self.session.request.auth, call.account)
+            raise
+        except (ValueError, UnicodeDecodeError, RecursionError):  # msgspec's errors are ValueErrors.
+            raise ProviderError(
+                Kind.BAD_RESPONSE,
+                "the provider said something that could not be read",
+                code="bad_upstream_response",
+                phase=Phase.STREAM,
+            ) from None
+
+    async def _do(self, outcome: Outcome[Any]) -> tuple[list[Any], bool]:
+        events: list[Any] = []
+        began = False
+        for one in outcome:
+            match one:
+                case Say():
+                    self._said_at = clock.perf()
+                    if self._socket is not None:
+                        await self._socket.send(one.message)
+                case Began():
+                    began = True
+                    self.request_id = one.request_id or self.call.provider_request_id
+                case Redial():
+                    self.redial = True
+                    if self._socket is not None:
+                        self._socket.abort()
+                case HangUp():
+                    if self._socket is not None:
+                        self._socket.abort()
+                case HalfClose():
+                    pass
+                case _:
+                    events.append(one)
+        return events, began
+
+
+def late(what: str) -> ProviderError:
+    """Build the error for a provider that did not answer in the time it had."""
+    return ProviderError(Kind.TIMEOUT, what, code="upstream_timeout", phase=Phase.STREAM)
+
+
+def recoverable(error: Failure) -> bool:
+    """Whether another try, here or elsewhere, may fare better."""
+    return error.retryable or error.kind in (Kind.TRUNCATED, Kind.BAD_RESPONSE)

@@ -1,0 +1,375 @@
+"""Live transcripts: one caller's sound to a provider and back as events, whatever happens to the provider."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from integration_api.audio.convert import Converter
+from integration_api.audio.loudness import loud
+from integration_api.core.audio import AudioFormat
+from integration_api.core.errors import Failure, ProviderError
+from integration_api.core.llm import Usage
+from integration_api.core.session import Outcome
+from integration_api.core.stt import (
+    Final,
+    Heard,
+    Interim,
+    ListenCapabilities,
+    Listening,
+    ListenRequest,
+    SpeechStarted,
+    SttEvent,
+    Update,
+    UtteranceEnd,
+    Word,
+)
+from integration_api.core.utterances import Utterances
+from integration_api.services import clock
+from integration_api.services.call import Calls, Origin
+from integration_api.services.fallback import Fallback, Plan
+from integration_api.services.leg import Leg, late
+from integration_api.services.target import Target
+from integration_api.services.unary import unsupported
+from integration_api.transport.drive import Transport
+
+OPERATION = "stt"
+REPLAY_MS = 30_000
+"""The longest sound without settled text that is kept to be heard again by another leg."""
+WAITING = 64
+"""Lists of events that wait for a caller who reads slowly; then the provider waits, too."""
+WATCH_SECONDS = 0.05
+NO_INTERIM_SECONDS = 30.0
+"""How long a provider may be silent that tells nothing before a turn is over."""
+
+
+class Ready(Struct, frozen=True, kw_only=True, tag="ready", omit_defaults=True):
+    """The session has begun. `negotiated_input` is what the provider is sent."""
+
+    model: str
+    capabilities: ListenCapabilities
+    negotiated_input: AudioFormat
+    reused_connection: bool = False
+    connect_ms: int = 0
+
+
+class Reconnected(Struct, frozen=True, kw_only=True, tag="reconnected", omit_defaults=True):
+    """Another socket goes on from the last settled text: `gap_ms` nobody listened, `replayed_ms` were sent again."""
+
+    gap_ms: int
+    replayed_ms: int
+    new_provider: str | None = None
+
+
+class Over(Struct, frozen=True, tag="closed", omit_defaults=True):
+    reason: str
+
+
+class Ended(Struct, frozen=True):
+    """Why a session that began did not end well; nothing follows it."""
+
+    error: Failure
+
+
+# What a caller can ask for in the middle of a session.
+
+
+class Sound(Struct, frozen=True):
+    data: bytes
+
+
+class Finalize(Struct, frozen=True):
+    pass
+
+
+class KeepAlive(Struct, frozen=True):
+    pass
+
+
+class End(Struct, frozen=True):
+    pass
+
+
+class Left(Struct, frozen=True):
+    """The caller is gone: nothing is to be told to anybody any more."""
+
+
+Ask: TypeAlias = Sound | Finalize | Update | KeepAlive | End | Left
+Told: TypeAlias = Ready | SttEvent | Reconnected | Over | Ended
+
+
+class SttService:
+    """Opens live transcripts."""
+
+    def __init__(self, calls: Calls, transport: Transport) -> None:
+        self._calls = calls
+        self._transport = transport
+
+    def listen(
+        self,
+        origin: Origin,
+        target: Target,
+        request: ListenRequest,
+        asks: AsyncIterator[Ask],
+        fallback: Fallback | None = None,
+    ) -> AsyncGenerator[tuple[Leg[Listening], list[Told]], None]:
+        """Yield what is told, with the leg it came from. The first is `Ready`, or a `Failure` is raised instead.
+
+        A failure after that is told as the last event.
+        """
+        return Transcription(self._calls, self._transport, origin, request).run(
+            target, fallback or Fallback(), asks
+        )
+
+
+class Transcription:
+    """One session. Times of events are made the caller's: from the first sound of the session."""
+
+    def __init__(self, calls: Calls, transport: Transport, origin: Origin, request: ListenRequest) -> None:
+        self._calls = calls
+        self._transport = transport
+        self._origin = origin
+        self._request = request
+        self._leg: Leg[Listening] | None = None
+        """Who listens now: nobody, between two of them."""
+        self._latest: Leg[Listening]
+        self._converter = Converter(request.input, request.input)
+        self._utterances = Utterances()
+        self._turn = asyncio.Lock()
+        """Held by whoever sends: the caller's sound waits while another leg takes over."""
+        self._ring: deque[tuple[float, bytes]] = deque()
+        """Sound since the last settled text, each piece with when it ended."""
+        self._position = 0.0
+        """Milliseconds of sound so far."""
+        self._settled = 0.0
+        self._offset = 0.0
+        """Where in the caller's sound the present leg began to listen."""
+        self._spoken_at = 0.0
+        """When somebody was first heard to speak since the provider last said anything."""
+        self._asked_to_end = False
+        self._out: asyncio.Queue[tuple[Leg[Listening], list[Told]]] = asyncio.Queue(WAITING)
+
+    async def run(
+        self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask]
+    ) -> AsyncGenerator[tuple[Leg[Listening], list[Told]], None]:
+        plan = Plan(target, fallback, self._begin)
+        leg, told = await plan.open()
+        self._take(leg)
+        tasks = [
+            asyncio.create_task(self._talk(plan, leg)),
+            asyncio.create_task(self._hear(asks)),
+            asyncio.create_task(self._watch(fallback.first_event_timeout_ms / 1000)),
+        ]
+        try:
+            yield leg, [self._ready(leg), *told]
+            while True:
+                leg, told = await self._out.get()
+                yield leg, told
+                if isinstance(told[-1], (Over, Ended)):
+                    return
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- one leg after another ---------------------------------------------------------------
+
+    async def _begin(self, target: Target) -> Leg[Listening]:
+        stt = target.provider.stt
+        if stt is None or stt.listen is None:
+            raise unsupported(target, OPERATION)
+        sent = self._sent(target)
+        Converter(self._request.input, sent)  # Refuses here what can not be converted.
+        call = await self._calls.open(self._origin, target, OPERATION, streamed=True)
+        asked = replace(self._request, model=target.model, input=sent)
+        return Leg(call, stt.listen(asked, call.credential, self._utterances), self._transport)
+
+    async def _talk(self, plan: Plan[Listening], leg: Leg[Listening]) -> None:
+        """Listen to one leg after another until the session has ended, well or not."""
+        while True:
+            error = await self._listen(leg)
+            if error is None and not leg.redial:
+                await self._out.put((leg, [Over("finished")]))
+                return
+            if error is None:
+                plan.once_more(leg)
+            elif not plan.lost(leg, error):
+                await self._out.put((leg, [Ended(error)]))
+                return
+            silent_since = leg.heard_at
+            async with self._turn:
+                try:
+                    following, told = await plan.open()
+                    replayed = await self._take_over(following)
+                except Failure as failure:
+                    await self._out.put((leg, [Ended(failure)]))
+                    return
+            here, there = leg.call.target.provider.name, following.call.target.provider.name
+            again = Reconnected(
+                gap_ms=round((clock.perf() - silent_since) * 1000),
+                replayed_ms=round(replayed),
+                new_provider=there if there != here else None,
+            )
+            leg = following
+            await self._out.put((leg, [again, *told]))
+
+    async def _listen(self, leg: Leg[Listening]) -> ProviderError | None:
+        """Tell what a leg hears until it ends; return why, where it did not end well."""
+        began = self._offset
+        cause: BaseException | None = None
+        try:
+            async for events in leg.events():
+                leg.call.tell_first_token()
+                self._spoken_at = 0.0
+                await self._out.put((leg, [self._mine(event) for event in events]))
+        except ProviderError as error:
+            cause = error
+            return error
+        except BaseException as error:
+            cause = error
+            raise
+        finally:
+            self._leg = None
+            await leg.close(cause, Usage(audio_seconds=(self._position - began) / 1000))
+        return None
+
+    def _take(self, leg: Leg[Listening]) -> None:
+        self._leg = self._latest = leg
+        self._spoken_at = 0.0
+        self._converter = Converter(self._request.input, self._sent(leg.call.target))
+
+    async def _take_over(self, leg: Leg[Listening]) -> float:
+        """Let a leg hear what is not settled yet; return how many milliseconds that are."""
+        self._offset = self._settled
+        self._take(leg)
+        for _, sound in list(self._ring):
+            await leg.tell(leg.session.audio, self._converter.feed(sound))
+        if self._asked_to_end:
+            await leg.tell(leg.session.finish)
+        return self._position - self._offset if self._ring else 0.0
+
+    def _sent(self, target: Target) -> AudioFormat:
+        stt = target.provider.stt
+        return self._request.input if stt is None else stt.takes(self._request.input, target.model)
+
+    def _ready(self, leg: Leg[Listening]) -> Ready:
+        target = leg.call.target
+        return Ready(
+            model=target.model,
+            capabilities=leg.session.capabilities,
+            negotiated_input=self._sent(target),
+            connect_ms=leg.connect_ms,
+        )
+
+    async def _watch(self, patience: float) -> None:
+        """Give up on a provider that says nothing while somebody speaks to it."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            leg = self._leg
+            if leg is None or not self._spoken_at:
+                continue
+            most = patience if leg.session.capabilities.interim else max(patience, NO_INTERIM_SECONDS)
+            if clock.perf() - max(self._spoken_at, leg.heard_at) > most:
+                leg.give_up(late("the provider said nothing while somebody spoke"))
+
+    # --- the caller's side -------------------------------------------------------------------
+
+    async def _hear(self, asks: AsyncIterator[Ask]) -> None:
+        """Do what the caller asks. What can not be understood ends the session."""
+        try:
+            await self._obey(asks)
+        except Failure as error:
+            await self._out.put((self._latest, [Ended(error)]))
+
+    async def _obey(self, asks: AsyncIterator[Ask]) -> None:
+        async for ask in asks:
+            if isinstance(ask, Left):
+                await self._out.put((self._latest, [Over("caller_left")]))
+                return
+            async with self._turn:
+                if isinstance(ask, Sound):
+                    self._keep(ask.data)
+                self._asked_to_end = self._asked_to_end or isinstance(ask, End)
+                leg = self._leg
+                if leg is None:
+                    continue  # It has just ended: what is in the ring is heard by the next.
+                try:
+                    told = await leg.tell(self._say, leg.session, ask)
+                except ProviderError as error:
+                    leg.give_up(error)
+                    continue
+            if told:
+                await self._out.put((leg, told))
+
+    def _say(self, session: Listening, ask: Ask) -> Outcome[SttEvent]:
+        match ask:
+            case Sound():
+                sound = self._converter.feed(ask.data)
+                return session.audio(sound) if sound else ()
+            case Finalize():
+                return session.finalize()
+            case Update():
+                return session.update(ask)
+            case KeepAlive():
+                return session.keep_alive.acts if session.keep_alive else ()
+            case End() | Left():
+                rest = self._converter.flush()
+                return [*(session.audio(rest) if rest else ()), *session.finish()]
+
+    def _keep(self, sound: bytes) -> None:
+        form = self._request.input
+        if not form.raw:
+            return  # Nobody knows how long it lasts, so it can not be heard again from the right place.
+        self._position += len(sound) * 1000 / form.bytes_per_second
+        self._ring.append((self._position, sound))
+        while self._ring and self._ring[0][0] <= max(self._settled, self._position - REPLAY_MS):
+            self._ring.popleft()
+        if self._ring and self._settled < self._position - REPLAY_MS:
+            self._settled = self._position - REPLAY_MS
+        if not self._spoken_at and loud(sound, form):
+            self._spoken_at = clock.perf()
+
+    # --- times -------------------------------------------------------------------------------
+
+    def _mine(self, event: SttEvent) -> SttEvent:
+        """Return an event with the caller's times, and note what is settled by it."""
+        match event:
+            case Final():
+                if event.end_ms is not None:
+                    self._settle(event.end_ms + self._offset)
+                event = replace(
+                    event,
+                    start_ms=self._shifted(event.start_ms),
+                    end_ms=self._shifted(event.end_ms),
+                    words=self._words(event.words),
+                )
+            case UtteranceEnd():
+                self._settle(self._settled)
+            case Interim():
+                event = replace(event, words=self._words(event.words)) if event.words else event
+            case SpeechStarted():
+                event = replace(event, audio_time_ms=self._shifted(event.audio_time_ms))
+            case Heard():
+                event = replace(event, audio_ms=event.audio_ms + round(self._offset))
+            case _:
+                pass
+        return event
+
+    def _settle(self, at: float) -> None:
+        self._settled = max(self._settled, min(at, self._position))
+        while self._ring and self._ring[0][0] <= self._settled:
+            self._ring.popleft()
+
+    def _words(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
+        if not self._offset:
+            return words
+        return tuple(
+            replace(word, start_ms=self._shifted(word.start_ms), end_ms=self._shifted(word.end_ms))
+            for word in words
+        )
+
+    def _shifted(self, at: int | None) -> int | None:
+        return None if at is None else round(at + self._offset)

@@ -1,0 +1,610 @@
+"""Live speech: one caller's text to a provider and back as frames of sound, whatever happens to the provider."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from integration_api.audio.convert import Converter
+from integration_api.core.audio import AudioFormat
+from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.llm import Usage
+from integration_api.core.session import Warned
+from integration_api.core.tts import (
+    Flushed,
+    Interrupted,
+    Sound,
+    Speaking,
+    Spoken,
+    SynthesisCapabilities,
+    SynthesisRequest,
+    Timestamps,
+    TtsEvent,
+)
+from integration_api.services import clock
+from integration_api.services.call import Calls, Origin
+from integration_api.services.fallback import Fallback, Plan
+from integration_api.services.leg import Leg, late
+from integration_api.services.target import Target
+from integration_api.services.unary import unsupported
+from integration_api.services.utterance import Utterance
+from integration_api.transport.drive import Transport
+
+OPERATION = "tts"
+WAITING = 256
+"""Lists of events that wait for a caller who reads slowly; then the provider waits, too."""
+WATCH_SECONDS = 0.05
+SPOKEN_SECONDS = 0.3
+"""How long a provider that tells what was spoken has for it, before that is guessed."""
+MOST_OPEN = 64
+"""Utterances that are neither spoken nor cancelled."""
+_SENTENCE = re.compile(r"[.!?…]+[\"')\]]*\s+|[。\uff01\uff1f।]\s*")
+"""The end of a sentence: in Chinese, Japanese and Hindi no space follows it."""
+
+
+class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
+    model: str
+    capabilities: SynthesisCapabilities
+    negotiated_output: AudioFormat
+    """What the provider makes; the caller gets what it asked for."""
+    reused_connection: bool = False
+    connect_ms: int = 0
+
+
+class Started(Struct, frozen=True, tag="started"):
+    utterance_id: str
+    ttfb_ms: int
+    """From the utterance's first text to its first sound."""
+
+
+class Audio(Struct, frozen=True, kw_only=True):
+    """One frame. `seq` counts from 0 in each utterance, and offsets have no gap."""
+
+    utterance: Utterance
+    seq: int
+    offset_ms: int
+    data: bytes
+
+
+class MarkReached(Struct, frozen=True, kw_only=True, tag="mark_reached"):
+    utterance_id: str
+    name: str
+    at_ms: int
+
+
+class Done(Struct, frozen=True, kw_only=True, tag="done"):
+    utterance_id: str
+    audio_ms: int
+    characters: int
+    billed: float | None = None
+
+
+class Cancelled(Struct, frozen=True, kw_only=True, tag="cancelled"):
+    """Not one more byte of it follows."""
+
+    utterance_id: str
+    text_spoken: str
+    text_remaining: str
+    estimated: bool
+
+
+class Used(Struct, frozen=True, kw_only=True, tag="usage"):
+    characters: int
+    audio_ms: int
+
+
+class Over(Struct, frozen=True, tag="closed"):
+    reason: str
+
+
+class Ended(Struct, frozen=True):
+    """Why a session that began did not end well; nothing follows it."""
+
+    error: Failure
+
+
+# What a caller can ask for.
+
+
+class Text(Struct, frozen=True, kw_only=True):
+    utterance_id: str
+    text: str
+    ssml: bool = False
+    final: bool = False
+
+
+class Flush(Struct, frozen=True):
+    utterance_id: str
+
+
+class MarkAt(Struct, frozen=True):
+    utterance_id: str
+    name: str
+    char_offset: int | None
+
+
+class Cancel(Struct, frozen=True):
+    utterance_id: str
+    played_ms: int | None
+
+
+class Change(Struct, frozen=True):
+    voice: str | None
+    speed: float | None
+
+
+class End(Struct, frozen=True):
+    pass
+
+
+class Left(Struct, frozen=True):
+    """The caller is gone."""
+
+
+Ask: TypeAlias = Text | Flush | MarkAt | Cancel | Change | End | Left
+Told: TypeAlias = (
+    Ready
+    | Started
+    | Audio
+    | Timestamps
+    | MarkReached
+    | Flushed
+    | Done
+    | Cancelled
+    | Used
+    | Warned
+    | Over
+    | Ended
+)
+
+
+class TtsService:
+    """Opens live voices."""
+
+    def __init__(self, calls: Calls, transport: Transport) -> None:
+        self._calls = calls
+        self._transport = transport
+
+    def synthesize(
+        self,
+        origin: Origin,
+        target: Target,
+        request: SynthesisRequest,
+        asks: AsyncIterator[Ask],
+        fallback: Fallback | None = None,
+        *,
+        frame_ms: int = 20,
+    ) -> AsyncGenerator[tuple[Leg[Speaking], list[Told]], None]:
+        """Yield what is told, with the leg it came from. The first is `Ready`, or a `Failure` is raised instead.
+
+        A failure after that is told as the last event.
+        """
+        return Synthesis(self._calls, self._transport, origin, request, frame_ms).run(
+            target, fallback or Fallback(), asks
+        )
+
+
+class Synthesis:
+    """One session. Utterances are told one after another, in the order in which they began."""
+
+    def __init__(
+        self, calls: Calls, transport: Transport, origin: Origin, request: SynthesisRequest, frame_ms: int
+    ) -> None:
+        self._calls = calls
+        self._transport = transport
+        self._origin = origin
+        self._request = request
+        self._frame_ms = frame_ms
+        self._leg: Leg[Speaking] | None = None
+        """Who speaks now: nobody, between two of them."""
+        self._latest: Leg[Speaking]
+        self._made = request.output
+        self._turn = asyncio.Lock()
+        """Held by whoever sends: the caller's text waits while another leg takes over."""
+        self._open: dict[str, Utterance] = {}
+        self._early: dict[str, list[Told]] = {}
+        """What is to be told of an utterance whose turn has not come."""
+        self._pending: dict[str, str] = {}
+        """Text that waits for the end of its sentence."""
+        self._finals: dict[str, asyncio.TimerHandle] = {}
+        """Utterances that were cancelled, until their provider has told what it spoke of them."""
+        self._gone: dict[str, Utterance] = {}
+        self._waiting_since = 0.0
+        """When text was last given to a provider that has said nothing since."""
+        self._asked_to_end = False
+        self._finishing = False
+        self._characters = 0
+        self._audio_ms = 0
+        self._out: asyncio.Queue[tuple[Leg[Speaking], list[Told]]] = asyncio.Queue(WAITING)
+
+    async def run(
+        self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask]
+    ) -> AsyncGenerator[tuple[Leg[Speaking], list[Told]], None]:
+        plan = Plan(target, fallback, self._begin)
+        leg, told = await plan.open()
+        self._take(leg)
+        tasks = [
+            asyncio.create_task(self._talk(plan, leg)),
+            asyncio.create_task(self._hear(asks)),
+            asyncio.create_task(self._watch(fallback.first_event_timeout_ms / 1000)),
+        ]
+        try:
+            yield leg, [self._ready(leg), *self._told(told)]
+            while True:
+                leg, events = await self._out.get()
+                # What was cancelled meanwhile stays unheard.
+                events = [one for one in events if not isinstance(one, Audio) or not one.utterance.cancelled]
+                if events:
+                    yield leg, events
+                    if isinstance(events[-1], (Over, Ended)):
+                        return
+        finally:
+            for timer in self._finals.values():
+                timer.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- one leg after another ---------------------------------------------------------------
+
+    async def _begin(self, target: Target) -> Leg[Speaking]:
+        tts = target.provider.tts
+        if tts is None or tts.synthesize is None:
+            raise unsupported(target, OPERATION)
+        made = tts.gives(self._request.output, target.model)
+        Converter(made, self._request.output)  # Refuses here what can not be converted.
+        call = await self._calls.open(self._origin, target, OPERATION, streamed=True)
+        asked = replace(self._request, model=target.model, output=made)
+        return Leg(call, tts.synthesize(asked, call.credential), self._transport)
+
+    async def _talk(self, plan: Plan[Speaking], leg: Leg[Speaking]) -> None:
+        """Hear one leg after another until the session has ended, well or not."""
+        while True:
+            error = await self._listen(leg)
+            if error is None and not leg.redial:
+                used = Used(characters=self._characters, audio_ms=self._audio_ms)
+                await self._out.put((leg, [used, Over("finished")]))
+                return
+            if error is None:
+                plan.once_more(leg)
+            elif any(one.began for one in self._open.values()) or not plan.lost(leg, error):
+                # Another voice in the middle of a sentence would be worse than none.
+                await self._out.put((leg, [Ended(error)]))
+                return
+            async with self._turn:
+                try:
+                    leg, told = await plan.open()
+                    await self._take_over(leg)
+                except Failure as failure:
+                    await self._out.put((self._latest, [Ended(failure)]))
+                    return
+            if events := self._told(told):
+                await self._out.put((leg, events))
+
+    async def _listen(self, leg: Leg[Speaking]) -> ProviderError | None:
+        """Tell what a leg says until it ends; return why, where it did not end well."""
+        characters = self._characters
+        cause: BaseException | None = None
+        try:
+            async for events in leg.events():
+                leg.call.tell_first_token()
+                self._waiting_since = 0.0
+                if told := self._told(events):
+                    await self._out.put((leg, told))
+                await self._finish(leg)
+        except ProviderError as error:
+            cause = error
+            return error
+        except BaseException as error:
+            cause = error
+            raise
+        finally:
+            self._leg = None
+            await leg.close(cause, Usage(characters=self._characters - characters))
+        return None
+
+    def _take(self, leg: Leg[Speaking]) -> None:
+        self._leg = self._latest = leg
+        self._made = self._given(leg.call.target)
+
+    async def _take_over(self, leg: Leg[Speaking]) -> None:
+        """Let a leg say what nobody has begun to say."""
+        self._take(leg)
+        for id, old in list(self._open.items()):
+            one = self._open[id] = self._new(id)
+            one.asked_at, one.text, one.said, one.complete = old.asked_at, old.text, old.said, old.complete
+            one.marks = old.marks
+            self._waiting_since = clock.perf()
+            await leg.tell(_again, leg.session, one)
+        self._finishing = False
+        await self._finish(leg)
+
+    async def _finish(self, leg: Leg[Speaking]) -> None:
+        """Let the provider go once nothing is left to be spoken."""
+        if self._asked_to_end and not self._open and not self._gone and not self._finishing:
+            self._finishing = True
+            await leg.tell(leg.session.finish)
+
+    def _given(self, target: Target) -> AudioFormat:
+        tts = target.provider.tts
+        return self._request.output if tts is None else tts.gives(self._request.output, target.model)
+
+    def _new(self, id: str) -> Utterance:
+        return Utterance(id, self._made, self._request.output, self._frame_ms, clock.perf())
+
+    def _ready(self, leg: Leg[Speaking]) -> Ready:
+        return Ready(
+            model=leg.call.target.model,
+            capabilities=leg.session.capabilities,
+            negotiated_output=self._made,
+            connect_ms=leg.connect_ms,
+        )
+
+    async def _watch(self, patience: float) -> None:
+        """Give up on a provider that says nothing while text waits to be spoken."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            leg = self._leg
+            since = self._waiting_since
+            if leg is not None and since and clock.perf() - max(since, leg.heard_at) > patience:
+                leg.give_up(late("the provider said nothing while text waited to be spoken"))
+
+    # --- the caller's side -------------------------------------------------------------------
+
+    async def _hear(self, asks: AsyncIterator[Ask]) -> None:
+        """Do what the caller asks. What can not be understood ends the session."""
+        try:
+            async for ask in asks:
+                if isinstance(ask, Left):
+                    await self._out.put((self._latest, [Over("caller_left")]))
+                    return
+                async with self._turn:
+                    leg = self._leg
+                    told = self._mind(ask)
+                    if leg is not None:
+                        try:
+                            told += self._told(await leg.tell(self._say, leg.session, ask))
+                            await self._finish(leg)
+                        except ProviderError as error:
+                            leg.give_up(error)
+                if told:
+                    await self._out.put((self._latest, told))
+        except Failure as error:
+            await self._out.put((self._latest, [Ended(error)]))
+
+    def _mind(self, ask: Ask) -> list[Told]:
+        """Note what is asked for; return what can be told of it at once."""
+        match ask:
+            case Text():
+                if ask.ssml and not self._request.ssml_allowed:
+                    raise Failure(
+                        Kind.INVALID_REQUEST,
+                        "SSML was not asked for; set ssml_allowed in start",
+                        code="ssml_not_allowed",
+                        param="ssml",
+                    )
+                one = self._open.get(ask.utterance_id)
+                if one is None:
+                    if len(self._open) >= MOST_OPEN:
+                        raise Failure(
+                            Kind.OVERLOADED,
+                            f"at most {MOST_OPEN} utterances may wait",
+                            code="too_many_utterances",
+                        )
+                    one = self._open[ask.utterance_id] = self._new(ask.utterance_id)
+                one.text += ask.text
+                one.complete = one.complete or ask.final
+                self._characters += len(ask.text)
+            case MarkAt():
+                one = self._open.get(ask.utterance_id)
+                if one is not None:
+                    one.marks[ask.name] = len(one.text) if ask.char_offset is None else ask.char_offset
+            case Cancel():
+                return self._cancelled(ask)
+            case End():
+                self._asked_to_end = True
+            case _:
+                pass
+        return []
+
+    def _say(self, session: Speaking, ask: Ask) -> list[object]:
+        match ask:
+            case Text():
+                return self._say_text(session, ask)
+            case Flush():
+                acts = self._let_go(session, ask.utterance_id)
+                return [*acts, *session.flush(ask.utterance_id)]
+            case Cancel():
+                return [*session.cancel(ask.utterance_id, ask.played_ms)]
+            case Change():
+                return [*session.update(ask.voice, ask.speed)]
+            case End():
+                return self._complete(session)
+            case _:
+                return []
+
+    def _say_text(self, session: Speaking, ask: Text) -> list[object]:
+        id, text = ask.utterance_id, ask.text
+        one = self._open[id]
+        acts: list[object] = []
+        if self._request.text_buffering == "sentence" and not ask.ssml:
+            text = self._pending.pop(id, "") + text
+            if not ask.final:
+                ends = [found.end() for found in _SENTENCE.finditer(text)]
+                cut = ends[-1] if ends else 0
+                self._pending[id], text = text[cut:], text[:cut]
+        if text:
+            one.said.append((text, ask.ssml))
+            self._waiting_since = clock.perf() if ask.final else self._waiting_since
+            acts += session.text(id, text, ssml=ask.ssml)
+        if ask.final:
+            self._waiting_since = clock.perf()
+            acts += session.end_utterance(id)
+        return acts
+
+    def _complete(self, session: Speaking) -> list[object]:
+        """No more text will come: what there is, is all."""
+        acts: list[object] = []
+        for one in self._open.values():
+            if not one.complete:
+                acts += self._let_go(session, one.id)
+                acts += session.end_utterance(one.id)
+                one.complete = True
+                self._waiting_since = clock.perf()
+        return acts
+
+    def _let_go(self, session: Speaking, id: str) -> list[object]:
+        """Say what waits for the end of its sentence."""
+        one, text = self._open.get(id), self._pending.pop(id, "")
+        if one is None or not text:
+            return []
+        one.said.append((text, False))
+        return [*session.text(id, text)]
+
+    def _cancelled(self, ask: Cancel) -> list[Told]:
+        """Fall silent at once. What was spoken is told by the provider if it can, else guessed."""
+        one = self._open.pop(ask.utterance_id, None)
+        self._early.pop(ask.utterance_id, None)
+        self._pending.pop(ask.utterance_id, None)
+        if one is None:
+            return []
+        one.cancelled = True
+        leg = self._leg
+        if leg is not None and leg.session.capabilities.tells_spoken and one.began:
+            self._gone[one.id] = one
+            loop = asyncio.get_running_loop()
+            self._finals[one.id] = loop.call_later(SPOKEN_SECONDS, self._guess, one, ask.played_ms)
+            return []
+        return [_guessed(one, ask.played_ms), *self._next_turn()]
+
+    def _guess(self, one: Utterance, played_ms: int | None) -> None:
+        if self._gone.pop(one.id, None) is not None:
+            self._finals.pop(one.id, None)
+            told: list[Told] = [_guessed(one, played_ms), *self._next_turn()]
+            self._out.put_nowait((self._latest, told)) if not self._out.full() else None
+
+    # --- the provider's side -----------------------------------------------------------------
+
+    def _told(self, events: list[TtsEvent]) -> list[Told]:
+        told: list[Told] = []
+        for event in events:
+            match event:
+                case Sound():
+                    told += self._sound(event)
+                case Spoken():
+                    told += self._spoken(event)
+                case Timestamps():
+                    told += self._timestamps(event)
+                case Interrupted():
+                    told += self._interrupted(event)
+                case Flushed():
+                    told += self._in_turn(event.utterance_id, [event])
+                case Warned():
+                    told.append(event)
+                case _:
+                    pass
+        return told
+
+    def _sound(self, event: Sound) -> list[Told]:
+        one = self._open.get(event.utterance_id)
+        if one is None:
+            return []  # Late: it was cancelled.
+        began = one.began
+        told: list[Told] = []
+        frames = one.sound(event.data)
+        if not began:
+            told.append(Started(one.id, round((clock.perf() - one.asked_at) * 1000)))
+        told += self._framed(one, frames)
+        return self._in_turn(one.id, told)
+
+    def _framed(self, one: Utterance, frames: list[bytes]) -> list[Told]:
+        told: list[Told] = []
+        for frame in frames:
+            told.append(Audio(utterance=one, seq=one.seq, offset_ms=one.seq * self._frame_ms, data=frame))
+            one.seq += 1
+        return told
+
+    def _spoken(self, event: Spoken) -> list[Told]:
+        one = self._open.get(event.utterance_id)
+        if one is None:
+            return []
+        told = self._framed(one, one.rest())
+        one.spoken = True
+        self._audio_ms += one.audio_ms
+        if self._request.timestamps != "none" and not one.timestamps:
+            told.append(one.estimated())
+        told += [
+            MarkReached(utterance_id=one.id, name=name, at_ms=one.reached(offset))
+            for name, offset in one.marks.items()
+        ]
+        told.append(
+            Done(
+                utterance_id=one.id,
+                audio_ms=one.audio_ms,
+                characters=len(one.text) if event.characters is None else event.characters,
+                billed=event.billed,
+            )
+        )
+        return self._in_turn(one.id, told)
+
+    def _timestamps(self, event: Timestamps) -> list[Told]:
+        one = self._open.get(event.utterance_id)
+        if one is None:
+            return []
+        one.take(event)
+        return self._in_turn(one.id, [event]) if self._request.timestamps != "none" else []
+
+    def _interrupted(self, event: Interrupted) -> list[Told]:
+        one = self._gone.pop(event.utterance_id, None)
+        if one is None:
+            return []
+        self._finals.pop(one.id).cancel()
+        exact = Cancelled(
+            utterance_id=one.id,
+            text_spoken=event.text_spoken,
+            text_remaining=event.text_remaining,
+            estimated=False,
+        )
+        return [exact, *self._next_turn()]
+
+    # --- whose turn it is --------------------------------------------------------------------
+
+    def _in_turn(self, id: str, told: list[Told]) -> list[Told]:
+        """Return what may be told now: of the utterance whose turn it is. The others' is kept."""
+        if not told:
+            return []
+        if next(iter(self._open)) != id:
+            self._early.setdefault(id, []).extend(told)
+            return []
+        if isinstance(told[-1], Done):
+            del self._open[id]
+            return [*told, *self._next_turn()]
+        return told
+
+    def _next_turn(self) -> list[Told]:
+        """Let the next utterance be told: what has come of it already, and if that is all, the one after it."""
+        told: list[Told] = []
+        while self._open:
+            first = next(iter(self._open))
+            told += self._early.pop(first, [])
+            if not self._open[first].spoken:
+                break
+            del self._open[first]
+        return told
+
+
+def _again(session: Speaking, one: Utterance) -> list[object]:
+    acts: list[object] = []
+    for text, ssml in one.said:
+        acts += session.text(one.id, text, ssml=ssml)
+    if one.complete:
+        acts += session.end_utterance(one.id)
+    return acts
+
+
+def _guessed(one: Utterance, played_ms: int | None) -> Cancelled:
+    spoken, remaining, estimated = one.heard(played_ms)
+    return Cancelled(utterance_id=one.id, text_spoken=spoken, text_remaining=remaining, estimated=estimated)

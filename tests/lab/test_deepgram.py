@@ -1,0 +1,163 @@
+"""The Deepgram emulator, driven by Deepgram's own SDK."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from deepgram import AsyncDeepgramClient
+from deepgram.core.api_error import ApiError
+from deepgram.environment import DeepgramClientEnvironment
+
+from lab import Answer, Fault, Lab, mouth
+from lab.script import Heard
+
+TWO = Answer(
+    heard=[
+        Heard(text="I would like a table", start_ms=200, end_ms=1200),
+        Heard(text="for two please.", start_ms=1300, end_ms=2000, confidence=0.9),
+    ]
+)
+
+
+@pytest.fixture
+async def deepgram(lab: Lab) -> AsyncIterator[AsyncDeepgramClient]:
+    base = lab.url("deepgram", version="")
+    sockets = base.replace("http", "ws")
+    yield AsyncDeepgramClient(
+        api_key="lab-key",
+        environment=DeepgramClientEnvironment(base=base, production=sockets, agent=sockets, agent_rest=base),
+    )
+
+
+async def heard(socket, seconds: float, *, rate: int = 16_000) -> list:
+    """Send silence of so many seconds, end, and return what was said until the end."""
+    for _ in range(int(seconds * 10)):
+        await socket.send_media(bytes(rate // 10 * 2))
+    await socket.send_close_stream()
+    said = []
+    async for message in socket:
+        said.append(message)
+    return said
+
+
+async def test_a_live_transcript_tells_interims_finals_and_the_end_of_the_turn(lab, deepgram) -> None:
+    lab.script("deepgram", TWO)
+    async with deepgram.listen.v1.connect(
+        model="nova-3", encoding="linear16", sample_rate=16000, interim_results="true", vad_events="true"
+    ) as socket:
+        said = await heard(socket, 3)
+    kinds = [message.type for message in said]
+    assert kinds[0] == "SpeechStarted"
+    assert kinds[-1] == "Metadata"
+    results = [message for message in said if message.type == "Results"]
+    finals = [one for one in results if one.is_final]
+    assert [one.channel.alternatives[0].transcript for one in finals] == [
+        "I would like a table", "for two please.",
+    ]  # fmt: skip
+    assert [one.speech_final for one in finals] == [False, True]
+    assert finals[1].channel.alternatives[0].words[-1].end == 2.0
+    assert len(results) > len(finals)
+    assert said[-1].duration == 3.0
+
+
+async def test_finalize_settles_what_was_said(lab, deepgram) -> None:
+    lab.script("deepgram", TWO)
+    async with deepgram.listen.v1.connect(
+        model="nova-3", encoding="linear16", sample_rate=16000
+    ) as socket:
+        await socket.send_media(bytes(32_000 * 7 // 10))
+        await socket.send_finalize()
+        first = await socket.recv()
+        said = await heard(socket, 2.5)
+    assert first.from_finalize
+    assert first.channel.alternatives[0].transcript == "I would"
+    texts = [one.channel.alternatives[0].transcript for one in said if one.type == "Results"]
+    assert texts == ["like a table", "for two please."]
+
+
+async def test_flux_tells_turns(lab, deepgram) -> None:
+    lab.script("deepgram", TWO)
+    async with deepgram.listen.v2.connect(
+        model="flux-general-en", encoding="linear16", sample_rate=16000, eager_eot_threshold=0.4
+    ) as socket:
+        said = await heard(socket, 3)
+    assert said[0].type == "Connected"
+    events = [message.event for message in said[1:]]
+    assert events[0] == "StartOfTurn"
+    assert events[-1] == "EndOfTurn"
+    assert events.count("EagerEndOfTurn") == 2
+    assert events.count("TurnResumed") == 1
+    assert said[-1].transcript == "I would like a table for two please."
+
+
+async def test_a_recording_is_written_down(lab, deepgram) -> None:
+    lab.script("deepgram", TWO)
+    answer = await deepgram.listen.v1.media.transcribe_file(
+        request=b"RIFF", model="nova-3", utterances=True, detect_language=True
+    )
+    assert answer.results.channels[0].alternatives[0].transcript == "I would like a table for two please."
+    assert [one.transcript for one in answer.results.utterances] == ["I would like a table", "for two please."]
+    assert answer.results.channels[0].detected_language == "en"
+
+
+async def test_a_voice_speaks_what_is_flushed(deepgram) -> None:
+    async with deepgram.speak.v1.connect(
+        model="aura-2-thalia-en", encoding="linear16", sample_rate="24000"
+    ) as socket:
+        from deepgram.speak.v1.types import SpeakV1Text
+
+        await socket.send_text(SpeakV1Text(type="Speak", text="Hello"))
+        await socket.send_flush()
+        sound = b""
+        async for message in socket:
+            if isinstance(message, bytes):
+                sound += message
+            elif message.type == "Flushed":
+                break
+    assert sound == mouth.pcm("Hello", 24000)
+
+
+async def test_speech_comes_whole(deepgram) -> None:
+    parts = [
+        part
+        async for part in deepgram.speak.v1.audio.generate(
+            text="Hello", model="aura-2-thalia-en", encoding="mulaw", container="none", sample_rate=8000
+        )
+    ]
+    assert b"".join(parts) == mouth.mulaw("Hello")
+
+
+async def test_a_wrong_key_is_refused_before_the_socket_opens(lab) -> None:
+    base = lab.url("deepgram", version="")
+    sockets = base.replace("http", "ws")
+    client = AsyncDeepgramClient(
+        api_key="invalid",
+        environment=DeepgramClientEnvironment(base=base, production=sockets, agent=sockets, agent_rest=base),
+    )
+    with pytest.raises(ApiError) as refused:
+        async with client.listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=16000):
+            pass
+    assert refused.value.status_code == 401
+    with pytest.raises(ApiError) as refused:
+        await client.manage.v1.projects.list()
+    assert refused.value.status_code == 401
+
+
+async def test_a_fault_at_the_handshake_and_one_amid_the_sound(lab, deepgram) -> None:
+    lab.fault("deepgram", Fault(status=429))
+    with pytest.raises(ApiError) as refused:
+        async with deepgram.listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=16000):
+            pass
+    assert refused.value.status_code == 429
+    lab.fault("deepgram", Fault(end="hang", after=500))
+    async with deepgram.listen.v1.connect(
+        model="nova-3", encoding="linear16", sample_rate=16000, interim_results="true"
+    ) as socket:
+        for _ in range(20):
+            await socket.send_media(bytes(3200))
+        said = []
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                async for message in socket:
+                    said.append(message.channel.alternatives[0].transcript)
+    assert said == ["Hello", "Hello from"]
