@@ -138,7 +138,9 @@ class Connection(asyncio.Protocol):
             stats.statuses[response.status] = stats.statuses.get(response.status, 0) + 1
             if response.talk is not None and response.status == HTTPStatus.SWITCHING_PROTOCOLS:
                 call.fault = fault
-                self._switch(call, response.headers, response.talk)
+                delay = (fault.delay_ms if fault else 0) + response.delay_ms
+                loop = asyncio.get_running_loop()
+                loop.call_later(delay / 1000, self._switch, call, response.headers, response.talk)
                 return
             head = _head(response, keep=keep)
             if fault is None and not (
@@ -156,6 +158,8 @@ class Connection(asyncio.Protocol):
 
     def _switch(self, call: Call, headers: list[tuple[str, str]], talk: Talk) -> None:
         """Lets a WebSocket have the connection, which still counts as one of the lab's."""
+        if self.transport.is_closing():
+            return
         self.socket = Socket(call, headers, talk, self.connection_lost)
         self.socket.begin(self.transport, self.early)
 

@@ -35,6 +35,7 @@ class Flux:
         self.ear = Ear(call.take())
         self.turn = 0
         self.begun = False
+        self.window = 0.0
         self.kept: tuple[Moment, ...] = ()
         self.sequence = 0
 
@@ -71,6 +72,7 @@ class Flux:
             case "start":
                 if not self.begun:
                     self.begun = True
+                    self.window = moment.at_ms / 1000
                     await self._event(peer, "StartOfTurn", moment)
                 elif self.kept and self.eager:
                     await self._event(peer, "TurnResumed", moment)
@@ -98,7 +100,7 @@ class Flux:
             "type": "TurnInfo", "event": event, "turn_index": self.turn, "transcript": heard["transcript"],
             "words": [{k: v for k, v in word.items() if k != "punctuated_word"} | {"word": one.text}
                       for word, one in zip(heard["words"], words, strict=True)],
-            "audio_window_start": 0.0, "audio_window_end": self.ear.now_ms / 1000,
+            "audio_window_start": self.window, "audio_window_end": self.ear.now_ms / 1000,
             "end_of_turn_confidence": 0.9 if event == "EndOfTurn" else 0.4,
         })  # fmt: skip
 

@@ -124,8 +124,8 @@ class Aura:
         text, self.waiting = self.waiting, ""
         size = client.ENCODINGS[self.encoding] * self.rate * STEP_MS // 1000
         for at, piece in enumerate(_pieces(sound(text, self.encoding, self.rate), size)):
-            await peer.send(piece)
             await fate.at(at * STEP_MS)
+            await peer.send(piece)
             await fate.pause(directives(self.call.model).gap_ms)
             if (cut := fate.peek()) is not None and (said := json.loads(cut)).get("type") in (
                 "Clear",

@@ -58,7 +58,9 @@ def test_a_tone_keeps_its_time_and_its_shape_at_another_rate(source: int, target
     assert 10 * math.log10((wanted[inner] ** 2).mean() / max((noise**2).mean(), 1e-9)) > 65
 
 
-@pytest.mark.parametrize("source, target", [(48_000, 8_000), (24_000, 8_000), (24_000, 16_000), (44_100, 16_000)])
+@pytest.mark.parametrize(
+    "source, target", [(48_000, 8_000), (24_000, 8_000), (24_000, 16_000), (44_100, 16_000)]
+)
 def test_what_the_lower_rate_cannot_hold_is_silent(source: int, target: int) -> None:
     sound = tone(source, target / 2 * 1.15)
     told = np.frombuffer(through(pcm(source), pcm(target), sound, 960), "<i2").astype(float)
@@ -73,7 +75,9 @@ def test_pieces_of_any_size_make_the_same_sound() -> None:
         assert through(pcm(24_000), pcm(8_000), sound, step) == whole
 
 
-@pytest.mark.parametrize("source, target", [(8_000, 16_000), (24_000, 8_000), (48_000, 16_000), (16_000, 24_000)])
+@pytest.mark.parametrize(
+    "source, target", [(8_000, 16_000), (24_000, 8_000), (48_000, 16_000), (16_000, 24_000)]
+)
 def test_no_more_than_three_milliseconds_are_held_back(source: int, target: int) -> None:
     converter = Converter(pcm(source), pcm(target))
     given = told = 0

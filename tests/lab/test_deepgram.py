@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.core.api_error import ApiError
@@ -19,14 +21,24 @@ TWO = Answer(
 )
 
 
-@pytest.fixture
-async def deepgram(lab: Lab) -> AsyncIterator[AsyncDeepgramClient]:
+@asynccontextmanager
+async def client(lab: Lab, key: str) -> AsyncIterator[AsyncDeepgramClient]:
     base = lab.url("deepgram", version="")
     sockets = base.replace("http", "ws")
-    yield AsyncDeepgramClient(
-        api_key="lab-key",
-        environment=DeepgramClientEnvironment(base=base, production=sockets, agent=sockets, agent_rest=base),
-    )
+    async with httpx.AsyncClient() as http:
+        yield AsyncDeepgramClient(
+            api_key=key,
+            environment=DeepgramClientEnvironment(
+                base=base, production=sockets, agent=sockets, agent_rest=base
+            ),
+            httpx_client=http,
+        )
+
+
+@pytest.fixture
+async def deepgram(lab: Lab) -> AsyncIterator[AsyncDeepgramClient]:
+    async with client(lab, "lab-key") as started:
+        yield started
 
 
 async def heard(socket, seconds: float, *, rate: int = 16_000) -> list:
@@ -62,9 +74,7 @@ async def test_a_live_transcript_tells_interims_finals_and_the_end_of_the_turn(l
 
 async def test_finalize_settles_what_was_said(lab, deepgram) -> None:
     lab.script("deepgram", TWO)
-    async with deepgram.listen.v1.connect(
-        model="nova-3", encoding="linear16", sample_rate=16000
-    ) as socket:
+    async with deepgram.listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=16000) as socket:
         await socket.send_media(bytes(32_000 * 7 // 10))
         await socket.send_finalize()
         first = await socket.recv()
@@ -96,7 +106,10 @@ async def test_a_recording_is_written_down(lab, deepgram) -> None:
         request=b"RIFF", model="nova-3", utterances=True, detect_language=True
     )
     assert answer.results.channels[0].alternatives[0].transcript == "I would like a table for two please."
-    assert [one.transcript for one in answer.results.utterances] == ["I would like a table", "for two please."]
+    assert [one.transcript for one in answer.results.utterances] == [
+        "I would like a table",
+        "for two please.",
+    ]
     assert answer.results.channels[0].detected_language == "en"
 
 
@@ -128,19 +141,14 @@ async def test_speech_comes_whole(deepgram) -> None:
 
 
 async def test_a_wrong_key_is_refused_before_the_socket_opens(lab) -> None:
-    base = lab.url("deepgram", version="")
-    sockets = base.replace("http", "ws")
-    client = AsyncDeepgramClient(
-        api_key="invalid",
-        environment=DeepgramClientEnvironment(base=base, production=sockets, agent=sockets, agent_rest=base),
-    )
-    with pytest.raises(ApiError) as refused:
-        async with client.listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=16000):
-            pass
-    assert refused.value.status_code == 401
-    with pytest.raises(ApiError) as refused:
-        await client.manage.v1.projects.list()
-    assert refused.value.status_code == 401
+    async with client(lab, "invalid") as stranger:
+        with pytest.raises(ApiError) as refused:
+            async with stranger.listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=16000):
+                pass
+        assert refused.value.status_code == 401
+        with pytest.raises(ApiError) as refused:
+            await stranger.manage.v1.projects.list()
+        assert refused.value.status_code == 401
 
 
 async def test_a_fault_at_the_handshake_and_one_amid_the_sound(lab, deepgram) -> None:

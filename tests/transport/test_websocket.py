@@ -55,7 +55,9 @@ async def transport(**limits) -> AsyncIterator[Transport]:
 
 
 async def dial(transport: Transport, url: str, auth=None, subprotocols=(), held=None) -> Socket:
-    request = HttpRequest(method="GET", url=url, auth=auth or Header("authorization", prefix="Token "), upgrade=subprotocols)
+    request = HttpRequest(
+        method="GET", url=url, auth=auth or Header("authorization", prefix="Token "), upgrade=subprotocols
+    )
     return await transport.dial(request, refusal, held or Held(), Trace(perf_counter()), "account")
 
 
@@ -99,7 +101,8 @@ async def test_the_secret_signs_the_handshake_and_is_wiped(auth) -> None:
         assert await socket.receive() is None
         await socket.close()
     assert SECRET.decode() in seen[0]
-    assert held.given and not any(any(one) for one in held.given)
+    assert held.given
+    assert not any(any(one) for one in held.given)
 
 
 async def test_a_refused_handshake_is_the_providers_refusal_without_the_secret() -> None:
@@ -185,7 +188,9 @@ async def test_a_connection_that_breaks_is_1006() -> None:
 async def test_a_provider_that_answers_no_ping_is_given_up() -> None:
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        key = next(line.split(b": ")[1] for line in head.split(b"\r\n") if line.startswith(b"sec-websocket-key"))
+        key = next(
+            line.split(b": ")[1] for line in head.split(b"\r\n") if line.startswith(b"sec-websocket-key")
+        )
         from websockets.utils import accept_key
 
         accepted = accept_key(key.decode()).encode()

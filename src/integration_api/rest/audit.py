@@ -55,6 +55,8 @@ class AuditView(Struct):
     output_tokens: int | None
     cached_tokens: int | None
     reasoning_tokens: int | None
+    audio_seconds: float | None
+    characters: int | None
     metadata: Mapping[str, str]
 
 
@@ -94,6 +96,8 @@ def view(record: AuditRecord) -> AuditView:
         output_tokens=usage.output_total,
         cached_tokens=usage.cache_read,
         reasoning_tokens=usage.reasoning,
+        audio_seconds=usage.audio_seconds,
+        characters=usage.characters,
         metadata=record.metadata,
     )
 

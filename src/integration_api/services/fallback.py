@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeAlias
 
 from msgspec import Struct
 
-from integration_api.core.errors import Failure, Kind
+from integration_api.core.errors import Failure
 from integration_api.core.llm import Usage
 from integration_api.services.leg import Leg, Talk, late, recoverable
 from integration_api.services.target import Target
@@ -29,8 +29,8 @@ Begin: TypeAlias = Callable[[Target], Awaitable[Leg[Talk]]]
 
 
 class Plan(Generic[Talk]):
-    """The targets of one session, used up as they fail. A target that ends a session it had begun is tried anew
-    `again` times before the next one is.
+    """The targets of one session, used up as they fail. When there is no other, one that may fare better is tried
+    `again` times.
     """
 
     def __init__(self, first: Target, fallback: Fallback, begin: Begin[Talk], *, again: int = 1) -> None:
@@ -38,18 +38,20 @@ class Plan(Generic[Talk]):
         self._fallback = fallback
         self._begin = begin
         self._again = again
-        self.failures: list[Failure] = []
 
     async def open(self) -> tuple[Leg[Talk], list[Any]]:
         """Return the first leg that opens, with what it has told. Raises the first failure when none does."""
+        failures: list[Failure] = []
         while self._left:
+            last = self._left[-1]
             try:
                 return await self._race()
             except Failure as error:
-                self.failures.append(error)
-                if not recoverable(error) and error.kind is not Kind.CREDENTIAL_REJECTED and not self._left:
-                    raise
-        raise self.failures[0]
+                failures.append(error)
+                if not self._left and recoverable(error) and self._again > 0:
+                    self._again -= 1
+                    self._left.append(last)
+        raise failures[0]
 
     def once_more(self, leg: Leg[Talk]) -> None:
         """Let a leg's target, which asked for a new socket, be the next."""
@@ -57,10 +59,12 @@ class Plan(Generic[Talk]):
 
     def lost(self, leg: Leg[Talk], error: Failure) -> bool:
         """Hear that an open leg has failed; return whether to go on."""
-        if recoverable(error) and self._again > 0:
+        if not recoverable(error):
+            return False
+        if not self._left and self._again > 0:
             self._again -= 1
-            self._left = [*self._left, leg.call.target] if self._left else [leg.call.target]
-        return bool(self._left) and recoverable(error)
+            self._left.append(leg.call.target)
+        return bool(self._left)
 
     async def _race(self) -> tuple[Leg[Talk], list[Any]]:
         """Open the next target, and the one after it if that takes too long: whoever opens first stays."""

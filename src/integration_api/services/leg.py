@@ -48,7 +48,7 @@ class Leg(Generic[Talk]):
         self._socket = await self._transport.dial(
             self.session.request, self._fault, call.secrets, call.trace, call.account
         )
-        self.heard_at = clock.perf()
+        self.heard_at = self._said_at = clock.perf()
         events, began = await self._do(self._say(self.session.begin, call.trace.headers))
         while not began:
             message = await self._socket.receive()

@@ -291,8 +291,10 @@ class Synthesis:
         try:
             async for events in leg.events():
                 leg.call.tell_first_token()
-                self._waiting_since = 0.0
-                if told := self._told(events):
+                told = self._told(events)
+                owed = any(one.complete and not one.spoken for one in self._open.values())
+                self._waiting_since = clock.perf() if owed else 0.0
+                if told:
                     await self._out.put((leg, told))
                 await self._finish(leg)
         except ProviderError as error:

@@ -341,9 +341,13 @@ class Transport:
         trace: Trace,
         account: Hashable | None,
     ) -> Socket:
-        """Open the WebSocket that `request` asks for. The caller closes it. Raises `Failure`."""
+        """Open the WebSocket that `request` asks for. The caller closes it. Raises `Failure`.
+
+        It is tried once: who is spoken to live has other targets, and no time.
+        """
+        answer = self._limits.socket.answer
         connection = await self._answered(
-            request, fault, secrets, trace, account, self._limits.socket.answer, self._until()
+            request, fault, secrets, trace, account, answer, self._until(), once=True
         )
         if isinstance(connection, ProviderError):
             raise connection
@@ -421,6 +425,8 @@ class Transport:
         account: Hashable | None,
         first_byte: float,
         until: float,
+        *,
+        once: bool = False,
     ) -> Connection | ProviderError:
         """Try until there is an answer or no use: return the connection it comes on, or the refusal."""
         loop = asyncio.get_running_loop()
@@ -460,7 +466,11 @@ class Transport:
                 if refused:
                     raise
                 error = failure
-            pause = self._retries.pause(error, tried, trace.headers, account, idempotent=request.idempotent)
+            pause = None
+            if not once:
+                pause = self._retries.pause(
+                    error, tried, trace.headers, account, idempotent=request.idempotent
+                )
             if pause is None or loop.time() + pause > until:
                 if refused:
                     return error

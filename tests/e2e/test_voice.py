@@ -1,0 +1,405 @@
+"""Live speech through the running service, over its WebSockets, with the lab behind it."""
+
+import asyncio
+import json
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from lab import mouth
+from tests.e2e.service import ADMIN_KEY, Service, lab_running, running
+
+FRAME_MS = 20
+HEARD = [
+    {"text": "I would like a table", "start_ms": 300, "end_ms": 1300},
+    {"text": "for two please.", "start_ms": 1400, "end_ms": 2200},
+    {"text": "At eight.", "start_ms": 3000, "end_ms": 3600},
+]
+TURNS = ["I would like a table for two please.", "At eight."]
+SPEECH = mouth.pcm("a" * 100, 16_000)
+"""Four seconds that are loud."""
+SILENCE = bytes(32_000)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with lab_running(tmp_path_factory.mktemp("lab")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("service")) as started:
+        value = {"key": "dg-lab-key-0123456789", "base_url": f"{lab}/deepgram"}
+        started.add_credential("deepgram", base_url=value["base_url"], key=value["key"])
+        yield started
+
+
+def ask_lab(lab: str, method: str, path: str, body: Any = None) -> Any:
+    request = urllib.request.Request(
+        f"{lab}/_lab/{path}", method=method, data=None if body is None else json.dumps(body).encode()
+    )
+    with urllib.request.urlopen(request) as reply:
+        return json.loads(reply.read())
+
+
+@pytest.fixture(autouse=True)
+def fresh(lab: str) -> None:
+    ask_lab(lab, "DELETE", "")
+
+
+@asynccontextmanager
+async def call(service: Service, side: str, **start: Any) -> AsyncIterator[ClientConnection]:
+    headers = {"authorization": f"Bearer {ADMIN_KEY}"}
+    async with connect(
+        service.url.replace("http", "ws") + f"/v1/voice/{side}", additional_headers=headers
+    ) as socket:
+        await socket.send(json.dumps({"type": "start", **start}))
+        yield socket
+
+
+async def say(socket: ClientConnection, sound: bytes, rate: int = 32_000, pause: float = 0.0) -> None:
+    step = rate * FRAME_MS // 1000
+    for at in range(0, len(sound), step):
+        await socket.send(sound[at : at + step])
+        await asyncio.sleep(pause)
+
+
+async def messages(socket: ClientConnection) -> AsyncIterator[str | bytes]:
+    with suppress(ConnectionClosed):
+        while True:
+            yield await socket.recv()
+
+
+async def told(socket: ClientConnection) -> list[dict[str, Any]]:
+    return [json.loads(message) async for message in messages(socket)]
+
+
+def of(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [one for one in events if one["type"] == kind]
+
+
+MODELS = {"nova": "deepgram/nova-3", "flux": "deepgram/flux-general-en"}
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+async def test_what_was_said_comes_back_in_turns_with_its_times(
+    service: Service, lab: str, model: str
+) -> None:
+    ask_lab(lab, "PUT", "script", {"deepgram": [{"heard": HEARD}]})
+    async with call(service, "stt", target={"model": model}) as socket:
+        ready = json.loads(await socket.recv())
+        await say(socket, SPEECH + SILENCE)
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert ready["type"] == "ready"
+    assert ready["capabilities"]["vad"]
+    assert ready["provider"] == "deepgram"
+    assert ready["provider_request_id"].startswith("dd000000")
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+    assert [one["seq"] for one in events] == list(range(1, len(events) + 1))
+    finals = of(events, "final")
+    assert " ".join(one["text"] for one in finals) == " ".join(TURNS)
+    words = [word for one in finals for word in one["words"]]
+    expected = [(300, 500), (500, 700), (700, 900), (900, 1100), (1100, 1300)]
+    assert [(word["start_ms"], word["end_ms"]) for word in words[:5]] == expected
+    assert words[-1]["end_ms"] == 3600
+    assert len({one["segment_id"] for one in finals}) == len(finals)
+    started = of(events, "speech_started")
+    assert [one["audio_time_ms"] for one in started] == [300, 3000]
+    assert events[-1] == {**events[-1], "type": "closed", "reason": "finished"}
+
+
+async def test_finalize_settles_at_once_and_a_change_is_passed_on(service: Service, lab: str) -> None:
+    ask_lab(lab, "PUT", "script", {"deepgram": [{"heard": HEARD}]})
+    async with call(service, "stt", target={"model": "deepgram/nova-3"}) as socket:
+        await socket.recv()
+        await say(socket, SPEECH[: 32 * 700])
+        await socket.send('{"type": "update", "keyterms": ["table"]}')
+        await socket.send('{"type": "finalize"}')
+        while (event := json.loads(await socket.recv()))["type"] != "final":
+            assert event["type"] in ("speech_started", "interim")
+        assert (event["text"], event["from_finalize"]) == ("I would", True)
+        ended = json.loads(await socket.recv())
+        assert (ended["type"], ended["reason"]) == ("utterance_end", "finalize")
+        await socket.send('{"type": "end"}')
+        await told(socket)
+    said = ask_lab(lab, "GET", "requests?provider=deepgram")["requests"][-1]["said"]
+    assert [json.loads(one) for one in said if isinstance(one, str)] == [
+        {"type": "Configure", "keyterms": ["table"]}, {"type": "Finalize"}, {"type": "CloseStream"},
+    ]  # fmt: skip
+
+
+FAULTS = {
+    "reset": {"end": "reset", "after": 1000},
+    "closed": {"end": "fin", "after": 1000},
+    "half_open": {"end": "hang", "after": 1000},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_another_target_goes_on_with_neither_a_hole_nor_a_repeat(
+    service: Service, lab: str, fault: dict
+) -> None:
+    later = [{**one, "start_ms": max(0, one["start_ms"]), "end_ms": one["end_ms"]} for one in HEARD]
+    ask_lab(lab, "PUT", "script", {"deepgram": [{"heard": HEARD}, {"heard": later}]})
+    ask_lab(lab, "PUT", "faults", {"deepgram": [fault]})
+    fallback = {"targets": [{"model": "deepgram/nova-2"}], "first_event_timeout_ms": 400}
+    async with call(service, "stt", target={"model": "deepgram/nova-3"}, fallback=fallback) as socket:
+        await socket.recv()
+        await say(socket, SPEECH, pause=0.005)
+        await say(socket, SILENCE)
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    again = of(events, "reconnected")
+    assert len(again) == 1
+    assert again[0]["replayed_ms"] > 0
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+    assert [one["text"] for one in of(events, "final")] == [one["text"] for one in HEARD]
+    assert [one["end_ms"] for one in of(events, "final")] == [1300, 2200, 3600]
+    asked = [one["query"]["model"] for one in ask_lab(lab, "GET", "requests?provider=deepgram")["requests"]]
+    assert asked == ["nova-3", "nova-2"]
+
+
+async def test_a_target_that_refuses_is_passed_over(service: Service, lab: str) -> None:
+    ask_lab(lab, "PUT", "faults", {"deepgram": [{"status": 429}]})
+    fallback = {"targets": [{"model": "deepgram/nova-2"}]}
+    async with call(service, "stt", target={"model": "deepgram/nova-3"}, fallback=fallback) as socket:
+        assert json.loads(await socket.recv())["model"] == "nova-2"
+
+
+async def test_the_next_target_is_dialled_beside_one_that_is_slow(service: Service, lab: str) -> None:
+    ask_lab(lab, "PUT", "faults", {"deepgram": [{"delay_ms": 3000}]})
+    fallback = {"targets": [{"model": "deepgram/nova-2"}], "hedge_after_ms": 50}
+    async with call(service, "stt", target={"model": "deepgram/nova-3"}, fallback=fallback) as socket:
+        assert json.loads(await socket.recv())["model"] == "nova-2"
+
+
+async def test_when_nobody_answers_the_caller_is_told_why(service: Service, lab: str) -> None:
+    ask_lab(lab, "PUT", "faults", {"deepgram": [{"status": 401, "times": 0}]})
+    async with call(service, "stt", target={"model": "deepgram/nova-3"}) as socket:
+        error, closed = await told(socket)
+    assert (error["type"], error["code"], error["retryable"]) == ("error", "credential_rejected", False)
+    assert "dg-lab" not in json.dumps(error)
+    assert closed["type"] == "closed"
+    assert socket.close_code == 1011
+
+
+STARTS = {
+    "unknown field": ({"target": {"model": "deepgram/nova-3"}, "colour": 1}, "invalid_value"),
+    "no target": ({}, "invalid_value"),
+    "unknown provider": ({"target": {"model": "nobody/x"}}, "unknown_provider"),
+    "no such capability": ({"target": {"model": "sandbox/echo"}}, "unsupported_operation"),
+    "no such credential": (
+        {"target": {"model": "deepgram/nova-3", "credential_id": "12"}},
+        "credential_not_found",
+    ),
+    "no credential": ({"target": {"model": "deepgram/nova-3", "credential_id": "x"}}, "credential_not_found"),
+    "bad rate": ({"target": {"model": "deepgram/nova-3"}, "input": {"sample_rate_hz": 1}}, "invalid_value"),
+    "bad encoding": ({"target": {"model": "deepgram/nova-3"}, "input": {"encoding": "gsm"}}, "invalid_value"),
+}
+
+
+@pytest.mark.parametrize("start, code", STARTS.values(), ids=STARTS)
+async def test_a_bad_start_is_explained_and_closes(service: Service, start: dict, code: str) -> None:
+    async with call(service, "stt", **start) as socket:
+        error = (await told(socket))[0]
+    assert (error["type"], error["code"]) == ("error", code)
+    assert socket.close_code == 1008
+
+
+@pytest.mark.parametrize("first", ["[]", "{", b"sound", '{"type": "end"}'])
+async def test_what_is_no_start_is_refused(service: Service, first: str | bytes) -> None:
+    for side in ("stt", "tts"):
+        headers = {"authorization": f"Bearer {ADMIN_KEY}"}
+        async with connect(
+            service.url.replace("http", "ws") + f"/v1/voice/{side}", additional_headers=headers
+        ) as socket:
+            await socket.send(first)
+            assert (await told(socket))[0]["type"] == "error"
+
+
+async def test_nonsense_in_the_middle_ends_the_session(service: Service) -> None:
+    async with call(service, "stt", target={"model": "deepgram/nova-3"}) as socket:
+        await socket.recv()
+        await socket.send('{"type": "sing"}')
+        events = await told(socket)
+    assert [one["type"] for one in events] == ["error", "closed"]
+    assert socket.close_code == 1008
+
+
+async def test_nobody_without_a_key_gets_a_socket(service: Service) -> None:
+    for side in ("stt", "tts"):
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(service.url.replace("http", "ws") + f"/v1/voice/{side}"):
+                pass
+        assert refused.value.response.status_code == 401
+
+
+async def test_a_caller_who_leaves_is_gone_for_the_provider_too(service: Service, lab: str) -> None:
+    before = ask_lab(lab, "GET", "stats")["connections"]
+    async with call(service, "stt", target={"model": "deepgram/nova-3"}) as socket:
+        await socket.recv()
+        await say(socket, SPEECH[:3200])
+        assert ask_lab(lab, "GET", "stats")["connections"] == before + 1
+        socket.transport.abort()
+    async with asyncio.timeout(5):
+        while ask_lab(lab, "GET", "stats")["connections"] > before:
+            await asyncio.sleep(0.01)
+
+
+async def test_each_leg_leaves_a_record(service: Service, lab: str) -> None:
+    ask_lab(lab, "PUT", "faults", {"deepgram": [{"status": 503}]})
+    fallback = {"targets": [{"model": "deepgram/nova-2"}]}
+    async with call(service, "stt", target={"model": "deepgram/nova-3"}, fallback=fallback) as socket:
+        ready = json.loads(await socket.recv())
+        await say(socket, SPEECH)
+        await socket.send('{"type": "end"}')
+        await told(socket)
+    async with asyncio.timeout(10):
+        while len(found := records(service, ready["session_id"])) < 2:
+            await asyncio.sleep(0.05)
+    told_of = sorted((one["model"], one["status"], one["operation"]) for one in found)
+    assert told_of == [("nova-2", "success", "stt"), ("nova-3", "failed", "stt")]
+    assert next(one for one in found if one["status"] == "success")["audio_seconds"] == 4.0
+
+
+def records(service: Service, request_id: str) -> list[dict[str, Any]]:
+    status, page = service.call("GET", "/v1/audit?limit=100")
+    assert status == 200
+    return [one for one in page["data"] if one["request_id"] == request_id]
+
+
+# --- voices -----------------------------------------------------------------------------------
+
+OUTPUTS = {
+    "as it is made": (
+        {"encoding": "pcm_s16le", "sample_rate_hz": 24_000},
+        lambda text: mouth.pcm(text, 24_000),
+    ),
+    "for a telephone": ({"encoding": "mulaw", "sample_rate_hz": 8_000}, mouth.mulaw),
+}
+
+
+@pytest.mark.parametrize("voice", ["aura-2-thalia-en", "flux-haley-en"])
+@pytest.mark.parametrize("output, sound", OUTPUTS.values(), ids=OUTPUTS)
+async def test_speech_is_exact_and_without_a_gap(service: Service, voice: str, output: dict, sound) -> None:
+    texts = {"a": "Hello, this is a test.", "b": "And another one."}
+    async with call(
+        service, "tts", target={"model": f"deepgram/{voice}"}, output=output, timestamps="word"
+    ) as socket:
+        for id, text in texts.items():
+            for word in text.split(" "):
+                await socket.send(json.dumps({"type": "text", "utterance_id": id, "text": word + " "}))
+            await socket.send(json.dumps({"type": "text", "utterance_id": id, "final": True}))
+        await socket.send('{"type": "mark", "utterance_id": "a", "name": "m", "char_offset": 7}')
+        await socket.send('{"type": "end"}')
+        events, frames = await heard(socket)
+    size = (48_000 if output["encoding"] == "pcm_s16le" else 8_000) * FRAME_MS // 1000
+    for id, text in texts.items():
+        whole = b"".join(frames[id])
+        assert whole == sound(text + " ")
+        assert {len(frame) for frame in frames[id]} == {size}
+        done = next(one for one in of(events, "done") if one["utterance_id"] == id)
+        assert done["audio_ms"] == mouth.milliseconds(text + " ")
+    assert of(events, "mark_reached")[0]["at_ms"] == 7 * mouth.CHARACTER_MS
+    words = of(events, "timestamps")[0]
+    assert words["estimated"]
+    assert [one["text"] for one in words["items"]] == texts["a"].split()
+    assert [one["type"] for one in events][-2:] == ["usage", "closed"]
+
+
+async def heard(socket: ClientConnection) -> tuple[list[dict[str, Any]], dict[str, list[bytes]]]:
+    """Return the events, and the frames of each utterance."""
+    events: list[dict[str, Any]] = []
+    frames: dict[str, list[bytes]] = {}
+    current = ""
+    async for message in messages(socket):
+        if isinstance(message, bytes):
+            frames.setdefault(current, []).append(message)
+        else:
+            events.append(json.loads(message))
+            if events[-1]["type"] == "started":
+                current = events[-1]["utterance_id"]
+    return events, frames
+
+
+@pytest.mark.parametrize(
+    "voice, exact", [("aura-2-thalia-en-lab-paced-1-20", False), ("flux-haley-en-lab-paced-1-20", True)]
+)
+async def test_after_a_cancel_not_one_more_byte_is_heard(service: Service, voice: str, exact: bool) -> None:
+    text = "This sentence is far too long to be heard to its very end by anybody at all."
+    async with call(service, "tts", target={"model": f"deepgram/{voice}"}) as socket:
+        await socket.send(json.dumps({"type": "text", "utterance_id": "a", "text": text, "final": True}))
+        while not isinstance(await socket.recv(), bytes):
+            pass
+        await socket.send('{"type": "cancel", "utterance_id": "a", "played_ms": 400}')
+        await socket.send(json.dumps({"type": "text", "utterance_id": "b", "text": "Yes?", "final": True}))
+        await socket.send('{"type": "end"}')
+        events: list[dict[str, Any]] = []
+        after = b""
+        async for message in socket:
+            if not isinstance(message, bytes):
+                events.append(json.loads(message))
+            elif any(one["type"] == "cancelled" for one in events):
+                after += message
+    cut = of(events, "cancelled")[0]
+    assert cut["text_spoken"] + cut["text_remaining"] == text
+    assert cut["estimated"] is not exact
+    if exact:
+        assert cut["text_spoken"] == text[: 400 // mouth.CHARACTER_MS]
+    assert after == mouth.pcm("Yes?", 24_000)
+    assert [one["utterance_id"] for one in of(events, "done")] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "fault", [{"end": "reset", "after": 0}, {"end": "hang", "after": 0}], ids=["reset", "half_open"]
+)
+async def test_another_voice_begins_where_the_first_never_did(
+    service: Service, lab: str, fault: dict
+) -> None:
+    ask_lab(lab, "PUT", "faults", {"deepgram": [fault]})
+    fallback = {"targets": [{"model": "deepgram/aura-2-zeus-en"}], "first_event_timeout_ms": 300}
+    async with call(
+        service, "tts", target={"model": "deepgram/aura-2-thalia-en"}, fallback=fallback
+    ) as socket:
+        await socket.send(json.dumps({"type": "text", "text": "Hello.", "final": True}))
+        await socket.send('{"type": "end"}')
+        events, frames = await heard(socket)
+    assert [one["type"] for one in events][-1] == "closed"
+    assert b"".join(frames["0"])[-len(mouth.pcm("Hello.", 24_000)) :] == mouth.pcm("Hello.", 24_000)
+
+
+async def test_sentences_are_let_go_when_they_are_whole(service: Service, lab: str) -> None:
+    async with call(
+        service, "tts", target={"model": "deepgram/aura-2-thalia-en"}, text_buffering="sentence"
+    ) as socket:
+        for piece in ("One", " sentence. And", " a half", " more"):
+            await socket.send(json.dumps({"type": "text", "text": piece}))
+        await socket.send('{"type": "end"}')
+        await heard(socket)
+    said = ask_lab(lab, "GET", "requests?provider=deepgram")["requests"][-1]["said"]
+    spoken = [json.loads(one)["text"] for one in said if '"Speak"' in one]
+    assert spoken == ["One sentence. ", "And a half more"]
+
+
+async def test_bad_words_to_a_voice_are_explained(service: Service) -> None:
+    for message, code in (
+        ({"type": "text", "ssml": "<speak/>"}, "ssml_not_allowed"),
+        ({"type": "text", "text": "a", "ssml": "b"}, "invalid_value"),
+        ({"type": "text", "utterance_id": "", "text": "a"}, "invalid_value"),
+    ):
+        async with call(service, "tts", target={"model": "deepgram/aura-2-thalia-en"}) as socket:
+            await socket.send(json.dumps(message))
+            events, _ = await heard(socket)
+        assert of(events, "error")[0]["code"] == code
+
+
+def test_the_key_is_in_no_file(service: Service, tmp_path: Path) -> None:
+    assert "dg-lab-key" not in service.log.read_text()

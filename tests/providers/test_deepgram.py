@@ -1,0 +1,161 @@
+"""Deepgram's recordings, and what its messages mean, without a network."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deepgram.types.listen_v1response import ListenV1Response
+
+from integration_api.core.credential import Credential
+from integration_api.core.errors import Kind, ProviderError
+from integration_api.core.exchange import HttpResponse
+from integration_api.core.session import Began, Closed, Say
+from integration_api.core.stt import Endpointing, Final, ListenRequest, TranscribeRequest, Update
+from integration_api.core.tts import Sound, Spoken, SynthesisRequest
+from integration_api.core.utterances import Utterances
+from integration_api.providers.deepgram import DEEPGRAM
+from integration_api.providers.deepgram.flux_stt import Flux
+from integration_api.providers.deepgram.stt import Nova
+from integration_api.providers.deepgram.tts import Aura
+
+CREDENTIAL = Credential("deepgram")
+FOLDER = Path(os.environ.get("REFERENCE_DIR", "")) / "traffic/deepgram"
+RECORDED = sorted(FOLDER.glob("stt-batch/*.json")) if os.environ.get("REFERENCE_DIR") else []
+LIVE = sorted(FOLDER.glob("stt-stream/*.json")) if os.environ.get("REFERENCE_DIR") else []
+
+
+def nova(**asked: Any) -> Nova:
+    return Nova(ListenRequest(**{"model": "nova-3", **asked}), CREDENTIAL, Utterances())
+
+
+def result(text: str, **more: Any) -> str:
+    return json.dumps({
+        "type": "Results", "start": 1.0, "duration": 0.5, "is_final": True, "speech_final": False,
+        "channel": {"alternatives": [{"transcript": text, "confidence": 0.9, "words": []}]}, **more,
+    })  # fmt: skip
+
+
+if RECORDED:
+
+    @pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])
+    def test_a_recorded_transcript_is_what_the_sdk_reads(path: Path) -> None:
+        told = json.loads(path.read_text())["response"]
+        exchange = DEEPGRAM.stt.transcribe(TranscribeRequest(model="nova-3", audio=b"x"), CREDENTIAL)
+        next(exchange)
+        body = told["body"]
+        with pytest.raises(StopIteration) as done:
+            exchange.send(HttpResponse(200, {}, json.dumps(body).encode()))
+        answer = done.value.value
+        sdk = ListenV1Response.model_validate(body)
+        best = sdk.results.channels[0].alternatives[0]
+        assert answer.text == best.transcript
+        assert answer.duration_ms == round(sdk.metadata.duration * 1000)
+        assert [word.start_ms for word in answer.words] == [round(word.start * 1000) for word in best.words]
+        assert [word.confidence for word in answer.words] == [word.confidence for word in best.words]
+        assert [one.text for one in answer.segments] == [
+            one.transcript for one in sdk.results.utterances or []
+        ]
+
+    @pytest.mark.parametrize("path", LIVE, ids=[path.stem for path in LIVE])
+    def test_a_recorded_live_result_is_told(path: Path) -> None:
+        session = nova()
+        for message in json.loads(path.read_text())["websocket"]["transcript"]:
+            said = {"type": "Results", "is_final": True, **message["data"]}
+            told = list(session.feed(json.dumps(said)))
+            final = next(one for one in told if isinstance(one, Final))
+            assert final.text == message["data"]["channel"]["alternatives"][0]["transcript"]
+            assert final.words[0].start_ms is not None
+
+
+def test_what_is_asked_for_is_written_as_its_parameters() -> None:
+    session = nova(
+        languages=("en", "es"),
+        diarize=True,
+        keyterms=("two words", "x"),
+        endpointing=Endpointing(silence_ms=250, utterance_end_ms=500),
+        extras={"numerals": True},
+    )
+    url = session.request.url
+    assert url.startswith("wss://api.deepgram.com/v1/listen?model=nova-3&encoding=linear16&sample_rate=16000")
+    for part in ("language=multi", "diarize_model=latest", "keyterm=two%20words&keyterm=x", "endpointing=250",
+                 "utterance_end_ms=1000", "numerals=true", "interim_results=true"):  # fmt: skip
+        assert part in url
+    assert "keywords=a" in nova(model="nova-2", keyterms=("a",)).request.url
+    assert "endpointing=false" in nova(endpointing=Endpointing(mode="client")).request.url
+
+
+def test_an_utterance_is_its_finals_until_speech_final() -> None:
+    session = nova()
+    assert [type(one) for one in session.begin({"dg-request-id": "r"})] == [Began]
+    told = [*session.feed(result("One")), *session.feed(result("two.", speech_final=True))]
+    assert [one.text for one in told if hasattr(one, "text")] == ["One", "two.", "One two."]
+    noise = [*session.feed(result("Three")), *session.feed(json.dumps({"type": "UtteranceEnd"}))]
+    assert noise[-1].reason == "silence"
+    assert list(session.feed(json.dumps({"type": "UtteranceEnd"}))) == []
+
+
+def test_an_empty_answer_to_finalize_is_told_and_an_empty_final_is_not() -> None:
+    session = nova()
+    assert list(session.feed(result(""))) == []
+    told = list(session.feed(result("", from_finalize=True)))
+    assert [(one.text, one.from_finalize) for one in told] == [("", True)]
+
+
+def test_no_empty_sound_is_sent() -> None:
+    assert list(nova().audio(b"")) == []
+
+
+CLOSES = {
+    "unreadable": (Closed(1008, "DATA-0000"), Kind.INVALID_REQUEST),
+    "silent": (Closed(1011, "NET-0001"), Kind.TIMEOUT),
+    "broken": (Closed(1011, "NET-0000"), Kind.UPSTREAM),
+    "cut": (Closed(1006), Kind.TRUNCATED),
+    "early": (Closed(1000), Kind.TRUNCATED),
+}
+
+
+@pytest.mark.parametrize("closed, kind", CLOSES.values(), ids=CLOSES)
+def test_a_close_before_its_time_says_what_it_means(closed: Closed, kind: Kind) -> None:
+    with pytest.raises(ProviderError) as error:
+        list(nova().close(closed))
+    assert error.value.kind is kind
+
+
+def test_after_the_end_was_asked_for_a_close_is_the_end() -> None:
+    session = nova()
+    list(session.feed(result("One")))
+    assert list(session.finish()) == [Say('{"type":"CloseStream"}')]
+    assert [one.reason for one in session.close(Closed(1000))] == ["stream_end"]
+
+
+def test_flux_changes_its_thresholds_and_terms() -> None:
+    session = Flux(ListenRequest(model="flux-general-en"), CREDENTIAL, Utterances())
+    said = list(session.update(Update(keyterms=("a",), endpointing=Endpointing(silence_ms=900))))
+    assert json.loads(said[0].message) == {
+        "type": "Configure", "keyterms": ["a"], "thresholds": {"eot_timeout_ms": 900},
+    }  # fmt: skip
+
+
+def test_aura_speaks_one_utterance_at_a_time() -> None:
+    session = Aura(SynthesisRequest(model="aura-2-thalia-en", voice=None), CREDENTIAL)
+    assert [type(one) for one in session.text("a", "One.")] == [Say]
+    assert list(session.text("b", "Two.")) == []
+    assert list(session.end_utterance("b")) == []
+    list(session.end_utterance("a"))
+    assert list(session.feed(b"\0\0")) == [Sound("a", b"\0\0")]
+    told = list(session.feed('{"type":"Flushed"}'))
+    assert isinstance(told[0], Spoken)
+    assert [json.loads(one.message)["type"] for one in told[1:]] == ["Speak", "Flush"]
+    assert list(session.feed(b"\1\1")) == [Sound("b", b"\1\1")]
+
+
+REFUSALS = {401: Kind.CREDENTIAL_REJECTED, 402: Kind.QUOTA, 403: Kind.PERMISSION, 429: Kind.RATE_LIMITED}
+
+
+@pytest.mark.parametrize("status, kind", REFUSALS.items())
+def test_a_refusal_keeps_its_code_and_request_id(status: int, kind: Kind) -> None:
+    body = json.dumps({"err_code": "X", "err_msg": "words", "request_id": "r1"}).encode()
+    error = DEEPGRAM.fault(HttpResponse(status, {}, body))
+    assert (error.kind, error.refusal.code, error.refusal.request_id) == (kind, "X", "r1")
