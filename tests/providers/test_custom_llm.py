@@ -16,6 +16,7 @@ ASK = LlmRequest(model="their-model", messages=(Message(Role.USER, (Text("hello"
 LANGUAGES = {
     "openai_chat_completions": ("/v1/chat/completions", "/v1/chat/completions", Bearer()),
     "openai_compatible": ("/v1/chat/completions", "/v1/chat/completions", Bearer()),
+    "openai_responses": ("/v1/responses", "/v1/responses", Bearer()),
     "anthropic_messages": ("/v1/messages", "/v1/messages", Header("x-api-key")),
     "gemini_generate_content": (
         "/v1beta/models/their-model:generateContent",
@@ -78,7 +79,7 @@ def test_what_the_call_names_counts_before_what_the_credential_does() -> None:
     assert asked(account()).url.endswith("/v1/chat/completions")
 
 
-@pytest.mark.parametrize("language", ["openai_responses", "klingon"])
+@pytest.mark.parametrize("language", ["openai", "klingon"])
 def test_a_language_that_is_not_spoken_here_is_refused(language: str) -> None:
     with pytest.raises(Failure) as refused:
         asked(account(language))

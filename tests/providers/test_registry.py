@@ -21,7 +21,7 @@ CONNECTIONS = {
     "cohere": ("chat_v2",),
     "xai": ("grpc",),
     "custom-llm": (
-        "openai_chat_completions", "openai_compatible", "anthropic_messages", "gemini_generate_content",
+        "openai_chat_completions", "openai_compatible", "openai_responses", "anthropic_messages", "gemini_generate_content",
     ),
 }  # fmt: skip
 """What they may say of how to reach one; of the others what they say is not looked at."""

@@ -8,7 +8,19 @@ import pytest
 
 from integration_api.proto import unified_pb2 as wire
 from tests.e2e.conftest import base_url
-from tests.rpc.caller import Caller, credential, details, function, metrics, packed, results, spoken, user
+from tests.rpc.caller import (
+    Caller,
+    chat_frame,
+    credential,
+    details,
+    function,
+    metrics,
+    packed,
+    results,
+    spoken,
+    user,
+)
+from tests.rpc.responses_server import serving
 
 KEY = "lab-key-custom-0123456789"
 TRANSPORT = "connection.transport"
@@ -51,6 +63,41 @@ def test_a_conversation_in_each_language(caller: Caller, lab: str, language: str
             pieces, last = talk.turn()
             assert spoken(last) == "".join(spoken(piece) for piece in pieces) != ""
             assert metrics(last)["status"] == "SUCCESS"
+
+
+def test_a_server_of_responses(caller: Caller) -> None:
+    """Tools go round, whole and streamed; a wrong key is told, and verified."""
+    asked, tools = user("What is the weather in Kyiv?"), [function("get_weather", city="string")]
+    with serving() as server:
+        headers = {"Authorization": "Bearer right", "X-Team": "7"}
+        given = {"baseUrl": server.url, "apiCompatibility": "openai_responses"}
+        held = credential(**given, headers=headers)
+        called = caller.chat("custom-llm/their-model", asked, credential=held, toolDefinitions=tools)
+        assert (called.success, called.finishReason) == (True, "tool_calls")
+        history = [asked, called.data, results(called.data)]
+        again = caller.chat("custom-llm/their-model", *history, credential=held, toolDefinitions=tools)
+        assert spoken(again) == "It has 12 degrees."
+        assert int(metrics(again)["total_token"]) == 13
+        path, sent, body = server.asked[-1]
+        assert (path, sent["x-team"], body["store"]) == ("/v1/responses", "7", False)
+        with caller.talk() as talk:
+            assert talk.configure("custom-llm", credential=held).success
+            talk.send(chat_frame("s1", "custom-llm/their-model", *history, toolDefinitions=tools))
+            pieces, last = talk.turn()
+            assert [spoken(piece) for piece in pieces] != []
+            assert spoken(last) == "".join(spoken(piece) for piece in pieces)
+            talk.send(chat_frame("s2", "custom-llm/their-model", asked, toolDefinitions=tools))
+            _, last = talk.turn()
+            assert last.data.assistant.toolCalls == called.data.assistant.toolCalls
+        wrong = credential(**given, headers={"Authorization": "Bearer wrong"})
+        assert caller.chat("custom-llm/their-model", credential=wrong).code == 424
+        verified = [
+            caller.call(
+                "VerifyCredential", wire.VerifyCredentialRequest(providerName="custom-llm", credential=one)
+            ).code
+            for one in (held, wrong)
+        ]
+        assert verified == [200, 401]
 
 
 @pytest.mark.parametrize("given", ["map", "text"])

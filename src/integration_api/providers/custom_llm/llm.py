@@ -12,7 +12,7 @@ from integration_api.core.relay import RawBody
 from integration_api.dialects import anthropic_messages, gemini, openai_chat
 from integration_api.dialects.anthropic_messages_payload import SAMPLING_VERSION, Prepared
 from integration_api.dialects.anthropic_messages_relay import relayed_body
-from integration_api.providers.custom_llm import client
+from integration_api.providers.custom_llm import client, responses
 
 DEFAULT = "openai_chat_completions"
 
@@ -91,6 +91,7 @@ _GEMINI = gemini.llm(gemini.Dialect(provider=client.NAME, url=_generate, auth=_g
 LANGUAGES: Mapping[str, Llm] = {
     DEFAULT: _OPENAI,
     "openai_compatible": _OPENAI,
+    "openai_responses": responses.LLM,
     "anthropic_messages": _MESSAGES,
     "gemini_generate_content": _GEMINI,
 }
