@@ -30,11 +30,15 @@ async def _house(settings: Settings) -> AsyncIterator[tuple[House, Tenant, Origi
     try:
         project = await house.store.first_project()
         if project is None:
-            raise Failure(Kind.NOT_FOUND, "there is no project yet: start the service once")
+            raise _not_started()
         operator = Principal(project.tenant, 0, frozenset(Scope))
         yield house, project.tenant, Origin(operator, clock.unique(), clock.perf())
     finally:
         await house.close()
+
+
+def _not_started() -> Failure:
+    return Failure(Kind.NOT_FOUND, "there is no project yet: start the service once")
 
 
 async def create_key(settings: Settings, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
@@ -102,6 +106,9 @@ async def import_vault(
     limits = msgspec.structs.replace(settings.limits, verifications_per_minute=sys.maxsize)
     house = await House.open(msgspec.structs.replace(settings, limits=limits), Log("error"))
     try:
+        if await house.store.first_project() is None:
+            # The default project is the first there is, and comes with the admin key: no imported one may be.
+            raise _not_started()
         source = await PlatformVault.open(url)
         try:
             return await VaultImport(source, house.store, house.vault, house.credentials, wishes).run(tell)

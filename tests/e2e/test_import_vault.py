@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 
 from integration_api.admin import EVERYTHING
-from integration_api.app import House
+from integration_api.app import House, first_start
 from integration_api.core.tenant import Tenant
 from integration_api.settings import load
 from integration_api.telemetry.log import Log
@@ -55,6 +55,11 @@ class Stage:
             "EGRESS__ALLOW_HTTP": "true",
             **postgres_settings(target),
         }
+
+    def begin(self) -> "Stage":
+        """Do what a first start does."""
+        self.in_house(first_start)
+        return self
 
     def command(self, *options: str) -> list[str]:
         return [sys.executable, "-m", "integration_api", "import-vault", *options]
@@ -126,7 +131,7 @@ async def opened(house: House, tenant: Tenant, id: int) -> dict[str, str]:
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with database(postgres_server()) as source, database(postgres_server()) as target:
-        yield Stage(tmp_path, source, target)
+        yield Stage(tmp_path, source, target).begin()
 
 
 def row(
@@ -167,7 +172,7 @@ def test_ten_thousand_rows_come_over_through_a_kill(tmp_path: Path) -> None:
     server.start()
     given = many()
     with database(postgres_server()) as source, database(server.url) as target:
-        stage = Stage(tmp_path, source, target)
+        stage = Stage(tmp_path, source, target).begin()
         stage.insert([
             # Half of them share their names.
             row(id, value, provider, tenant=tenant, name="production" if id % 2 else f"n{id}")
@@ -352,6 +357,20 @@ def test_a_source_that_is_none_is_said_in_one_line(stage: Stage, url: str, told:
 
 def test_a_source_without_the_table_is_said_in_one_line(stage: Stage) -> None:
     assert "no table `vaults`" in stage.run(code=1)
+
+
+def test_the_default_project_stays_the_one_of_the_first_start(stage: Stage, tmp_path: Path) -> None:
+    stage.insert([row(1, {"key": MARKER * 2})])
+    fresh = Stage(tmp_path / "fresh", stage.source, "")
+    fresh.folder.mkdir()
+    fresh.environ = {name: value for name, value in stage.environ.items() if not name.startswith("POSTGRES")}
+    fresh.environ["DATA_DIR"] = str(fresh.folder / "data")
+    assert "start the service once" in fresh.run(code=1)
+    before = stage.in_house(lambda house: house.store.first_project())
+    stage.run()
+    assert stage.in_house(lambda house: house.store.first_project()) == before
+    assert before is not None
+    assert before.tenant not in TENANTS
 
 
 def test_help_says_what_it_does() -> None:

@@ -63,7 +63,7 @@ VALUE = {"subscription_key": KEY, "endpoint": "https://a.openai.azure.com", "reg
 def vault(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Vault]:
     folder = tmp_path_factory.mktemp("plaintext")
     with database(postgres_server()) as source, database(postgres_server()) as target:
-        stage = Stage(folder, source, target)
+        stage = Stage(folder, source, target).begin()
         mine = Tenant(ORGANIZATION, PROJECT)
         lab_value = {"key": IMPORTED, "base_url": base_url(lab, "openai")}
         stage.insert([

@@ -21,7 +21,7 @@ def owners(ids: Sequence[int]) -> Operation[dict[int, Tenant]]:
 def add(tenant: Tenant, given: Sequence[SealedCredential]) -> Operation[list[int]]:
     """Return the ids that were added. A name that is taken has its credential's id put behind it."""
     yield from credentials.alone(tenant)
-    yield from tenants.know(tenant, min(sealed.record.created_at for sealed in given))
+    yield from tenants.know(tenant, given[0].record.updated_at)
     rows = yield from fetch(
         "SELECT provider, name FROM credentials WHERE organization_id = $1 AND project_id = $2",
         tenant.organization_id,
