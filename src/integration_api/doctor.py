@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from integration_api.app import guard, models_known, redis_cache, storage_config
+from integration_api.app import guard, models_known, redis_cache, storage_config, upstream_tls
 from integration_api.core.errors import Failure
-from integration_api.settings import Settings, SettingsError
+from integration_api.settings import WELL_KNOWN_SECRETS, Settings, SettingsError
 from integration_api.storage.open import open_repository
 from integration_api.vault.errors import RootKeyError
 from integration_api.vault.roots import open_root
 
 SECONDS = 5.0
 """A check that takes longer has failed."""
+UNIMPLEMENTED = 12
+"""The gRPC status of a server that has no such method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ async def examine(read: Callable[[], Settings]) -> list[Finding]:
     findings.append(_data(settings))
     database, rows_exist = await _database(settings)
     findings += [database, await _root(settings, rows_exist=rows_exist), await _cache(settings)]
-    findings += [await _egress(settings), _models(settings)]
+    findings += [await _egress(settings), _models(settings), *await _platform(settings)]
     return findings
 
 
@@ -144,3 +146,47 @@ async def _egress(settings: Settings) -> Finding:
         )  # fmt: skip
     allowed = f", exempt: {settings.egress.allow}" if settings.egress.allow else ""
     return Finding("egress", well=True, text=f"the guard is on{allowed}; provider names resolve")
+
+
+async def _platform(settings: Settings) -> list[Finding]:
+    """Look at what only a service in the platform's place needs."""
+    findings = []
+    if settings.secret.lower() in WELL_KNOWN_SECRETS:
+        findings.append(Finding(
+            "service tokens", well=True, text="SECRET is a published default: whoever knows it is every service",
+            advice="give all services of the platform a random one; with ENV=production it is refused",
+        ))  # fmt: skip
+    elif settings.secret:
+        kinds = (
+            "with their makers' names only"
+            if settings.platform.strict_service_tokens
+            else "of every generation"
+        )
+        findings.append(Finding("service tokens", well=True, text=f"taken, {kinds}"))
+    if settings.web_host:
+        findings.append(await _web(settings))
+    return findings
+
+
+async def _web(settings: Settings) -> Finding:
+    from integration_api.transport.grpc import Channel, Refused  # noqa: PLC0415 - most have no platform
+
+    try:
+        channel = Channel(settings.web_host, tls=upstream_tls(settings))
+        try:
+            # Nobody's key: that it is refused says that somebody was there to refuse it.
+            shown = [(b"x-api-key", b"doctor")]
+            await channel.unary(
+                "/web_api.AuthenticationService/ScopeAuthorize", b"\n\7project", shown, seconds=SECONDS
+            )
+        except Refused as refused:
+            if refused.status == UNIMPLEMENTED:
+                raise ConnectionError("it is another service") from None
+        finally:
+            await channel.close()
+    except (ValueError, OSError) as error:
+        return Finding(
+            "web-api", well=False, text=f"{settings.web_host} does not answer: {str(error) or 'timed out'}",
+            advice="check WEB_HOST (host:port); without it only service tokens and keys of our own are taken",
+        )  # fmt: skip
+    return Finding("web-api", well=True, text=f"{settings.web_host} says whose keys and tokens are")

@@ -1,5 +1,6 @@
 """The command line, as an operator sees it: processes with arguments, a terminal or a pipe, and an exit code."""
 
+import asyncio
 import base64
 import contextlib
 import re
@@ -17,8 +18,19 @@ from tests.cli.commands import Commands
 from tests.e2e.conftest import base_url
 from tests.e2e.service import Service, free_port, postgres_settings, python, redis_settings, running
 from tests.servers import database, postgres_server, redis_server
+from tests.services.web_api import WebApi, playing
 
-PROMISED = {"serve", "keys", "credentials", "providers", "rotate-keys", "doctor", "migrate", "lab"}
+PROMISED = {
+    "serve",
+    "keys",
+    "credentials",
+    "providers",
+    "rotate-keys",
+    "doctor",
+    "import-vault",
+    "migrate",
+    "lab",
+}
 
 
 def commands_below(command: click.Command, path: str = "") -> Iterator[str]:
@@ -296,6 +308,8 @@ SICK = {
         {"MODELS__FILE": "/nowhere/models.toml"},
         "models", "/nowhere/models.toml can not be read", "docs/models.md",
     ),
+    "web-api": ({"WEB_HOST": "127.0.0.1:1"}, "web-api", "127.0.0.1:1 does not answer", "check WEB_HOST"),
+    "web-api's address": ({"WEB_HOST": "web-api"}, "web-api", "it must be host:port", "check WEB_HOST"),
     "egress": ({"EGRESS__ALLOW": "nonsense/99"}, "egress", "EGRESS__ALLOW: 'nonsense/99'", "write CIDRs"),
 }  # fmt: skip
 
@@ -309,6 +323,16 @@ def test_the_doctor_says_what_to_do(commands: Commands, fresh: Service, kind: st
     at = next(number for number, line in enumerate(lines) if line.startswith(f"FAIL {subject} "))
     assert found in lines[at]
     assert lines[at + 1].strip().startswith(f"→ {advice}")
+
+
+async def test_the_doctor_looks_at_the_platform(commands: Commands, fresh: Service) -> None:
+    async with playing(WebApi()) as web:
+        environ = {"WEB_HOST": f"127.0.0.1:{web.port}", "SECRET": "rpd_pks"}
+        done = await asyncio.to_thread(lambda: commands.run(fresh, "doctor", **environ))
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^ok +web-api 127\.0\.0\.1:\d+ says whose", done.stdout, re.MULTILINE)
+    assert "SECRET is a published default" in done.stdout
+    assert "rpd_pks" not in done.stdout
 
 
 def test_the_doctor_knows_a_key_file_that_others_can_read(commands: Commands, fresh: Service) -> None:

@@ -274,21 +274,12 @@ def test_what_callers_put_into_a_value_is_kept_whole(stage: Stage) -> None:
     assert kept[1].masked["key"] == "…" or kept[1].masked["key"].startswith("…")
 
 
-def test_a_dry_run_changes_nothing(stage: Stage) -> None:
-    stage.insert([row(1, {"key": MARKER * 2}), row(2, {"key": MARKER * 2}, "smallest")])
-    assert "1 would be imported" in stage.run("--dry-run", "--write-back", "redact")
+def test_a_dry_run_changes_nothing_and_some_providers_may_be_chosen(stage: Stage) -> None:
+    key = {"key": MARKER * 2}
+    stage.insert([row(1, key), row(2, key, "anthropic"), row(3, {"key": "x"}, "nobody")])
+    assert "2 would be imported" in stage.run("--dry-run", "--write-back", "redact")
     assert stage.stored() == 0
     assert "marker" in stage.sql(stage.source, "SELECT value::text FROM vaults WHERE id = 1")[0][0]
-
-
-def test_only_some_providers_are_taken_when_asked(stage: Stage) -> None:
-    stage.insert(
-        [
-            row(1, {"key": MARKER * 2}),
-            row(2, {"key": MARKER * 2}, "anthropic"),
-            row(3, {"key": "x"}, "nobody"),
-        ]
-    )
     assert "1 imported" in stage.run("--provider", "anthropic")
     assert [one[0] for one in stage.sql(stage.target, "SELECT id FROM credentials")] == [2]
 
@@ -340,23 +331,17 @@ def test_only_what_its_provider_accepts_is_taken_when_asked(stage: Stage, lab: s
 # --- what can not be done ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("url", "told"),
-    [
+def test_a_source_that_is_none_is_said_in_one_line(stage: Stage) -> None:
+    assert "no table `vaults`" in stage.run(code=1)
+    for url, told in (
         ("postgresql://somebody:hush-hush@127.0.0.1:1/web_db", "can not be opened"),
         ("mysql://somebody:hush-hush@127.0.0.1/web_db", "--from must be postgresql://"),
         ("hush-hush", "--from must be postgresql://"),
-    ],
-)  # fmt: skip
-def test_a_source_that_is_none_is_said_in_one_line(stage: Stage, url: str, told: str) -> None:
-    stage.source = url
-    said = stage.run(code=1)
-    assert told in said
-    assert "hush" not in said
-
-
-def test_a_source_without_the_table_is_said_in_one_line(stage: Stage) -> None:
-    assert "no table `vaults`" in stage.run(code=1)
+    ):
+        stage.source = url
+        said = stage.run(code=1)
+        assert told in said
+        assert "hush" not in said
 
 
 def test_the_default_project_stays_the_one_of_the_first_start(stage: Stage, tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ ALLOW_HEADERS = (
     b"authorization, content-type, x-api-key, api-key, x-auth-id, x-project-id, x-request-id, "
     b"x-credential-id, x-integration-provider, x-integration-credential, x-integration-model, "
     b"x-integration-strict, x-grpc-web, x-user-agent, grpc-timeout, anthropic-version, anthropic-beta, "
-    b"x-client-source, x-rapida-environment, x-rapida-region"
+    b"x-client-source, x-rapida-environment, x-rapida-region, x-org-key, "
+    b"cache-control, access-control-allow-origin"
 )
+"""The last two say nothing in a request; pages of the platform send them all the same."""
 EXPOSE_HEADERS = (
     b"x-request-id, x-integration-provider, x-integration-credential, x-integration-model, "
     b"x-integration-warnings, server-timing, retry-after, grpc-status, grpc-message, grpc-status-details-bin"
