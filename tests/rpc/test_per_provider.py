@@ -9,7 +9,7 @@ import pytest
 
 from integration_api.proto import per_provider_pb2 as wire
 from tests.e2e.conftest import base_url
-from tests.rpc.caller import Caller, credential, details, function, metrics, parameters, until
+from tests.rpc.caller import Caller, credential, details, function, metrics, parameters, until, user
 from tests.rpc.per_provider import (
     CHATS,
     CONTRACT,
@@ -128,12 +128,13 @@ def test_pictures(caller: Caller) -> None:
     "message",
     [
         said("nobody", "x"),
+        wire.Message.FromString(user("of the other generation").SerializeToString()),
         wire.Message(role="user", contents=[content("x", contentType="multi")]),
         wire.Message(role="user", contents=[wire.Content(contentType="text", content=b"\xff")]),
         wire.Message(role="tool", contents=[content("x", contentType="")]),
         wire.Message(role="assistant", toolCalls=[{"id": "1"}]),
     ],
-    ids=["role", "kind", "bytes", "result", "call"],
+    ids=["role", "generation", "kind", "bytes", "result", "call"],
 )
 def test_a_message_that_can_not_be_understood_is_named(caller: Caller, message: wire.Message) -> None:
     with pytest.raises(grpc.RpcError) as refused:

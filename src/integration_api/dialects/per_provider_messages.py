@@ -59,6 +59,9 @@ def _turn(message: wire.Message, param: str) -> Message:
         raise invalid(f"expected one of {', '.join(ROLES)}", f"{param}.role")
     if role is Role.TOOL:
         return Message(role, tuple(_results(message.contents, param)))
+    if not message.contents and role is not Role.ASSISTANT:
+        # So it would be with a message of the unified service, whose text stands in a field of its own.
+        raise invalid("expected at least one content", f"{param}.contents")
     parts: list[Part] = []
     for number, content in enumerate(message.contents):
         part = _part(content, f"{param}.contents[{number}]")
