@@ -19,17 +19,9 @@ class File(Struct, frozen=True):
 
 def form(fields: Iterable[tuple[str, str]], files: Iterable[File]) -> tuple[str, bytes]:
     """Return a form's content type and body. The same form is always written the same."""
-    fields, files = list(fields), list(files)
-    parts: list[tuple[str, bytes]] = [
-        (f'content-disposition: form-data; name="{_quoted(name)}"', value.encode()) for name, value in fields
-    ]
+    parts = [(_head(name), value.encode()) for name, value in fields]
     parts += [
-        (
-            f'content-disposition: form-data; name="{_quoted(one.name)}"; filename="{_quoted(one.filename)}"\r\n'
-            f"content-type: {_line(one.mime)}",
-            one.data,
-        )
-        for one in files
+        (f"{_head(one.name, one.filename)}\r\ncontent-type: {_line(one.mime)}", one.data) for one in files
     ]
     boundary = _boundary([data for _, data in parts])
     body = b"".join(
@@ -45,6 +37,11 @@ def _boundary(parts: list[bytes]) -> str:
         count += 1
         boundary = f"{BOUNDARY}-{count}-"
     return boundary
+
+
+def _head(name: str, filename: str | None = None) -> str:
+    head = f'content-disposition: form-data; name="{_quoted(name)}"'
+    return head if filename is None else f'{head}; filename="{_quoted(filename)}"'
 
 
 def _quoted(name: str) -> str:
