@@ -14,6 +14,7 @@ ORGANIZATION_KEY = b"x-org-key"
 USER_ID = b"x-auth-id"
 PROJECT_ID = b"x-project-id"
 _OURS = PREFIX.encode()
+_BEARER = b"Bearer " + _OURS
 
 
 class Keys(Protocol):
@@ -48,6 +49,10 @@ class Authentication:
         if SERVICE_KEY in headers:
             return self._service(headers[SERVICE_KEY])
         authorization = headers.get(b"authorization", b"").strip()
+        if authorization.startswith(_BEARER) and not any(name in headers for name in API_KEYS):
+            return await self._keys.authenticate(
+                authorization[len(_BEARER) - len(_OURS) :]
+            )  # Nearly every call.
         scheme, _, token = authorization.partition(b" ")
         bearer = token.strip() if scheme.lower() == b"bearer" else b""
         found = {bearer} | {headers[name] for name in API_KEYS if name in headers}
