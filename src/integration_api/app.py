@@ -49,9 +49,12 @@ from integration_api.rpc.methods import RpcMethod
 from integration_api.rpc.per_provider import PerProviderDoor
 from integration_api.rpc.reflection import Descriptors, ReflectionDoor, services_of
 from integration_api.rpc.reranking import RerankingDoor as RpcRerankingDoor
+from integration_api.rpc.stt import SttDoor as RpcSttDoor
+from integration_api.rpc.tts import TtsDoor as RpcTtsDoor
 from integration_api.rpc.vault import VaultDoor as RpcVaultDoor
 from integration_api.services.audit import AuditTrail
 from integration_api.services.authentication import Authentication
+from integration_api.services.batch_tts import SpeechService
 from integration_api.services.call import Calls, Departures
 from integration_api.services.catalogue import BadBook, Catalogue, of_operator, shipped
 from integration_api.services.content import KEY as CONTENT
@@ -194,6 +197,7 @@ class House:
     models: ModelService
     stt: SttService
     tts: TtsService
+    speech: SpeechService
     turns: Turns
     content: Content
     retention: Retention
@@ -277,6 +281,7 @@ class House:
             models=ModelService(calls, unary, catalogue),
             stt=SttService(calls, transport),
             tts=TtsService(calls, transport),
+            speech=SpeechService(calls, transport, unary),
             turns=Turns(await vault.derive(TURNS), cache),
             content=content,
             retention=Retention(store.forget_audit_documents, settings.audit.content_days, log),
@@ -406,6 +411,8 @@ def methods(house: House) -> list[RpcMethod]:
         *reranking.methods(),
         *credential.methods(),
         *PerProviderDoor(talk, house.unary, embedding, reranking, credential).methods(),
+        *RpcSttDoor(house.stt, house.unary).methods(),
+        *RpcTtsDoor(house.tts, house.speech).methods(),
         *RpcVaultDoor(house.credentials, house.settings.vault.trusted).methods(),
         *RpcAuditDoor(house.store, house.content).methods(),
     ]

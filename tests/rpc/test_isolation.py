@@ -21,6 +21,7 @@ PUBLIC = ("grpc.",)
 UNIFIED = "/integration_api.UnifiedProviderService/"
 AUDIT = "/integration_api.AuditLoggingService/"
 VAULT = "/vault_api.VaultService/"
+VOICE = "/integration.voice.v1."
 SCOPES = {
     f"{UNIFIED}Chat": "infer",
     f"{UNIFIED}StreamChat": "infer",
@@ -30,6 +31,11 @@ SCOPES = {
     f"{AUDIT}GetAllAuditLog": "audit:read",
     f"{AUDIT}GetAuditLog": "audit:read",
     f"{AUDIT}CreateMetadata": "infer",
+    f"{VOICE}SpeechToText/Transcribe": "infer",
+    f"{VOICE}SpeechToText/StreamTranscribe": "infer",
+    f"{VOICE}TextToSpeech/Synthesize": "infer",
+    f"{VOICE}TextToSpeech/StreamSynthesize": "infer",
+    f"{VOICE}TextToSpeech/ListVoices": "infer",
     f"{VAULT}CreateProviderCredential": "credentials:write",
     f"{VAULT}GetAllOrganizationCredential": "credentials:read",
     f"{VAULT}DeleteCredential": "credentials:write",

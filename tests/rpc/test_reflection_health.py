@@ -19,6 +19,8 @@ SERVICES = {
     UNIFIED,
     "integration_api.AuditLoggingService",
     "vault_api.VaultService",
+    "integration.voice.v1.SpeechToText",
+    "integration.voice.v1.TextToSpeech",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",

@@ -1,5 +1,6 @@
 """What a caller says in a live transcript, as JSON messages."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -63,7 +64,7 @@ class Start(Struct, tag="start", frozen=True, forbid_unknown_fields=True):
             diarize=self.diarize,
             punctuate=self.punctuate,
             profanity_filter=self.profanity_filter,
-            keyterms=_terms(self.keyterms),
+            keyterms=checked_terms(self.keyterms),
             endpointing=self.endpointing.read(),
             want_raw_events=self.want_raw_events,
             extras=self.target.provider_options,
@@ -81,7 +82,7 @@ class Change(Struct, tag="update", frozen=True, forbid_unknown_fields=True):
 
     def read(self) -> Update:
         return Update(
-            keyterms=None if self.keyterms is None else _terms(self.keyterms),
+            keyterms=None if self.keyterms is None else checked_terms(self.keyterms),
             languages=None if self.languages is None else tuple(self.languages),
             endpointing=None if self.endpointing is None else self.endpointing.read(),
         )
@@ -98,7 +99,7 @@ class End(Struct, tag="end", frozen=True, forbid_unknown_fields=True):
 Message = Finalize | Change | KeepAlive | End
 
 
-def _terms(terms: list[str]) -> tuple[str, ...]:
+def checked_terms(terms: Sequence[str]) -> tuple[str, ...]:
     if len(terms) > MOST_TERMS or any(not 0 < len(term) <= LONGEST_TERM for term in terms):
         raise _wrong("keyterms", f"takes up to {MOST_TERMS} terms of 1 to {LONGEST_TERM} characters")
     return tuple(terms)

@@ -8,9 +8,10 @@ from integration_api.dialects import voice_stt_surface as surface
 from integration_api.dialects.voice_surface import read
 from integration_api.edge.application import Upgrade, WebSocket
 from integration_api.rest.routing import Ask, Route
-from integration_api.rest.voice import Line, fallback_of, first_of, target_of
+from integration_api.rest.voice import Line, first_of
 from integration_api.services import stt
 from integration_api.services.call import Origin
+from integration_api.services.voice import fallback_of, target_of
 
 
 class SttDoor:

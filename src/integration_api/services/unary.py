@@ -35,12 +35,14 @@ class Unary:
         operation: str,
         capability: Callable[[Ask, Credential], Exchange[Answer]] | None,
         ask: Ask,
+        kept: Ask | None = None,
     ) -> tuple[Call, Answer]:
+        """Return the answer. `kept` is what the record keeps of `ask`, where that is not all of it."""
         if capability is None:
             raise unsupported(target, operation)
         call = await self._calls.open(origin, target, operation)
         with Ending(call):
-            call.asked = ask
+            call.asked = ask if kept is None else kept
             answer = call.answered = await self.drive(call, capability(ask, call.credential))
             call.done(answer.usage)
             return call, answer

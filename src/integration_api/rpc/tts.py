@@ -1,0 +1,126 @@
+"""integration.voice.v1.TextToSpeech: texts spoken whole, and live voices as `rest/tts.py` gives them."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from integration_api.core.errors import Failure
+from integration_api.core.tenant import Scope
+from integration_api.dialects.voice_messages import given, read_target
+from integration_api.dialects.voice_tts_messages import (
+    WHOLE,
+    read_id,
+    read_start,
+    read_text,
+    write_voices,
+)
+from integration_api.proto import voice_pb2 as wire
+from integration_api.rpc.methods import Ask, RpcMethod
+from integration_api.rpc.reading import parsed
+from integration_api.rpc.told_tts import write
+from integration_api.rpc.voice import Line, first_of, not_understood, start_required
+from integration_api.services import tts
+from integration_api.services.batch_tts import SpeechService
+from integration_api.services.particulars import call_headers
+from integration_api.services.voice import fallback_of, target_of
+
+SERVICE = "integration.voice.v1.TextToSpeech"
+ANY_MODEL = "*"
+"""Voices are a provider's, whatever model speaks with them."""
+
+
+class TtsDoor:
+    def __init__(self, service: tts.TtsService, speech: SpeechService) -> None:
+        self._service = service
+        self._speech = speech
+
+    async def voices(self, ask: Ask, message: bytearray) -> bytes:
+        asked = parsed(message, wire.ListVoicesRequest).target
+        asked.model = asked.model or ANY_MODEL
+        target = target_of(read_target(asked))
+        call, voices = await self._speech.voices(ask.origin({}), target)
+        ask.call.initial_metadata += call_headers(call)
+        return write_voices(voices).SerializeToString()
+
+    async def speak(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
+        """Speak one text: a session of one utterance, which says `end` itself."""
+        line = Line(ask)
+        try:
+            asked = await first_of(messages, wire.SynthesizeRequest)
+            asked.start.ssml_allowed = asked.start.ssml_allowed or bool(asked.ssml)
+            said = wire.TtsClient.Text(final=True)
+            if asked.ssml:
+                said.ssml = asked.ssml
+            else:
+                said.text = asked.text
+            text, ssml = read_text(said)
+            async with aclosing(self._told(ask, line, asked.start, _whole(text, ssml=ssml))) as told:
+                async for frame in told:
+                    yield frame
+        except Failure as error:
+            for frame in line.failed(error, wire.TtsServer):
+                yield frame
+            raise
+
+    async def synthesize(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
+        line = Line(ask)
+        try:
+            first = await first_of(messages, wire.TtsClient)
+            if not first.HasField("start"):
+                raise start_required()
+            async with aclosing(self._told(ask, line, first.start, _asks(messages))) as told:
+                async for frame in told:
+                    yield frame
+        except Failure as error:
+            for frame in line.failed(error, wire.TtsServer):
+                yield frame
+            raise
+
+    async def _told(
+        self, ask: Ask, line: Line, asked: wire.TtsClient.Start, asks: AsyncGenerator[tts.Ask, None]
+    ) -> AsyncGenerator[bytes, None]:
+        start = read_start(asked)
+        target, fallback = target_of(start.target), fallback_of(start.fallback)
+        source = self._service.synthesize(
+            ask.origin(start.metadata), target, start.read(), asks, fallback, frame_ms=start.chunk_ms
+        )
+        async with aclosing(source):
+            async for leg, events in source:
+                for event in events:
+                    yield write(event, line.envelope(leg)).SerializeToString()
+
+    def methods(self) -> list[RpcMethod]:
+        return [
+            RpcMethod(service=SERVICE, name="Synthesize", scope=Scope.INFER, stream=self.speak),
+            RpcMethod(service=SERVICE, name="StreamSynthesize", scope=Scope.INFER, stream=self.synthesize),
+            RpcMethod(service=SERVICE, name="ListVoices", scope=Scope.INFER, unary=self.voices),
+        ]
+
+
+async def _whole(text: str, *, ssml: bool) -> AsyncGenerator[tts.Ask, None]:
+    yield tts.Text(utterance_id=WHOLE, text=text, ssml=ssml, final=True)
+    yield tts.End()
+
+
+async def _asks(messages: AsyncIterator[bytearray]) -> AsyncGenerator[tts.Ask, None]:
+    """Read what the caller asks for. One who has no more to say wants the end, as if it had said so."""
+    async for message in messages:
+        said = parsed(message, wire.TtsClient)
+        match said.WhichOneof("message"):
+            case "text":
+                text, ssml = read_text(said.text)
+                id = read_id(said.text.utterance_id)
+                yield tts.Text(utterance_id=id, text=text, ssml=ssml, final=said.text.final)
+            case "flush":
+                yield tts.Flush(read_id(said.flush.utterance_id))
+            case "mark":
+                mark = said.mark
+                yield tts.MarkAt(read_id(mark.utterance_id), mark.name, given(mark, "char_offset"))
+            case "cancel":
+                yield tts.Cancel(read_id(said.cancel.utterance_id), given(said.cancel, "played_ms"))
+            case "update":
+                yield tts.Change(given(said.update, "voice"), given(said.update, "speed"))
+            case "end":
+                break
+            case _:
+                raise not_understood("text, flush, mark, cancel, update and end")
+    yield tts.End()

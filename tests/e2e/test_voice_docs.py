@@ -1,0 +1,32 @@
+"""What docs/voice.md shows is run as it stands, against a service beside the lab."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from lab import mouth
+from tests.e2e.service import ADMIN_KEY, ROOT, Service
+from tests.e2e.test_voice import fresh, lab, service
+
+__all__ = ["fresh", "lab", "service"]
+
+BLOCKS = re.findall(
+    r"^```(sh|python)\n(.*?)^```", (ROOT / "docs/voice.md").read_text(), re.MULTILINE | re.DOTALL
+)
+
+
+def ran(program: str, service: Service, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program.replace("localhost:9004", f"127.0.0.1:{service.port}")],
+        env={"KEY": ADMIN_KEY}, cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_live_program_speaks_and_listens(service: Service, tmp_path: Path) -> None:
+    program = next(code for language, code in BLOCKS if language == "python" and "websockets" in code)
+    size, turns = ran(program, service, tmp_path).splitlines()
+    assert size == f"{len(mouth.pcm('A table for two, please.', 16_000))} bytes"
+    assert turns.startswith("['")
