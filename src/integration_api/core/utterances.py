@@ -41,7 +41,7 @@ class Utterances:
     @property
     def text(self) -> str:
         """What of the present utterance is final."""
-        return self._joint.join(self._said)
+        return self._joint.join(one.strip() for one in self._said)
 
     @property
     def open(self) -> bool:
@@ -87,18 +87,25 @@ class Utterances:
         start_ms: int | None = None,
         end_ms: int | None = None,
         from_finalize: bool = False,
+        glued: bool = False,
     ) -> list[SttEvent]:
-        """Settle the present segment. One without text is told only as the answer to a `finalize`."""
-        if not text and not from_finalize:
+        """Settle the present segment. One without text is told only as the answer to a `finalize`.
+
+        What is `glued` brings its own space: in the utterance it stands right behind what was settled before.
+        """
+        if not text.strip() and not from_finalize:
             return []
         events: list[SttEvent] = []
-        if text:
+        if text.strip():
             events += self._inferred(start_ms)
-            self._said.append(text)
+            if glued and self._said:
+                self._said[-1] += text
+            else:
+                self._said.append(text)
         events.append(
             Final(
                 segment_id=self.segment_id,
-                text=text,
+                text=text.strip(),
                 confidence=confidence,
                 words=tuple(words),
                 language=language,

@@ -4,6 +4,7 @@ from integration_api.core.provider import Provider
 from integration_api.providers.anthropic import ANTHROPIC
 from integration_api.providers.azure_openai import AZURE_OPENAI
 from integration_api.providers.bedrock import BEDROCK
+from integration_api.providers.cartesia import CARTESIA
 from integration_api.providers.cohere import COHERE
 from integration_api.providers.custom_llm import CUSTOM_LLM
 from integration_api.providers.deepgram import DEEPGRAM
@@ -46,6 +47,7 @@ PROVIDERS: dict[str, Provider] = {
         CUSTOM_LLM,
         MINIMAX,
         DEEPGRAM,
+        CARTESIA,
         SANDBOX,
     )
 }

@@ -338,8 +338,8 @@ class Transcription:
         """Return an event with the caller's times, and note what is settled by it."""
         match event:
             case Final():
-                if event.end_ms is not None:
-                    self._settle(event.end_ms + self._offset)
+                # Who tells no times has said all there is to say of what was sent.
+                self._settle(self._position if event.end_ms is None else event.end_ms + self._offset)
                 event = replace(
                     event,
                     start_ms=self._shifted(event.start_ms),
