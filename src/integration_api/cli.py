@@ -298,7 +298,7 @@ def rotate_keys(root: bool) -> None:
 @click.option("--provider", "only", multiple=True, help="Take only this provider's; may be repeated.")
 @click.option("--verify", is_flag=True, help="Ask each provider, and take only what it accepts.")
 @click.option("--write-back", type=click.Choice(["redact"]),
-              help="Empty each row at its source once its copy here was read back.")  # fmt: skip
+              help="Empty rows of each --provider at their source once their copies were read back.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
 def import_vault(
     source: str, only: tuple[str, ...], verify: bool, write_back: str | None, dry_run: bool
@@ -310,6 +310,11 @@ def import_vault(
     from integration_api.admin import import_vault as work
     from integration_api.services.vault_import import Wishes
 
+    if write_back and not only:
+        raise OneLine(
+            "--write-back redact needs --provider, once for each whose keys no other service needs in clear:"
+            " see docs/rapida.md"
+        )
     wishes = Wishes(verify=verify, blank=write_back is not None, dry=dry_run, providers=frozenset(only))
     with progress() as shown:
         task = shown.add_task("importing", total=None)

@@ -277,7 +277,7 @@ def test_what_callers_put_into_a_value_is_kept_whole(stage: Stage) -> None:
 def test_a_dry_run_changes_nothing_and_some_providers_may_be_chosen(stage: Stage) -> None:
     key = {"key": MARKER * 2}
     stage.insert([row(1, key), row(2, key, "anthropic"), row(3, {"key": "x"}, "nobody")])
-    assert "2 would be imported" in stage.run("--dry-run", "--write-back", "redact")
+    assert "1 would be imported" in stage.run("--dry-run", "--provider", "openai", "--write-back", "redact")
     assert stage.stored() == 0
     assert "marker" in stage.sql(stage.source, "SELECT value::text FROM vaults WHERE id = 1")[0][0]
     assert "1 imported" in stage.run("--provider", "anthropic")
@@ -298,7 +298,8 @@ def test_rows_are_blanked_only_after_their_copy_was_read_back(stage: Stage) -> N
         "UPDATE vaults SET value = $1::text::json WHERE id = 2",
         json.dumps({"key": secret + "!"}),
     )
-    said = stage.run("--write-back", "redact")
+    assert "needs --provider" in stage.run("--write-back", "redact", code=1)
+    said = stage.run("--write-back", "redact", "--provider", "openai")
     assert "0 imported, 2 here already, 1 blanked at the source, 3 skipped" in said
     assert "not what was imported" in said
     left = {
@@ -306,7 +307,7 @@ def test_rows_are_blanked_only_after_their_copy_was_read_back(stage: Stage) -> N
     }
     assert left == {1: {}, 2: {"key": secret + "!"}, 3: {"key": secret}, 4: {"key": secret}}
     assert stage.opened(TENANTS[0], 1) == {"key": secret}
-    again = stage.run("--write-back", "redact")
+    again = stage.run("--write-back", "redact", "--provider", "openai")
     assert "0 blanked" in again
     assert "blanked by an earlier run" in again
     assert stage.opened(TENANTS[0], 1) == {"key": secret}
