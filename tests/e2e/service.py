@@ -34,9 +34,9 @@ def python() -> str:
 
 
 def environment(**more: str) -> dict[str, str]:
-    clean = {
-        name: value for name, value in os.environ.items() if "__" not in name and name not in {"PORT", "HOST"}
-    }
+    # Bytecode is kept, as where the service is installed: else each start compiles every module anew.
+    ours = {"PORT", "HOST", "PYTHONDONTWRITEBYTECODE"}
+    clean = {name: value for name, value in os.environ.items() if "__" not in name and name not in ours}
     return {**clean, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", **more}
 
 

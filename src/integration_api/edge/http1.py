@@ -168,6 +168,9 @@ class Http1(asyncio.BufferedProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._upgraded(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
+            self.tainted = (
+                True  # What follows a refused head is not read, and may hold a secret all the same.
+            )
             if self.mode is Mode.OPEN:
                 # httptools reports an exception of a callback in several ways.
                 self._refuse(self.refused or Refused(400, f"The request is not valid HTTP/1.1: {error}."))
@@ -416,15 +419,13 @@ class Http1(asyncio.BufferedProtocol):
         self.since = perf_counter()
         if self.transport.is_closing():
             return
+        self.mode = Mode.LINGERING
+        if not self.reading:
+            self.reading = True
+            self.transport.resume_reading()
+        # A TLS transport that closes throws away what still comes without wiping it; so the peer closes, or time does.
         if self.transport.can_write_eof():
-            self.mode = Mode.LINGERING
-            if not self.reading:
-                self.reading = True
-                self.transport.resume_reading()
             self.transport.write_eof()
-        else:
-            self.mode = Mode.CLOSING
-            self.transport.close()
 
     # The worker speaks.
 
