@@ -9,6 +9,7 @@ from integration_api.providers.cohere import COHERE
 from integration_api.providers.custom_llm import CUSTOM_LLM
 from integration_api.providers.deepgram import DEEPGRAM
 from integration_api.providers.deepseek import DEEPSEEK
+from integration_api.providers.elevenlabs import ELEVENLABS
 from integration_api.providers.gemini import GEMINI
 from integration_api.providers.groq import GROQ
 from integration_api.providers.huggingface import HUGGINGFACE
@@ -48,6 +49,7 @@ PROVIDERS: dict[str, Provider] = {
         MINIMAX,
         DEEPGRAM,
         CARTESIA,
+        ELEVENLABS,
         SANDBOX,
     )
 }
