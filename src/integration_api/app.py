@@ -232,7 +232,12 @@ class House:
             ),
         )
         keys = ApiKeyCache(store.api_key_by_digest)
-        transport = Transport(guard(settings), transport_limits(settings), ssl_context=upstream_tls(settings))
+        transport = Transport(
+            guard(settings),
+            transport_limits(settings),
+            ssl_context=upstream_tls(settings),
+            http2_context=lambda: upstream_tls(settings),
+        )
         feed = ChangeFeed(store, [rows, keys, vault.keyring, Departures(transport.drop)])
         spool = open_spool(settings)
         audit = AuditTrail(spool, store, settings.audit, log)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from integration_api.edge import http2_frames as wire
-from integration_api.edge.http2_frames import ErrorCode
+from integration_api.http2 import frames as wire
+from integration_api.http2.frames import ErrorCode
 from tests.e2e.conftest import base_url
 from tests.e2e.service import Service, running
 from tests.e2e.streams import EACH, SECONDS

@@ -15,7 +15,7 @@ import h2.settings
 import httpx2
 import pytest
 
-from integration_api.edge import http2_frames as wire
+from integration_api.http2 import frames as wire
 from tests.edge.house import QUICK, Open, opened
 from tests.edge.test_grpc import WAIT, channel, method, until
 

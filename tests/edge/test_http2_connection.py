@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integration_api.edge import http2_frames as wire
 from integration_api.edge.http2_connection import Http2Connection
-from integration_api.edge.http2_frames import ErrorCode
 from integration_api.edge.http2_stream import Stream
 from integration_api.edge.limits import Limits
+from integration_api.http2 import frames as wire
+from integration_api.http2.frames import ErrorCode
 
 LIMITS = Limits()
 GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"test")]

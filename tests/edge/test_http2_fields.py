@@ -6,8 +6,8 @@ from hpack.exceptions import HPACKError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integration_api.edge.http2_fields import FieldReader, write_field, write_fields, write_status
-from integration_api.edge.http2_frames import ConnectionFault, ErrorCode
+from integration_api.http2.fields import FieldReader, write_field, write_fields, write_status
+from integration_api.http2.frames import ConnectionFault, ErrorCode
 
 ROOM = 1 << 20
 unhurried = settings(deadline=None)

@@ -12,7 +12,7 @@ import pytest
 import trustme
 from websockets.asyncio.client import connect
 
-from integration_api.edge import http2_frames as wire
+from integration_api.http2 import frames as wire
 from tests.edge.house import QUICK, Open, opened
 from tests.edge.raw import WAIT, raw
 from tests.edge.test_grpc import method, until

@@ -119,6 +119,8 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
     """
     upgrade: tuple[str, ...] | None = None
     """Opens a WebSocket and offers these subprotocols; the method is GET and there is no body."""
+    grpc: bool = False
+    """Opens a gRPC call of messages both ways; the URL's path names the method, and there is no body."""
     streamed: bool = False
     """Within a stream's `course`: the one whose answer goes through framing and reader as it arrives."""
 

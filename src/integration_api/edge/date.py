@@ -3,7 +3,7 @@
 import time
 from email.utils import formatdate
 
-from integration_api.edge.http2_fields import write_field
+from integration_api.http2.fields import write_field
 
 
 class Date:

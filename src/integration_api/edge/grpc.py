@@ -13,12 +13,12 @@ from integration_api.edge.application import Call, RpcError, Status
 from integration_api.edge.grpc_messages import ENCODINGS, MessageReader, framed
 from integration_api.edge.grpc_status import read_metadata, read_timeout, status_fields, write_metadata
 from integration_api.edge.http2_answer import DEAF, room
-from integration_api.edge.http2_fields import write_field, write_fields, write_status
-from integration_api.edge.http2_frames import ErrorCode
 from integration_api.edge.http2_request import Head
 from integration_api.edge.http2_stream import Stream, Taker
 from integration_api.edge.patience import Pace
 from integration_api.edge.wipe import wipe_buffer
+from integration_api.http2.fields import write_field, write_fields, write_status
+from integration_api.http2.frames import ErrorCode
 
 if TYPE_CHECKING:
     from integration_api.edge.http2 import Http2

@@ -9,12 +9,12 @@ from typing import cast
 
 from integration_api.edge import grpc, http2_answer
 from integration_api.edge.http2_connection import Http2Connection
-from integration_api.edge.http2_frames import ErrorCode
 from integration_api.edge.http2_request import Head
 from integration_api.edge.http2_stream import Stream, Taker
 from integration_api.edge.live import Live, prepare
 from integration_api.edge.patience import Stall
 from integration_api.edge.wipe import wipe_buffer
+from integration_api.http2.frames import ErrorCode
 
 ONE_FLUSH = 256 * 1024
 """Bytes written before other connections have their turn."""

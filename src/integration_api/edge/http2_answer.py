@@ -9,13 +9,13 @@ from integration_api.edge import grpc_web
 from integration_api.edge.application import Request, Response, Upgrade
 from integration_api.edge.http1_request import check_content, decode_path, too_large
 from integration_api.edge.http1_response import has_body
-from integration_api.edge.http2_fields import write_field, write_fields, write_status
-from integration_api.edge.http2_frames import ErrorCode
 from integration_api.edge.http2_request import Head
 from integration_api.edge.http2_stream import Stream, Taker
 from integration_api.edge.patience import Pace
 from integration_api.edge.refusals import INTERNAL, JSON_HEADERS, Refused, error_body
 from integration_api.edge.wipe import Gather
+from integration_api.http2.fields import write_field, write_fields, write_status
+from integration_api.http2.frames import ErrorCode
 
 if TYPE_CHECKING:
     from integration_api.edge.http2 import Http2

@@ -3,8 +3,8 @@
 Rapid reset (CVE-2023-44487), made you reset (CVE-2025-8671), and the floods of CVE-2019-9511 to 9518.
 """
 
-from integration_api.edge.http2_frames import ConnectionFault, ErrorCode
 from integration_api.edge.limits import Limits
+from integration_api.http2.frames import ConnectionFault, ErrorCode
 
 YOUNG = 1.0
 """Seconds. A stream that its peer resets earlier, unanswered, is a rapid reset: those that live longer hold one of

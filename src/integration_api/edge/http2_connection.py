@@ -7,8 +7,12 @@ from collections import deque
 from typing import Protocol
 
 from integration_api.edge.http2_budgets import YOUNG, Budgets
-from integration_api.edge.http2_fields import NO_TABLE, FieldReader
-from integration_api.edge.http2_frames import (
+from integration_api.edge.http2_request import Head, check_trailers, read_head
+from integration_api.edge.http2_stream import AHEAD, Stream, Taker
+from integration_api.edge.limits import Limits
+from integration_api.edge.wipe import wipe_buffer
+from integration_api.http2.fields import NO_TABLE, FieldReader
+from integration_api.http2.frames import (
     ACK,
     CONTINUATION,
     DATA,
@@ -43,10 +47,6 @@ from integration_api.edge.http2_frames import (
     settings,
     window_update,
 )
-from integration_api.edge.http2_request import Head, check_trailers, read_head
-from integration_api.edge.http2_stream import AHEAD, Stream, Taker
-from integration_api.edge.limits import Limits
-from integration_api.edge.wipe import wipe_buffer
 
 LARGEST_FRAME = 64 * 1024
 """What we put into one frame at most, though the peer may allow megabytes: streams take turns by frames."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from integration_api.edge.http2_fields import Field
-from integration_api.edge.http2_frames import ErrorCode, StreamFault
+from integration_api.http2.fields import Field
+from integration_api.http2.frames import ErrorCode, StreamFault
 
 _CONNECTION_FIELDS = frozenset(
     {b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"}

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from integration_api.edge.http2_frames import ErrorCode, StreamFault, rst_stream, window_update
+from integration_api.http2.frames import ErrorCode, StreamFault, rst_stream, window_update
 
 if TYPE_CHECKING:
     from integration_api.edge.http2_connection import Http2Connection

@@ -6,9 +6,9 @@ from typing import cast
 
 from integration_api.edge.http1 import Http1
 from integration_api.edge.http2 import Http2
-from integration_api.edge.http2_frames import PREFACE
 from integration_api.edge.live import Live
 from integration_api.edge.refusals import DRAINING_ANSWER, FULL_ANSWER
+from integration_api.http2.frames import PREFACE
 
 
 class Listener(asyncio.BufferedProtocol):

@@ -12,7 +12,7 @@ from integration_api.core.session import Began, HalfClose, HangUp, Outcome, Redi
 from integration_api.services import clock
 from integration_api.services.call import Call, Ending
 from integration_api.transport.drive import Transport
-from integration_api.transport.websocket import Socket
+from integration_api.transport.link import Link
 
 Talk = TypeVar("Talk", bound=Session[Any])
 
@@ -31,7 +31,7 @@ class Leg(Generic[Talk]):
         """`clock.perf()` when the provider last said anything."""
         self.connect_ms = 0
         self._transport = transport
-        self._socket: Socket | None = None
+        self._socket: Link | None = None
         self._said_at = 0.0
         self._record = ExitStack()
         self._ending = self._record.enter_context(Ending(call))
@@ -111,7 +111,7 @@ class Leg(Generic[Talk]):
                     socket.abort()
             self.call.trace.finished_at = clock.perf()
 
-    async def _receive(self, socket: Socket) -> Any:
+    async def _receive(self, socket: Link) -> Any:
         keep_alive = self.session.keep_alive
         while keep_alive is not None:
             left = keep_alive.seconds - (clock.perf() - self._said_at)
@@ -160,7 +160,8 @@ class Leg(Generic[Talk]):
                     if self._socket is not None:
                         self._socket.abort()
                 case HalfClose():
-                    pass
+                    if self._socket is not None:
+                        self._socket.half_close()
                 case _:
                     events.append(one)
         return events, began

@@ -65,7 +65,10 @@ class Connection(asyncio.BufferedProtocol):
         account: Hashable | None,
         limits: TransportLimits,
         gone: Callable[["Connection"], None],
+        *,
+        bare: bool = False,
     ) -> None:
+        """A `bare` one never speaks HTTP/1.1: it is handed over before anything is said."""
         self.origin = origin
         self.account = account
         self.fresh = True
@@ -73,7 +76,7 @@ class Connection(asyncio.BufferedProtocol):
         self.stale = False
         """Whether it was kept in vain: the peer left before it answered a later request."""
         self.lost = False
-        self.state = IDLE
+        self.state = SWITCHED if bare else IDLE
         self.status = 0
         self.headers: dict[str, str] = {}
         self.started_at = 0.0
@@ -236,7 +239,7 @@ class Connection(asyncio.BufferedProtocol):
         return body
 
     def hand_over(self, successor: asyncio.Protocol) -> asyncio.Transport:
-        """Give the socket to the protocol that the answer changed to; it tells of the end by `connection_lost`."""
+        """Give the socket to the protocol that is spoken from here on; it tells of the end by `connection_lost`."""
         if self._unsent is not None:
             self._unsent.wipe()
             self._unsent = None

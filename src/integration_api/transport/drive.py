@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from itertools import islice
 from time import perf_counter
 from typing import Any, TypeVar
@@ -32,8 +33,10 @@ from integration_api.transport.connection import SWITCHED, Connection
 from integration_api.transport.decompress import broken
 from integration_api.transport.egress import EgressGuard
 from integration_api.transport.farewell import Farewells
-from integration_api.transport.http import Client, tls_context
+from integration_api.transport.grpc_call import GrpcCall
+from integration_api.transport.http import Client, Context, tls_context
 from integration_api.transport.limits import TransportLimits
+from integration_api.transport.link import Link
 from integration_api.transport.retry import Retries, retry_after
 from integration_api.transport.signing import hide, scrub
 from integration_api.transport.tokens import BEARER, BY_TOKEN, Token, Tokens
@@ -65,10 +68,15 @@ class Transport:
     """
 
     def __init__(
-        self, guard: EgressGuard, limits: TransportLimits, *, ssl_context: ssl.SSLContext | None = None
+        self,
+        guard: EgressGuard,
+        limits: TransportLimits,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        http2_context: Context = ssl.create_default_context,
     ) -> None:
         self._limits = limits
-        self._client = Client(guard, limits, tls_context(ssl_context))
+        self._client = Client(guard, limits, tls_context(ssl_context), http2_context)
         self._retries = Retries(limits.retries)
         self._farewells = Farewells()
         self._tokens = Tokens(self._grant, guard.exempts)
@@ -340,11 +348,14 @@ class Transport:
         secrets: Secrets | None,
         trace: Trace,
         account: Hashable | None,
-    ) -> Socket:
-        """Open the WebSocket that `request` asks for. The caller closes it. Raises `Failure`.
+    ) -> Link:
+        """Open the WebSocket or the gRPC call that `request` asks for. The caller closes it. Raises `Failure`.
 
-        It is tried once: who is spoken to live has other targets, and no time.
+        It is tried once: who is spoken to live has other targets, and no time. A gRPC call is open before
+        the provider has judged it: a refusal is how it closes.
         """
+        if request.grpc:
+            return await self._call(request, secrets, trace, account)
         answer = self._limits.socket.answer
         connection = await self._answered(
             request, fault, secrets, trace, account, answer, self._until(), once=True
@@ -355,6 +366,19 @@ class Transport:
             connection.abort()
             raise broken("the provider answered, but did not open a WebSocket")
         return Socket(connection, self._limits.socket)
+
+    async def _call(
+        self, request: HttpRequest, secrets: Secrets | None, trace: Trace, account: Hashable | None
+    ) -> GrpcCall:
+        trace.attempts = trace.attempts or 1
+        if not isinstance(request.auth, BY_TOKEN):
+            return await self._client.call(request, secrets, trace, account)
+        token = await self._tokens.get(request.auth, secrets, account)
+        asked = msgspec.structs.replace(request, auth=BEARER)
+        call = await self._client.call(asked, token, trace, account)
+        # It may have been revoked: whoever calls next gets another.
+        call.unauthenticated = partial(self._tokens.reject, token)
+        return call
 
     def clean(
         self, error: ProviderError, secrets: Secrets | None, auth: Auth | None, account: Hashable | None

@@ -14,6 +14,8 @@ from integration_api.core.exchange import Form, HttpRequest, SigV4
 from integration_api.core.secret import OP_CLEANSE_PLAINTEXT
 from integration_api.transport.connection import REFUSAL, Connection
 from integration_api.transport.egress import Address, EgressGuard, Origin, locate
+from integration_api.transport.grpc_call import GrpcCall
+from integration_api.transport.grpc_head import opening
 from integration_api.transport.limits import INLINE_BODY, TransportLimits
 from integration_api.transport.signing import Wire, head, no_credential, sealed, sealed_form
 from integration_api.transport.sigv4 import Clocks, signed
@@ -24,8 +26,8 @@ ADDRESSES_TRIED = 2
 """A name's first address, and one other when that does not answer."""
 
 
-def tls_context(given: ssl.SSLContext | None = None) -> ssl.SSLContext:
-    """Return a context that verifies certificates and host names, with TLS 1.2 or later.
+def tls_context(given: ssl.SSLContext | None = None, protocol: str = "http/1.1") -> ssl.SSLContext:
+    """Return a context for a protocol, as ALPN names it, that verifies certificates and host names, from TLS 1.2 on.
 
     Raises `ValueError` for a context that was told not to verify.
     """
@@ -36,17 +38,25 @@ def tls_context(given: ssl.SSLContext | None = None) -> ssl.SSLContext:
     # OpenSSL would write session keys to the file that SSLKEYLOGFILE names.
     context.keylog_filename = None  # type: ignore[assignment]
     context.options |= OP_CLEANSE_PLAINTEXT
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([protocol])
     return context
+
+
+Context = Callable[[], ssl.SSLContext]
+"""Makes the context of HTTP/2 once it is needed: reading all authorities takes some milliseconds."""
 
 
 class Pool:
     """Connections, each of one account at one origin and never of another."""
 
-    def __init__(self, guard: EgressGuard, limits: TransportLimits, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, guard: EgressGuard, limits: TransportLimits, tls: ssl.SSLContext, tls2: Context
+    ) -> None:
         self._guard = guard
         self._limits = limits
         self._tls = tls
+        self._make_tls2 = tls2
+        self._tls2: ssl.SSLContext | None = None
         self._open: set[Connection] = set()
         self._opening = 0
         self._idle: dict[tuple[Hashable, Origin], list[Connection]] = {}
@@ -94,8 +104,8 @@ class Pool:
         while self._open:
             await asyncio.sleep(0)
 
-    async def connect(self, origin: Origin, account: Hashable | None) -> Connection:
-        """Open a connection to the first of the origin's addresses that answers.
+    async def connect(self, origin: Origin, account: Hashable | None, *, http2: bool = False) -> Connection:
+        """Open a connection to the first of the origin's addresses that answers. One for HTTP/2 is bare.
 
         Raises `ProviderError` (UNREACHABLE or TIMEOUT), or `Failure` (OVERLOADED, `egress_denied`).
         """
@@ -107,12 +117,13 @@ class Pool:
             self._drop_oldest()
         self._opening += 1
         try:
-            return await self._connect(origin, account)
+            return await self._connect(origin, account, http2=http2)
         finally:
             self._opening -= 1
 
-    async def _connect(self, origin: Origin, account: Hashable | None) -> Connection:
+    async def _connect(self, origin: Origin, account: Hashable | None, *, http2: bool) -> Connection:
         seconds = self._limits.connect
+        tls = self._context(http2=http2) if origin.tls else None
         try:
             async with asyncio.timeout(seconds):
                 addresses = await self._guard.resolve(origin.host, origin.port, tls=origin.tls)
@@ -123,10 +134,10 @@ class Pool:
             try:
                 async with asyncio.timeout(seconds):
                     _, connection = await asyncio.get_running_loop().create_connection(
-                        lambda: Connection(origin, account, self._limits, self._gone),
+                        lambda: Connection(origin, account, self._limits, self._gone, bare=http2),
                         str(address),
                         origin.port,
-                        ssl=self._tls if origin.tls else None,
+                        ssl=tls,
                         server_hostname=origin.host if origin.tls else None,
                         ssl_handshake_timeout=seconds if origin.tls else None,
                     )
@@ -136,6 +147,13 @@ class Pool:
                 self._open.add(connection)
                 return connection
         raise _unreachable(origin, cause) from None
+
+    def _context(self, *, http2: bool) -> ssl.SSLContext:
+        if not http2:
+            return self._tls
+        if self._tls2 is None:
+            self._tls2 = tls_context(self._make_tls2(), "h2")
+        return self._tls2
 
     def _drop_oldest(self) -> None:
         connection = next(iter(self._oldest))
@@ -162,8 +180,11 @@ _WHOLE: frozenset[type] = frozenset({Form, SigV4})
 class Client:
     """Sends requests: the address checked, the secret in and out of the buffer, one connection each."""
 
-    def __init__(self, guard: EgressGuard, limits: TransportLimits, tls: ssl.SSLContext) -> None:
-        self.pool = Pool(guard, limits, tls)
+    def __init__(
+        self, guard: EgressGuard, limits: TransportLimits, tls: ssl.SSLContext, tls2: Context
+    ) -> None:
+        self.pool = Pool(guard, limits, tls, tls2)
+        self._limits = limits
         self.clocks = Clocks()
         self._guard = guard
 
@@ -221,6 +242,26 @@ class Client:
                 connection.abort()
                 raise
             connection = None  # Kept in vain; a fresh one decides.
+
+    async def call(
+        self, request: HttpRequest, secrets: Secrets | None, trace: Trace, account: Hashable | None
+    ) -> GrpcCall:
+        """Begin a gRPC call on a connection of its own; return it once the provider speaks HTTP/2.
+
+        Raises `ProviderError` or `Failure`.
+        """
+        origin, path = locate(request.url)
+        self._guard.check(origin)
+        connection = await self.pool.connect(origin, account, http2=True)
+        try:
+            opened = opening(origin, path, request.headers, request.auth, secrets, self._limits.total)
+            call = GrpcCall(connection, self._limits.socket, opened, self._limits.total)
+            trace.sent_at = perf_counter()
+            await call.greeted()
+        except BaseException:
+            connection.abort()
+            raise
+        return call
 
     def _written(self, origin: Origin, path: str, request: HttpRequest, secrets: Secrets | None) -> Wire:
         """Write a request that is signed by more than a place in its head."""

@@ -39,16 +39,18 @@ MESSAGE = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketLimits:
-    """Seconds and bytes of a WebSocket to a provider."""
+    """Seconds and bytes of a WebSocket to a provider, or of a gRPC call of messages both ways."""
 
     answer: float = 5.0
-    """Until a handshake is answered, all in all: somebody is speaking already."""
+    """Until a handshake is answered, all in all, or HTTP/2 is: somebody is speaking already."""
     message: int = 16 * MIB
     """The largest message: some minutes of sound in base64."""
     ping: float = 20.0
     """A silent provider is asked whether it is there; balancers drop sockets that are silent for a minute."""
     pong: float = 5.0
     """Then it has this long to answer, and is looked after this often."""
+    call_ping: float = 60.0
+    """A gRPC provider is asked less often: its servers end connections that ping them more than a few times."""
     stall: float = 10.0
     """For so long a provider may not read; live sound that is older is no use."""
     farewell: float = 1.0
@@ -86,4 +88,4 @@ class TransportLimits:
     keep_alive: float = 55.0
     """Load balancers commonly close at 60 seconds; leaving first avoids a race with them."""
     socket: SocketLimits = SocketLimits()
-    """Of WebSockets, which live by other rules than answers."""
+    """Of WebSockets and gRPC calls, which live by other rules than answers."""

@@ -103,6 +103,9 @@ class Socket(asyncio.Protocol):
                     phase=Phase.STREAM,
                 ) from None
 
+    def half_close(self) -> None:
+        """A WebSocket knows no such thing: it stays open."""
+
     async def receive(self) -> str | bytes | None:
         """Return the next message, or None once the socket is closed: `closed` tells how."""
         while not self._messages:
@@ -118,10 +121,10 @@ class Socket(asyncio.Protocol):
                 self._transport.resume_reading()
         return message
 
-    async def close(self, code: int = CloseCode.NORMAL_CLOSURE) -> None:
+    async def close(self) -> None:
         """Say goodbye, and wait a little until the provider has said it too."""
         if self.open:
-            self._protocol.send_close(code)
+            self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
             self._flush()
         try:
             async with asyncio.timeout(self._limits.farewell):

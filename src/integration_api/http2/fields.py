@@ -14,7 +14,7 @@ from hpack.exceptions import HPACKDecodingError
 from hpack.huffman_table import decode_huffman
 from hpack.table import HeaderTable
 
-from integration_api.edge.http2_frames import ConnectionFault, ErrorCode
+from integration_api.http2.frames import ConnectionFault, ErrorCode
 
 Field: TypeAlias = tuple[bytes, bytes]
 
@@ -198,6 +198,13 @@ def write_field(name: bytes, value: bytes) -> bytes:
     if index is None:
         return b"%c%b%b%b%b" % (never, _length(len(name)), name, _length(len(value)), value)
     return b"%b%b%b" % (_prefixed(never, index, 0x0F), _length(len(value)), value)
+
+
+def open_secret(name: bytes, size: int) -> bytes:
+    """Return the beginning of a field that nobody may index; `size` bytes of its value follow as they are."""
+    index = _INDEX.get(name)
+    start = _prefixed(0x10, index, 0x0F) if index else b"\x10%b%b" % (_length(len(name)), name)
+    return start + _length(size)
 
 
 def write_fields(fields: Iterable[Field]) -> bytes:

@@ -1,0 +1,40 @@
+"""What a live conversation runs on, whatever it is made of."""
+
+from typing import Protocol
+
+from integration_api.core.session import Closed
+
+
+class Link(Protocol):
+    """Driven by one task that sends and one that receives."""
+
+    reused: bool
+    """Whether it waited in a pool for the call that uses it."""
+
+    @property
+    def closed(self) -> Closed:
+        """How it ended, once it has."""
+        ...
+
+    async def send(self, message: str | bytes) -> None:
+        """Send one message; waits while the provider reads slowly. What is said to a closed link is lost.
+
+        Raises `ProviderError` (TIMEOUT) when the provider stops reading.
+        """
+        ...
+
+    def half_close(self) -> None:
+        """Say that nothing more will be said. What is still to come is received."""
+        ...
+
+    async def receive(self) -> str | bytes | None:
+        """Return the next message, or None once the link is closed: `closed` tells how."""
+        ...
+
+    async def close(self) -> None:
+        """Say goodbye, and hang up a little later at most."""
+        ...
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        ...
