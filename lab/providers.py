@@ -3,6 +3,7 @@
 from lab import (
     anthropic,
     azure_openai,
+    azure_speech,
     bedrock,
     cartesia,
     cohere,
@@ -26,6 +27,7 @@ PROVIDERS = (
     cohere.PROVIDER,
     voyageai.PROVIDER,
     azure_openai.PROVIDER,
+    azure_speech.PROVIDER,
     bedrock.PROVIDER,
     cartesia.PROVIDER,
     deepgram.PROVIDER,

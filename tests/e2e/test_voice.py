@@ -38,7 +38,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("service")) as started:
-        for provider in ("deepgram", "cartesia", "elevenlabs"):
+        for provider in ("deepgram", "cartesia", "elevenlabs", "azure-speech"):
             started.add_credential(provider, base_url=f"{lab}/{provider}", key=KEY)
         yield started
 
@@ -120,6 +120,49 @@ async def test_what_was_said_comes_back_in_turns_with_its_times(
     assert [(word["start_ms"], word["end_ms"]) for word in words[:5]] == expected
     assert words[-1]["end_ms"] == 3600
     assert [one["audio_time_ms"] for one in started] == [300, 3000]
+
+
+AZURE_FAULTS = {"none": None, "reset": {"end": "reset", "after": 1000}}
+
+
+@pytest.mark.parametrize("fault", AZURE_FAULTS.values(), ids=AZURE_FAULTS)
+@pytest.mark.parametrize("paced", [False, True], ids=["at once", "paced"])
+async def test_turns_of_one_socket_are_one_sessions_time(
+    service: Service, lab: str, fault: dict | None, paced: bool
+) -> None:
+    ask_lab(lab, "PUT", "script", {"azure-speech": [{"heard": HEARD, "times": 0}]})
+    ask_lab(lab, "PUT", "faults", {"azure-speech": [fault] if fault else []})
+    start = {"word_timestamps": True, "endpointing": {"silence_ms": 300}}
+    async with call(service, "stt", target={"model": "azure-speech/default"}, **start) as socket:
+        await socket.recv()
+        await say(socket, SPEECH, pause=0.004 if paced else 0)
+        await say(socket, SILENCE)
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    finals = of(events, "final")
+    assert [one["text"] for one in finals] == TURNS
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+    assert [(one["start_ms"], one["end_ms"]) for one in finals] == [(300, 2200), (3000, 3600)]
+    assert finals[1]["words"][-1] == {**finals[1]["words"][-1], "text": "eight", "end_ms": 3600}
+    assert len(of(events, "reconnected")) == (1 if fault else 0)
+    said = ask_lab(lab, "GET", "requests?provider=azure-speech")["requests"][-1]["said"]
+    assert sum("Path:speech.context" in one for one in said if isinstance(one, str)) >= 2
+
+
+async def test_finalize_ends_a_turn_and_the_next_goes_on(service: Service, lab: str) -> None:
+    ask_lab(lab, "PUT", "script", {"azure-speech": [{"heard": HEARD}]})
+    async with call(service, "stt", target={"model": "azure-speech/default"}) as socket:
+        await socket.recv()
+        await say(socket, SPEECH[: 32 * 700])
+        await socket.send('{"type": "finalize"}')
+        await say(socket, SPEECH[32 * 700 :])
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert [(one["text"], one.get("from_finalize", False)) for one in of(events, "final")] == [
+        ("I would", True), ("like a table for two please.", False), ("At eight.", False),
+    ]  # fmt: skip
+    assert [one["reason"] for one in of(events, "utterance_end")] == ["finalize", "stream_end"]
+    assert [one["end_ms"] for one in of(events, "final")] == [700, 2200, 3600]
 
 
 async def test_finalize_settles_at_once_and_a_change_is_passed_on(service: Service, lab: str) -> None:

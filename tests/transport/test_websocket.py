@@ -264,3 +264,20 @@ async def test_the_key_of_a_handshake_is_fresh_each_time() -> None:
             await socket.close()
     assert len(set(keys)) == 3
     assert all(len(base64.b64decode(key)) == 16 for key in keys)
+
+
+async def test_a_socket_can_be_named_and_each_has_a_name_of_its_own() -> None:
+    names: list[str] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        names.append(socket.request.headers["x-connectionid"])
+
+    async with provider(talk) as url, transport() as way:
+        request = HttpRequest(
+            method="GET", url=url, auth=Header("authorization"), upgrade=(), name_header="x-connectionid"
+        )
+        for _ in range(2):
+            socket = await way.dial(request, refusal, Held(), Trace(perf_counter()), "account")
+            await socket.close()
+    assert len(set(names)) == 2
+    assert all(len(bytes.fromhex(name)) == 16 for name in names)

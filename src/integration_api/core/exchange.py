@@ -121,6 +121,8 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
     """Opens a WebSocket and offers these subprotocols; the method is GET and there is no body."""
     grpc: bool = False
     """Opens a gRPC call of messages both ways; the URL's path names the method, and there is no body."""
+    name_header: str = ""
+    """Of a WebSocket: the header that gives each connection a new name, 32 hexadecimal digits."""
     streamed: bool = False
     """Within a stream's `course`: the one whose answer goes through framing and reader as it arrives."""
 

@@ -3,6 +3,7 @@
 from integration_api.core.provider import Provider
 from integration_api.providers.anthropic import ANTHROPIC
 from integration_api.providers.azure_openai import AZURE_OPENAI
+from integration_api.providers.azure_speech import AZURE_SPEECH
 from integration_api.providers.bedrock import BEDROCK
 from integration_api.providers.cartesia import CARTESIA
 from integration_api.providers.cohere import COHERE
@@ -50,6 +51,7 @@ PROVIDERS: dict[str, Provider] = {
         DEEPGRAM,
         CARTESIA,
         ELEVENLABS,
+        AZURE_SPEECH,
         SANDBOX,
     )
 }

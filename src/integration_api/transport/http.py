@@ -218,7 +218,7 @@ class Client:
                 elif request.upgrade is not None:
                     connection.upgrading = True
                     lines = head("GET", origin.authority, path, request.headers, auth)
-                    wire = sealed(lines, secrets, b"", handshake(key, request.upgrade))
+                    wire = sealed(lines, secrets, b"", handshake(key, request.upgrade, request.name_header))
                 else:
                     lines = head(request.method, origin.authority, path, request.headers, auth)
                     wire = sealed(lines, secrets, body)

@@ -1,6 +1,7 @@
 """A WebSocket to a provider, on a connection that HTTP/1.1 gave up. https://www.rfc-editor.org/rfc/rfc6455"""
 
 import asyncio
+from base64 import b64decode
 from collections import deque
 from time import perf_counter
 
@@ -18,9 +19,11 @@ from integration_api.transport.limits import READ_AHEAD, SocketLimits
 _HANDSHAKE = "upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: "
 
 
-def handshake(key: str, subprotocols: tuple[str, ...]) -> bytes:
-    """Write the header lines that ask for a WebSocket. `key` is base64 of 16 random bytes."""
+def handshake(key: str, subprotocols: tuple[str, ...], name_header: str = "") -> bytes:
+    """Write the header lines that ask for a WebSocket. `key` is base64 of 16 random bytes, and can name it too."""
     lines = f"{_HANDSHAKE}{key}\r\n"
+    if name_header:
+        lines += f"{name_header}: {b64decode(key).hex()}\r\n"
     if subprotocols:
         lines += f"sec-websocket-protocol: {', '.join(subprotocols)}\r\n"
     return lines.encode("ascii")

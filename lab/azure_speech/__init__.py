@@ -1,0 +1,20 @@
+"""Azure Speech: listening and speaking, live and whole (learn.microsoft.com/azure/ai-services/speech-service)."""
+
+from lab.azure_speech import client, listen, voices
+from lab.http import Provider
+
+PROVIDER = Provider(
+    name="azure-speech",
+    routes={
+        ("GET", "/stt/speech/universal/v2"): listen.live,
+        ("GET", "/speech/recognition/{mode}/cognitiveservices/v1"): listen.live,
+        ("GET", "/tts/cognitiveservices/voices/list"): voices.voices,
+        ("GET", "/cognitiveservices/voices/list"): voices.voices,
+    },
+    by_id={},
+    refusal=client.refusal,
+    stream_headers=client.stream_headers,
+    example=(
+        "curl '{origin}/azure-speech/cognitiveservices/voices/list' -H 'ocp-apim-subscription-key: any'"
+    ),
+)

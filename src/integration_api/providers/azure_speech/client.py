@@ -1,0 +1,173 @@
+"""Azure Speech's addresses, signing and refusals.
+
+https://learn.microsoft.com/azure/ai-services/speech-service/regions
+"""
+
+import re
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from integration_api.core.credential import Credential, CredentialField
+from integration_api.core.errors import (
+    Failure,
+    Kind,
+    Phase,
+    ProviderError,
+    Refusal,
+    StreamCut,
+    kind_of_status,
+)
+from integration_api.core.exchange import Header, HttpRequest, HttpResponse
+from integration_api.core.session import Closed
+
+NAME = "azure-speech"
+
+KEY = CredentialField("key", "Subscription key", aliases=("subscription_key",))
+REGION = CredentialField("region", "Region, such as westeurope", secret=False, required=False)
+ENDPOINT = CredentialField("endpoint", "Endpoint, in place of a region", secret=False, required=False)
+
+AUTH = Header("ocp-apim-subscription-key", KEY.name)
+REQUEST_ID_HEADERS = ("x-requestid", "apim-request-id", "x-ms-request-id")
+
+Part: TypeAlias = Literal["stt", "tts", "api"]
+"""Each lives at a host of its own in a region, and under a path of its own at a resource's endpoint."""
+
+CLOUDS = {"china": "azure.cn", "usgov": "azure.us", "usdod": "azure.us"}
+"""Beginnings of regions in sovereign clouds, with the domain that is theirs."""
+_REGION = re.compile(r"[a-z0-9]{2,32}", re.ASCII)
+_REGIONAL = re.compile(
+    r"([a-z0-9]+)\.(?:api\.cognitive|stt\.speech|tts\.speech)\.(?:microsoft\.com|azure\.cn|azure\.us)"
+)
+"""The endpoint that the portal shows for a resource without a domain of its own: it says the region only."""
+
+STATUS_KINDS = {
+    "BadRequest": Kind.INVALID_REQUEST,
+    "Forbidden": Kind.PERMISSION,
+    "TooManyRequests": Kind.RATE_LIMITED,
+    "ServiceUnavailable": Kind.OVERLOADED,
+    "ServiceTimeout": Kind.TIMEOUT,
+    "Unauthorized": Kind.CREDENTIAL_REJECTED,
+}
+"""What a phrase's status says when there is no phrase."""
+CLOSE_KINDS = {
+    1007: Kind.INVALID_REQUEST,
+    1008: Kind.INVALID_REQUEST,
+    1011: Kind.UPSTREAM,
+    1013: Kind.OVERLOADED,
+}
+
+
+def url(part: Part, path: str, credential: Credential) -> str:
+    """Return where something is asked. Raises `Failure` (CREDENTIAL_INVALID) where the credential does not say."""
+    given = credential.fields.get("base_url") or credential.fields.get(ENDPOINT.name) or ""
+    if given.startswith("ws"):
+        given = given.replace("ws", "http", 1)
+    scheme, _, rest = given.partition("://")
+    regional = _REGIONAL.fullmatch(rest.partition("/")[0].lower())
+    if given and regional is None:
+        if scheme not in ("http", "https") or not rest:
+            raise unusable(ENDPOINT.name, "it is an address that starts with https://")
+        prefix = "" if part == "api" or path.startswith(f"/{part}/") else f"/{part}"
+        return given.rstrip("/") + prefix + path
+    region = regional[1] if regional else credential.fields.get(REGION.name, "").lower()
+    if not _REGION.fullmatch(region):
+        raise unusable(REGION.name, "name the resource's region, such as westeurope, or its endpoint")
+    domain = next((domain for begin, domain in CLOUDS.items() if region.startswith(begin)), "microsoft.com")
+    host = "api.cognitive" if part == "api" else f"{part}.speech"
+    return f"https://{region}.{host}.{domain}{path}"
+
+
+def socket(part: Part, path: str, credential: Credential) -> HttpRequest:
+    """Dial one of the live services."""
+    return HttpRequest(
+        method="GET",
+        url=url(part, path, credential).replace("http", "ws", 1),
+        auth=AUTH,
+        upgrade=("USP",),
+        name_header="x-connectionid",
+    )
+
+
+def unusable(field: str, why: str) -> Failure:
+    return Failure(
+        Kind.CREDENTIAL_INVALID,
+        f"the credential's {field} cannot be used: {why}",
+        code="credential_invalid",
+        param=field,
+    )
+
+
+class Inner(Struct):
+    code: str | int | None = None
+    message: str | None = None
+
+
+class Said(Struct):
+    """A refusal, in either of its two shapes: the gateway's, and that of fast transcription."""
+
+    error: Inner | None = None
+    code: str | int | None = None
+    message: str | None = None
+
+
+_SAID = msgspec.json.Decoder(Said)
+
+
+def fault(reply: HttpResponse) -> ProviderError:
+    """Return the error that a refusal stands for. Some of Azure's have no body."""
+    try:
+        said = _SAID.decode(reply.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        said = Said()
+    inner = said.error or Inner(said.code, said.message)
+    code = None if inner.code is None else str(inner.code)
+    kind = kind_of_status(reply.status)
+    words = inner.message or ""
+    if kind is Kind.PERMISSION and "quota" in words.lower():
+        kind = Kind.QUOTA
+    if kind is Kind.CREDENTIAL_REJECTED:
+        words = (
+            f"{NAME} refused the credential; check that key and region (or endpoint) are the same resource's"
+        )
+    return ProviderError(
+        kind,
+        words[:512] or f"{NAME} answered {reply.status} without an explanation",
+        provider=NAME,
+        refusal=Refusal(
+            status=reply.status,
+            code=code,
+            request_id=next((reply.headers[one] for one in REQUEST_ID_HEADERS if one in reply.headers), None),
+        ),
+        retry_after=_seconds(reply.headers.get("retry-after", "")),
+    )
+
+
+def failed(status: str) -> ProviderError:
+    """Build the error for a status in the middle of a session."""
+    return ProviderError(
+        STATUS_KINDS.get(status, Kind.UPSTREAM),
+        f"{NAME} ended the turn: {status[:64]}",
+        provider=NAME,
+        refusal=Refusal(type=status, code=status),
+        phase=Phase.STREAM,
+    )
+
+
+def ended(closed: Closed) -> ProviderError:
+    """Build the error for a socket that closed before it was asked to."""
+    kind = CLOSE_KINDS.get(closed.code)
+    if kind is None:
+        return StreamCut(NAME)
+    return ProviderError(
+        kind,
+        (closed.reason or f"{NAME} closed the session with {closed.code}")[:512],
+        provider=NAME,
+        refusal=Refusal(code=str(closed.code)),
+        phase=Phase.STREAM,
+    )
+
+
+def _seconds(written: str) -> float | None:
+    return float(written) if written.isascii() and written.isdecimal() else None

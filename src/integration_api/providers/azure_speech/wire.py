@@ -1,0 +1,75 @@
+"""What we read of Azure Speech's answers and messages. Times are ticks of 100 ns."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from integration_api.core.stt import Word
+from integration_api.providers.azure_speech.usp import TICKS
+
+
+class SpokenWord(Struct, rename="pascal"):
+    word: str = ""
+    display_text: str = ""
+    offset: int = 0
+    duration: int = 0
+    confidence: float | None = None
+
+
+class Reading(Struct, rename="pascal"):
+    """One of the readings of a phrase, in its forms."""
+
+    display: str = ""
+    lexical: str = ""
+    confidence: float | None = None
+    words: list[SpokenWord] = []
+    display_words: list[SpokenWord] = []
+
+
+class PrimaryLanguage(Struct, rename="pascal"):
+    language: str | None = None
+
+
+class Context(Struct):
+    service_tag: str = msgspec.field(default="", name="serviceTag")
+
+
+class Phrase(Struct, rename="pascal"):
+    """Anything that is told of speech, and of turns."""
+
+    recognition_status: str = ""
+    display_text: str = ""
+    text: str = ""
+    offset: int = 0
+    duration: int = 0
+    readings: list[Reading] = msgspec.field(default_factory=list, name="NBest")
+    primary_language: PrimaryLanguage | None = None
+    speaker_id: str | None = None
+    context: Context | None = msgspec.field(default=None, name="context")
+
+    @property
+    def language(self) -> str | None:
+        return None if self.primary_language is None else self.primary_language.language
+
+
+PHRASE = msgspec.json.Decoder(Phrase)
+
+
+def milliseconds(ticks: int) -> int:
+    return round(ticks / TICKS)
+
+
+def words(reading: Reading, base: float, speaker: str | None) -> tuple[Word, ...]:
+    """Return the words as they are shown, where they are told so, with times from `base`."""
+    spoken: Sequence[SpokenWord] = reading.display_words or reading.words
+    return tuple(
+        Word(
+            text=one.display_text or one.word,
+            start_ms=round(base + one.offset / TICKS),
+            end_ms=round(base + (one.offset + one.duration) / TICKS),
+            confidence=one.confidence,
+            speaker=speaker,
+        )
+        for one in spoken
+    )

@@ -1,0 +1,307 @@
+"""What Azure Speech's messages mean, without a network: the turns of a transcript, and the addresses of regions."""
+
+from typing import Any
+
+import pytest
+
+from integration_api.core.audio import AudioFormat, Encoding
+from integration_api.core.credential import Credential
+from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.exchange import HttpResponse
+from integration_api.core.session import Began, Closed, HangUp, Say, Warned
+from integration_api.core.stt import Endpointing, Final, Interim, ListenRequest, SpeechStarted, Update
+from integration_api.core.utterances import Utterances
+from integration_api.providers.azure_speech import AZURE_SPEECH, client, context, usp
+from integration_api.providers.azure_speech.formats import takes
+from integration_api.providers.azure_speech.kept import LONGEST_MS, Kept
+from integration_api.providers.azure_speech.stt import Conversation
+from lab.azure_speech import usp as wire
+
+CREDENTIAL = Credential("azure-speech", {"region": "westeurope"})
+SHAKEN = {"sec-websocket-accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "date": "Sat, 01 Nov 2025 12:00:00 GMT"}
+SECOND = bytes(32_000)
+
+
+def begun(**asked: Any) -> Conversation:
+    session = Conversation(ListenRequest(**{"model": "default", **asked}), CREDENTIAL, Utterances())
+    list(session.begin(SHAKEN))
+    return session
+
+
+def told(path: str, **document: Any) -> str:
+    return wire.text(path, "0" * 32, document)
+
+
+def phrase(text: str, start_ms: int, end_ms: int, **more: Any) -> str:
+    return told(
+        "speech.phrase",
+        RecognitionStatus="Success",
+        Offset=start_ms * 10_000,
+        Duration=(end_ms - start_ms) * 10_000,
+        NBest=[{"Display": text, "Lexical": text.lower(), "Confidence": 0.9}],
+        **more,
+    )
+
+
+def said(outcome: Any) -> list[wire.Message]:
+    return [wire.read(one.message) for one in outcome if isinstance(one, Say)]
+
+
+def test_a_socket_begins_with_who_speaks_what_is_asked_and_what_the_sound_is() -> None:
+    session = Conversation(ListenRequest(model="default"), CREDENTIAL, Utterances())
+    assert session.request.url == "wss://westeurope.stt.speech.microsoft.com/stt/speech/universal/v2"
+    assert (session.request.upgrade, session.request.name_header) == (("USP",), "x-connectionid")
+    outcome = list(session.begin(SHAKEN))
+    assert [one.path for one in said(outcome)] == ["speech.config", "speech.context", "audio"]
+    assert [type(one) for one in outcome][-1] is Began
+    _, asked, first = said(outcome)
+    assert len(asked.request) == 32
+    assert asked.request == first.request
+    assert asked.headers["x-timestamp"] == "2025-11-01T12:00:00.000Z"
+    assert first.headers["content-type"] == "audio/x-wav"
+    assert first.body[:4] == b"RIFF"
+    assert len(first.body) == 44
+
+
+def test_two_sockets_name_their_turns_differently() -> None:
+    other = {**SHAKEN, "sec-websocket-accept": "HSmrc0sMlYUkAGmm5OPpG2HaGWk="}
+    assert usp.Names(SHAKEN).next() != usp.Names(other).next()
+    assert usp.Names({}).at(5) == "1970-01-01T00:00:00.005Z"
+
+
+def test_sound_is_binary_behind_the_length_of_its_head_and_nothing_ends_it() -> None:
+    session = begun()
+    (message,) = session.audio(b"\1\2")
+    assert int.from_bytes(message.message[:2], "big") == len(message.message) - 2 - 2
+    assert said([message])[0].body == b"\1\2"
+    assert list(session.audio(b"")) == []
+    assert said(session.finish())[0].body == b""
+
+
+def test_ticks_become_milliseconds_of_the_session_across_turns() -> None:
+    session = begun(word_timestamps=True)
+    list(session.audio(SECOND * 3))
+    list(session.feed(phrase("One.", 500, 1200)))
+    list(session.feed(told("turn.start", context={"serviceTag": "tag"})))
+    list(session.feed(told("turn.end")))
+    again = said(session.audio(SECOND))
+    assert [one.path for one in again[:2]] == ["speech.context", "audio"]
+    continued = again[0].json()["continuation"]
+    assert continued == {"previousServiceTag": "tag", "audio": {"streams": {"1": {"offset": "12000000"}}}}
+    assert {one.headers["x-streamid"] for one in again[1:]} == {"2"}
+    assert sum(len(one.body) for one in again[2:]) == len(SECOND) * 4 - 32 * 1200
+    best = {"Display": "Two.", "Words": [{"Word": "two", "Offset": 3_000_000, "Duration": 2_000_000}]}
+    events = [
+        *session.feed(told("speech.startDetected", Offset=3_000_000)),
+        *session.feed(
+            told(
+                "speech.phrase",
+                RecognitionStatus="Success",
+                Offset=3_000_000,
+                Duration=2_000_000,
+                NBest=[best],
+            )
+        ),
+    ]
+    final = events[-1]
+    assert (final.start_ms, final.end_ms) == (1500, 1700)
+    assert (final.words[0].start_ms, final.words[0].end_ms) == (1500, 1700)
+    assert final.confidence is None
+
+
+def test_a_turn_that_ended_is_opened_again_only_when_there_is_more_to_hear() -> None:
+    session = begun()
+    list(session.audio(SECOND))
+    assert list(session.feed(told("turn.end"))) == []
+    assert next(one.path for one in said(session.audio(SECOND))) == "speech.context"
+
+
+def test_finalize_ends_the_turns_sound_and_what_comes_meanwhile_is_heard_in_the_next() -> None:
+    session = begun()
+    list(session.audio(SECOND))
+    assert [one.body for one in said(session.finalize())] == [b""]
+    assert list(session.audio(SECOND)) == []
+    final = list(session.feed(phrase("So far", 0, 900)))
+    assert [(type(one), one.from_finalize) for one in final if isinstance(one, Final)] == [(Final, True)]
+    list(session.feed(told("speech.phrase", RecognitionStatus="EndOfDictation", Offset=10_000_000)))
+    over = list(session.feed(told("turn.end")))
+    assert (over[0].text, over[0].reason) == ("So far", "finalize")
+    assert sum(len(one.body) for one in said(over) if one.path == "audio") == 44 + len(SECOND)
+
+
+def test_finalize_is_answered_where_nothing_was_said() -> None:
+    session = begun()
+    list(session.audio(SECOND))
+    list(session.finalize())
+    list(session.feed(told("speech.phrase", RecognitionStatus="EndOfDictation", Offset=10_000_000)))
+    assert [(one.text, one.from_finalize) for one in session.feed(told("turn.end"))] == [("", True)]
+
+
+def test_the_end_is_asked_for_once_more_where_a_turn_ended_before_its_sound_did() -> None:
+    session = begun()
+    list(session.audio(SECOND * 2))
+    list(session.finish())
+    list(session.feed(phrase("One.", 0, 900)))
+    again = said(session.feed(told("turn.end")))
+    assert sum(len(one.body) for one in again if one.path == "audio") == 44 + 64_000 - 900 * 32
+    assert again[-1].body == b""
+    list(session.feed(told("speech.phrase", RecognitionStatus="EndOfDictation", Offset=11_000_000)))
+    assert list(session.feed(told("turn.end"))) == [HangUp()]
+    assert [one.reason for one in session.close(Closed(1000))] == ["stream_end"]
+
+
+def test_nothing_was_heard_and_nothing_more_comes_is_the_end() -> None:
+    session = begun()
+    list(session.feed(told("turn.end")))
+    assert list(session.finish()) == [HangUp()]
+
+
+def test_an_utterance_ends_with_a_phrase_only_where_the_caller_named_the_silence() -> None:
+    plain, silent = begun(), begun(endpointing=Endpointing(silence_ms=40))
+    assert [type(one).__name__ for one in plain.feed(phrase("One.", 0, 900))] == ["SpeechStarted", "Final"]
+    assert list(silent.feed(phrase("One.", 0, 900)))[-1].reason == "silence"
+    assert (plain.capabilities.turns, silent.capabilities.turns) == (False, True)
+    asked = context.of(ListenRequest(model="", endpointing=Endpointing(silence_ms=40)), "")
+    segmentation = asked["phraseDetection"]["CONVERSATION"]["segmentation"]
+    assert segmentation == {"segmentationSilenceTimeoutMs": 100, "mode": "Custom"}
+
+
+def test_guesses_are_told_only_where_they_are_wanted() -> None:
+    guess = told(
+        "speech.hypothesis", Text="one", Offset=0, Duration=10, PrimaryLanguage={"Language": "de-DE"}
+    )
+    events = list(begun().feed(guess))
+    assert events == [
+        SpeechStarted(None, inferred=True),
+        Interim(segment_id="s0", text="one", language="de-DE"),
+    ]
+    silent = begun(interim_results=False)
+    assert list(silent.feed(guess)) == []
+    assert not silent.capabilities.interim
+
+
+def test_what_is_asked_for_is_written_as_its_context() -> None:
+    asked = context.of(
+        ListenRequest(
+            model="",
+            languages=("en", "de"),
+            diarize=True,
+            keyterms=("two words",),
+            profanity_filter=True,
+            extras={"phraseDetection": {"initialSilenceTimeoutMs": 9000}},
+        ),
+        "s",
+    )
+    detection = asked["phraseDetection"]
+    assert asked["languageId"]["languages"] == ["en-US", "de-DE"]
+    assert "language" not in detection
+    assert detection["enrichment"] == {"profanity": "masked"}
+    assert detection["initialSilenceTimeoutMs"] == 9000
+    assert detection["speakerDiarization"]["audioSessionId"] == "s"
+    assert asked["dgi"]["Groups"][0]["Items"] == [{"Text": "two words"}]
+    later = context.continued(asked, "tag", 1500.0)
+    assert later["phraseDetection"]["speakerDiarization"]["audioOffsetMS"] == 1500
+    assert detection["speakerDiarization"]["audioOffsetMS"] == 0
+
+
+def test_what_can_not_be_is_told() -> None:
+    session = Conversation(ListenRequest(model="", detect_language=True), CREDENTIAL, Utterances())
+    assert [one.code for one in session.begin(SHAKEN) if isinstance(one, Warned)] == ["language_not_detected"]
+    assert [one.code for one in session.update(Update(keyterms=("x",)))] == ["deferred_update"]
+    list(session.audio(SECOND))
+    list(session.feed(told("turn.end")))
+    assert said(session.audio(SECOND))[0].json()["dgi"]["Groups"][0]["Items"] == [{"Text": "x"}]
+
+
+def test_messages_are_read_in_any_case_and_with_spaces() -> None:
+    heard = usp.read("PATH: Turn.End \r\nx-requestID: ABC\r\n\r\n{}")
+    assert (heard.path, heard.request, heard.body) == ("turn.end", "abc", b"{}")
+    with pytest.raises(ValueError, match="head"):
+        usp.read(b"\0")
+
+
+@pytest.mark.parametrize("status, kind", [("TooManyRequests", Kind.RATE_LIMITED), ("Error", Kind.UPSTREAM)])
+def test_a_status_that_is_no_phrase_ends_the_session(status: str, kind: Kind) -> None:
+    with pytest.raises(ProviderError) as error:
+        list(begun().feed(told("speech.phrase", RecognitionStatus=status)))
+    assert error.value.kind is kind
+
+
+CLOSES = {
+    "unreadable": (Closed(1007, "Specified language is not supported"), Kind.INVALID_REQUEST),
+    "broken": (Closed(1011), Kind.UPSTREAM),
+    "cut": (Closed(1006), Kind.TRUNCATED),
+    "early": (Closed(1000), Kind.TRUNCATED),
+}
+
+
+@pytest.mark.parametrize("closed, kind", CLOSES.values(), ids=CLOSES)
+def test_a_close_before_its_time_says_what_it_means(closed: Closed, kind: Kind) -> None:
+    with pytest.raises(ProviderError) as error:
+        list(begun().close(closed))
+    assert error.value.kind is kind
+
+
+def test_kept_sound_is_bounded_and_cut_at_samples() -> None:
+    kept = Kept(AudioFormat())
+    kept.add(bytes(32 * (LONGEST_MS + 500)))
+    assert (kept.start_ms, kept.end_ms) == (500.0, LONGEST_MS + 500.0)
+    kept.settle(700.9)
+    kept.settle(100)
+    assert kept.start_ms == 700.0
+
+
+TAKEN = {
+    "a telephone's": (AudioFormat(Encoding.MULAW, 8_000), AudioFormat(Encoding.MULAW, 8_000)),
+    "a microphone's": (AudioFormat(Encoding.PCM_S16LE, 48_000, 2), AudioFormat(Encoding.PCM_S16LE, 16_000)),
+    "A-law, too fast": (AudioFormat(Encoding.ALAW, 16_000), AudioFormat(Encoding.PCM_S16LE, 16_000)),
+}
+
+
+@pytest.mark.parametrize("sent, taken", TAKEN.values(), ids=TAKEN)
+def test_sound_is_passed_on_as_it_is_where_azure_takes_it(sent: AudioFormat, taken: AudioFormat) -> None:
+    assert takes(sent, "default") == taken
+
+
+ADDRESSES = {
+    "a region": ({"region": "eastus"}, "https://eastus.tts.speech.microsoft.com/x"),
+    "China": ({"region": "chinaeast2"}, "https://chinaeast2.tts.speech.azure.cn/x"),
+    "the government": ({"region": "usgovvirginia"}, "https://usgovvirginia.tts.speech.azure.us/x"),
+    "a resource": (
+        {"endpoint": "https://me.cognitiveservices.azure.com/"},
+        "https://me.cognitiveservices.azure.com/tts/x",
+    ),
+    "what the portal shows": (
+        {"endpoint": "https://eastus.api.cognitive.microsoft.com/"},
+        "https://eastus.tts.speech.microsoft.com/x",
+    ),
+    "a gateway": ({"base_url": "http://127.0.0.1:1/azure-speech"}, "http://127.0.0.1:1/azure-speech/tts/x"),
+}
+
+
+@pytest.mark.parametrize("fields, url", ADDRESSES.values(), ids=ADDRESSES)
+def test_each_way_to_say_where_leads_there(fields: dict[str, str], url: str) -> None:
+    assert client.url("tts", "/x", Credential("azure-speech", fields)) == url
+
+
+@pytest.mark.parametrize("fields", [{}, {"region": "a/b"}, {"endpoint": "me.azure.com"}])
+def test_a_credential_that_does_not_say_where_is_explained(fields: dict[str, str]) -> None:
+    with pytest.raises(Failure) as failure:
+        client.url("stt", "/x", Credential("azure-speech", fields))
+    assert failure.value.kind is Kind.CREDENTIAL_INVALID
+
+
+REFUSALS = {
+    "wrong key": (401, b'{"error":{"code":"401","message":"Access denied"}}', Kind.CREDENTIAL_REJECTED),
+    "no quota": (403, b'{"error":{"code":"403","message":"Out of call volume quota."}}', Kind.QUOTA),
+    "not allowed": (403, b"", Kind.PERMISSION),
+    "too often": (429, b"", Kind.RATE_LIMITED),
+    "bad definition": (400, b'{"code":"InvalidArgument","message":"no audio"}', Kind.INVALID_REQUEST),
+}
+
+
+@pytest.mark.parametrize("status, body, kind", REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_keeps_its_request_id(status: int, body: bytes, kind: Kind) -> None:
+    error = AZURE_SPEECH.fault(HttpResponse(status, {"apim-request-id": "r1", "retry-after": "7"}, body))
+    assert (error.kind, error.refusal.request_id, error.retry_after) == (kind, "r1", 7.0)
+    assert error.message
