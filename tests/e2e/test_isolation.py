@@ -1,11 +1,13 @@
 """Every REST route, with no key, a wrong key, a key without the scope, another project's key."""
 
+import json
 import re
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.e2e.service import ADMIN_KEY, Service
 
@@ -98,11 +100,13 @@ OWN = {
     ("POST", "/v1/credentials/verify"), ("POST", "/v1/keys"), ("GET", "/v1/models"),
 }  # fmt: skip
 """Routes that name nothing of anybody's."""
+SOCKETS = {("GET", "/v1/voice/stt"): "deepgram/nova-3", ("GET", "/v1/voice/tts"): "deepgram/aura-2-thalia-en"}
+"""WebSockets that use a credential, with a model each."""
 
 
 def test_every_route_is_tried_with_another_projects_key(service: Service) -> None:
     scoped = {(method, path) for method, path, operation in routes(service) if operation["security"]}
-    assert scoped == {*OBJECTS, *LISTS, *CALLS, *OWN}
+    assert scoped == {*OBJECTS, *LISTS, *CALLS, *OWN, *SOCKETS}
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +194,21 @@ asyncio.run(main())
         env=service.settings(), cwd=service.folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return made.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "route, model", SOCKETS.items(), ids=lambda one: one[1] if isinstance(one, tuple) else ""
+)
+def test_another_projects_credential_speaks_to_nobody(
+    service: Service, stranger: str, route, model: str
+) -> None:
+    body = {"provider": "deepgram", "name": "mine", "value": {"key": "dg-not-yours-0123456789"}}
+    status, made = service.call("POST", "/v1/credentials?verify=false", body)
+    assert status == 201
+    stored = made["id"]
+    headers = {"authorization": f"Bearer {stranger}"}
+    with connect(service.url.replace("http", "ws") + route[1], additional_headers=headers) as socket:
+        start = {"type": "start", "target": {"model": model, "credential_id": stored}}
+        socket.send(json.dumps(start))
+        assert json.loads(socket.recv())["code"] == "credential_not_found"
+    assert service.call("DELETE", f"/v1/credentials/{stored}")[0] == 200
