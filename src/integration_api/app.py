@@ -26,6 +26,8 @@ from integration_api.rest import audit as rest_audit
 from integration_api.rest import health as rest_health
 from integration_api.rest import openapi as rest_openapi
 from integration_api.rest import provider as rest_provider
+from integration_api.rest.batch_stt import FORM_BYTES, UPLOADS, RecordingDoor
+from integration_api.rest.batch_tts import SpeechDoor
 from integration_api.rest.cors import Cors
 from integration_api.rest.credential import CredentialDoor
 from integration_api.rest.door import RestDoor
@@ -392,6 +394,8 @@ def routes(house: House) -> list[Route]:
         *RerankingDoor(house.unary).routes(),
         *ModerationDoor(house.unary).routes(),
         *ModelDoor(house.models, house.credentials).routes(),
+        *RecordingDoor(house.unary, most=house.settings.limits.upload_bytes).routes(),
+        *SpeechDoor(house.speech, house.credentials).routes(),
         *SttDoor(house.stt).routes(),
         *TtsDoor(house.tts).routes(),
         *rest_audit.AuditDoor(house.store).routes(),
@@ -462,6 +466,8 @@ def edge(house: House) -> Edge:
         Doors(house),
         Limits(
             body_bytes=limits.body_bytes,
+            upload_bytes=limits.upload_bytes + FORM_BYTES,
+            upload_paths=frozenset(UPLOADS),
             header_timeout=limits.header_seconds,
             connections=limits.connections,
         ),

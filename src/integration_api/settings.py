@@ -132,6 +132,8 @@ class Audit(Struct, frozen=True, forbid_unknown_fields=True):
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes: int = 10 << 20
     """Of one request: a chat with pictures in it. A larger one is refused before it is read."""
+    upload_bytes: int = 25 << 20
+    """Of one file of sound that is uploaded to be written down: what OpenAI takes."""
     header_seconds: float = 10.0
     """From a request's first byte to its head's end: a browser takes milliseconds, an attacker all there is."""
     connections: int = 10_000

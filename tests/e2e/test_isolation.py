@@ -102,11 +102,16 @@ OWN = {
 """Routes that name nothing of anybody's."""
 SOCKETS = {("GET", "/v1/voice/stt"): "deepgram/nova-3", ("GET", "/v1/voice/tts"): "deepgram/aura-2-thalia-en"}
 """WebSockets that use a credential, with a model each."""
+SPEECH = {
+    ("POST", "/v1/audio/transcriptions"), ("POST", "/v1/audio/translations"), ("POST", "/v1/audio/speech"),
+    ("GET", "/v1/voices"),
+}  # fmt: skip
+"""Forms and sounds: `test_audio.py` tries another project's credential with each."""
 
 
 def test_every_route_is_tried_with_another_projects_key(service: Service) -> None:
     scoped = {(method, path) for method, path, operation in routes(service) if operation["security"]}
-    assert scoped == {*OBJECTS, *LISTS, *CALLS, *OWN, *SOCKETS}
+    assert scoped == {*OBJECTS, *LISTS, *CALLS, *OWN, *SOCKETS, *SPEECH}
 
 
 @pytest.fixture(scope="module")

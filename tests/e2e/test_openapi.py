@@ -70,9 +70,15 @@ ASKS: Mapping[tuple[str, str], Asked] = {
     ],
     ("GET", "/v1/models"): [("/v1/models", None)],
     ("GET", "/v1/models/{id}"): [("/v1/models/openai/gpt-4o", None), ("/v1/models/openai/none", None)],
+    ("GET", "/v1/voices"): [("/v1/voices", None), ("/v1/voices?provider=sandbox", None)],
     ("GET", "/v1/audit"): [("/v1/audit?limit=100", None), ("/v1/audit?colour=red", None)],
     ("GET", "/v1/audit/{id}"): [("/v1/audit/{record}", None), (f"/v1/audit/{ABSENT}", None)],
 }  # fmt: skip
+SPEECH = {
+    ("POST", "/v1/audio/transcriptions"), ("POST", "/v1/audio/translations"), ("POST", "/v1/audio/speech"),
+    ("GET", "/v1/voice/stt"), ("GET", "/v1/voice/tts"),
+}  # fmt: skip
+"""Forms, sounds and sockets, which `test_audio.py` and `test_voice.py` ask for."""
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +98,7 @@ def test_it_names_every_route_and_what_the_route_needs(document: dict[str, Any])
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
-    assert set(described) == set(served) == set(ASKS)
+    assert set(described) == set(served) == {*ASKS, *SPEECH}
     for which, operation in described.items():
         assert (operation["security"] == []) == (served[which].scope is None), which
         for status, answer in operation["responses"].items():

@@ -1,5 +1,6 @@
 """What docs/voice.md shows is run as it stands, against a service beside the lab."""
 
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,21 @@ __all__ = ["fresh", "lab", "service"]
 BLOCKS = re.findall(
     r"^```(sh|python)\n(.*?)^```", (ROOT / "docs/voice.md").read_text(), re.MULTILINE | re.DOTALL
 )
+
+
+def test_the_commands_speak_and_write_down(service: Service, tmp_path: Path) -> None:
+    (script,) = (code for language, code in BLOCKS if language == "sh")
+    script = script.replace("localhost:9004", f"127.0.0.1:{service.port}").replace(
+        "curl ", "curl -sS --fail "
+    )
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env={"KEY": ADMIN_KEY, "PATH": os.environ["PATH"]}, cwd=tmp_path, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "-->" in done.stdout
+    assert (tmp_path / "hello.wav").read_bytes()[44:] == mouth.pcm("A table for two, please.", 24_000)
 
 
 def ran(program: str, service: Service, folder: Path) -> str:

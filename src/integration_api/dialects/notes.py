@@ -6,6 +6,9 @@ from typing import Literal
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.llm import Notice
 
+NEVER_LEFT_OUT = frozenset({"translate"})
+"""What is refused however lenient the caller is: an answer without it would be another answer."""
+
 
 class Notes:
     """Collects notices; where the caller is strict, what cannot be done is refused instead."""
@@ -32,7 +35,7 @@ class Notes:
         self, param: str, message: str, code: Literal["dropped", "clamped", "degraded"] = "dropped"
     ) -> None:
         """Tell of something left out or only approximated, or raise `Failure` when the caller is strict."""
-        if self.strict:
+        if self.strict or param in NEVER_LEFT_OUT:
             raise unsupported(param, message)
         self.note(code, param, message)
 

@@ -80,6 +80,8 @@ class Http1(asyncio.BufferedProtocol):
         self.path = ""
         self.query = ""
         self.expected = 0
+        self.most = 0
+        """How large the body may be."""
         self.body = Gather()
         self.received_at = 0.0
         self.tainted = False
@@ -232,7 +234,8 @@ class Http1(asyncio.BufferedProtocol):
                 raise Refused(501, f"This service does not know {method.decode()}.")
             self.method = METHODS[method]
             self.path, self.query = read_target(self.target, self.method, headers)
-            self.expected, self.chunked = body_size(headers, version, limits)
+            self.most = limits.body_limit(self.path)
+            self.expected, self.chunked = body_size(headers, version, self.most)
         except Refused as refused:
             self.refused = refused
             raise
@@ -251,9 +254,8 @@ class Http1(asyncio.BufferedProtocol):
                     self._continue()
 
     def on_body(self, chunk: bytes) -> None:
-        limits = self.live.limits
-        if self.body.size + len(chunk) > limits.body_bytes:
-            self._fail(413, too_large(limits))
+        if self.body.size + len(chunk) > self.most:
+            self._fail(413, too_large(self.most))
         self.body.add(chunk, self.expected)
         wipe_bytes(chunk)
         self.tainted = True

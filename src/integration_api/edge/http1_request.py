@@ -65,7 +65,7 @@ def check_head(headers: dict[bytes, bytes], target: bytes, version: str, limits:
         raise Refused(400, "The host header does not hold a host.")
 
 
-def body_size(headers: dict[bytes, bytes], version: str, limits: Limits) -> tuple[int, bool]:
+def body_size(headers: dict[bytes, bytes], version: str, most: int) -> tuple[int, bool]:
     """Return the announced size of the body (0 for none) and whether it comes in chunks. Raises `Refused`."""
     coding = headers.get(b"transfer-encoding")
     length = headers.get(b"content-length")
@@ -79,8 +79,8 @@ def body_size(headers: dict[bytes, bytes], version: str, limits: Limits) -> tupl
     size = int(length) if length is not None else 0
     if size or coding is not None:
         check_content(headers)
-    if size > limits.body_bytes:
-        raise Refused(413, too_large(limits))
+    if size > most:
+        raise Refused(413, too_large(most))
     return size, coding is not None
 
 
@@ -90,5 +90,5 @@ def check_content(headers: dict[bytes, bytes]) -> None:
         raise Refused(415, "Send the body without a content-encoding.")
 
 
-def too_large(limits: Limits) -> str:
-    return f"The request body is larger than {limits.body_bytes} bytes."
+def too_large(most: int) -> str:
+    return f"The request body is larger than {most} bytes."

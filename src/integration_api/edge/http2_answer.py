@@ -89,6 +89,7 @@ class Exchange:
         "_headers",
         "_length",
         "_method",
+        "_most",
         "_pace",
         "_path",
         "_query",
@@ -111,8 +112,9 @@ class Exchange:
         self._quiet = b""
         self._sent_at = 0.0
         self._path, self._query = _read_target(head, limits.target_bytes)
-        if self._length > limits.body_bytes:
-            raise Refused(413, too_large(limits))
+        self._most = limits.body_limit(self._path)
+        if self._length > self._most:
+            raise Refused(413, too_large(self._most))
         if self._length:
             check_content(head.headers)
         if head.headers.get(b"expect", b"").lower() == b"100-continue":
@@ -121,10 +123,9 @@ class Exchange:
     # The request comes in.
 
     def take(self, payload: memoryview) -> None:
-        limits, stream = self._connection.live.limits, self._stream
-        size = len(payload)
-        if self._body.size + size > limits.body_bytes:
-            self._refuse(Refused(413, too_large(limits)))
+        stream, size = self._stream, len(payload)
+        if self._body.size + size > self._most:
+            self._refuse(Refused(413, too_large(self._most)))
             return
         stream.hold(size)
         self._body.add(payload, self._length)

@@ -25,6 +25,9 @@ class Limits:
 
     body_bytes: int = 10 * 1024 * 1024
     """A JSON request with pictures in it; refused before it is read when its length is told."""
+    upload_bytes: int = 26 * 1024 * 1024
+    """The same for `upload_paths`: 25 MB of sound, which is what OpenAI takes, and a form around it."""
+    upload_paths: frozenset[str] = frozenset()
     body_idle: float = 15.0
     """Silence in mid-body, and the grace before `body_min_rate` is asked for."""
     body_min_rate: int = 1024
@@ -85,3 +88,11 @@ class Limits:
     """Silence after a ping that means the peer is gone."""
     websocket_grace: float = 10.0
     """A talk may tidy up this long after its peer has left; then it is cancelled."""
+
+    def body_limit(self, path: str) -> int:
+        """Return how large the body of a request to `path` may be."""
+        if not self.upload_paths or (
+            path not in self.upload_paths and path.rstrip("/") not in self.upload_paths
+        ):
+            return self.body_bytes
+        return self.upload_bytes

@@ -2,22 +2,20 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator
 
 import msgspec
 
-from integration_api.core.errors import Failure
 from integration_api.core.llm import LlmEvent, Notice, Noticed
 from integration_api.core.tenant import Scope
 from integration_api.dialects import openai_surface_request as surface
-from integration_api.dialects.openai_surface_errors import error_event
 from integration_api.dialects.openai_surface_response import DONE, ChatStream, render_chat
 from integration_api.dialects.openai_surface_wire import ChatBody
 from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON, SSE_HEADERS
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.shapes import ChatCompletion
+from integration_api.rest.streaming import PING, first_of, follow
 from integration_api.rest.targeting import passed_on, strict, target_of
 from integration_api.services import clock
 from integration_api.services.call import Call
@@ -26,15 +24,9 @@ from integration_api.services.particulars import call_headers
 from integration_api.services.target import Target
 from integration_api.services.turns import Turns
 
-PING = b": ping\n\n"
-FIRST_SECONDS = 15.0
-"""A stream's status waits this long for its first event, so that an early failure keeps its own;
-then the answer begins with a ping, as it goes on whenever the provider is silent that long."""
 LANGUAGE = "openai_chat"
 EXTENSIONS = re.compile(rb'"(?:reasoning_|extra_content"|cache_control"|provider_extra"|thinking")')
 """Marks of a history that other providers' answers went into: it must be translated, even for OpenAI."""
-
-Item = TypeVar("Item")
 
 
 class ChatDoor:
@@ -77,11 +69,11 @@ class ChatDoor:
             call, body = await self._llm.relay(ask.origin, target, peek.raw)
             return Response(200, [JSON, *call_headers(call)], body)
         call, chunks = await self._llm.relay_stream(ask.origin, target, peek.raw)
-        first = await _first(call, chunks)
+        first = await first_of(call, chunks)
         return Response(
             200,
             [*SSE_HEADERS, *call_headers(call)],
-            _follow(first, chunks, _as_it_is, _nothing),
+            follow(first, chunks, _as_it_is, _nothing),
             keepalive=PING,
         )
 
@@ -107,10 +99,10 @@ def _id(ask: Ask) -> str:
 
 
 async def _answer(call: Call, events: AsyncGenerator[list[LlmEvent], None], renderer: ChatStream) -> Response:
-    first = await _first(call, events)
+    first = await first_of(call, events)
     headers = [*SSE_HEADERS, *call_headers(call, _notices(first))]
     return Response(
-        200, headers, _follow(first, events, renderer.render, lambda: renderer.close() + DONE), keepalive=PING
+        200, headers, follow(first, events, renderer.render, lambda: renderer.close() + DONE), keepalive=PING
     )
 
 
@@ -125,44 +117,3 @@ def _as_it_is(chunk: bytes) -> bytes:
 
 def _nothing() -> bytes:
     return b""
-
-
-async def _first(call: Call, source: AsyncGenerator[Item, None]) -> "asyncio.Task[Item]":
-    """Return the task of a stream's first item, finished unless the provider is slow.
-
-    Raises what the stream raises, while the answer's status can still say so.
-    """
-    task = asyncio.ensure_future(anext(source))
-    try:
-        await asyncio.wait((task,), timeout=FIRST_SECONDS)
-    except asyncio.CancelledError:
-        task.cancel()
-        call.cancelled()  # A stream that has not begun yet can not tell that it was left.
-        raise
-    if task.done() and isinstance(error := task.exception(), Failure):
-        raise error
-    return task
-
-
-async def _follow(
-    first: "asyncio.Task[Item]",
-    source: AsyncGenerator[Item, None],
-    render: Callable[[Item], bytes],
-    close: Callable[[], bytes],
-) -> AsyncGenerator[bytes, None]:
-    """Render a stream to its end. A failure becomes its last event, and then nothing says that it is done."""
-    try:
-        if not first.done():
-            yield PING
-        if said := render(await first):
-            yield said
-        async for item in source:
-            if said := render(item):
-                yield said
-        if said := close():
-            yield said
-    except Failure as error:
-        yield error_event(error)
-    finally:
-        first.cancel()
-        await source.aclose()

@@ -66,10 +66,16 @@ def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
     }
 
 
+SWITCHING = 101
+"""What a WebSocket begins with: no body."""
+
+
 def _operation(route: Route, schemas: dict[int, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {
         route.media: {"schema": schemas[id(route.answer)]} if route.answer is not None else {}
     }
+    if route.status == SWITCHING:
+        content = {}
     if route.streams:
         content["text/event-stream"] = {"schema": {"type": "string", "description": EVENTS}}
     problem = {"application/json": {"schema": schemas[id(Error)]}}
@@ -104,7 +110,11 @@ def _operation(route: Route, schemas: dict[int, Any]) -> dict[str, Any]:
     if route.body is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": schemas[id(route.body)]}},
+            "content": {
+                "multipart/form-data" if route.form else "application/json": {
+                    "schema": schemas[id(route.body)]
+                }
+            },
         }
     if route.scope is None:
         operation["security"] = []

@@ -78,6 +78,8 @@ class Route:
     """None is public."""
     summary: str
     body: Any = None
+    form: bool = False
+    """Whether the body is a form with files, and not JSON."""
     answer: Any = None
     status: int = 200
     media: str = "application/json"

@@ -182,3 +182,72 @@ class Readiness(Struct):
     success: bool
     data: dict[str, bool]
     """What must answer, and whether it does: store, cache, audit, accepting."""
+
+
+class TranscriptionForm(Struct):
+    """The form's fields. Lists may be named with `[]`."""
+
+    file: bytes
+    model: str
+    language: str | UnsetType = UNSET
+    languages: list[str] | UnsetType = UNSET
+    prompt: str | UnsetType = UNSET
+    response_format: Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json"] | UnsetType = (
+        UNSET
+    )
+    temperature: float | UnsetType = UNSET
+    timestamp_granularities: list[Literal["word", "segment"]] | UnsetType = UNSET
+    keywords: list[str] | UnsetType = UNSET
+    include: list[str] | UnsetType = UNSET
+    chunking_strategy: str | UnsetType = UNSET
+    known_speaker_names: list[str] | UnsetType = UNSET
+    known_speaker_references: list[str] | UnsetType = UNSET
+    stream: bool | UnsetType = UNSET
+    provider: str | UnsetType = UNSET
+    """JSON: which provider and credential, and the provider's native options."""
+
+
+class TranscribedWord(Struct):
+    word: str
+    start: float
+    end: float
+
+
+class TranscribedSegment(Struct):
+    start: float
+    end: float
+    text: str
+    id: int | str | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+    speaker: str | UnsetType = UNSET
+    confidence: float | UnsetType = UNSET
+
+
+class Transcription(Struct):
+    """`json`, `verbose_json` and `diarized_json`; the other formats are text."""
+
+    text: str
+    usage: dict[str, Any] | UnsetType = UNSET
+    languages: list[dict[str, str]] | UnsetType = UNSET
+    task: str | UnsetType = UNSET
+    language: str | UnsetType = UNSET
+    duration: float | UnsetType = UNSET
+    words: list[TranscribedWord] | UnsetType = UNSET
+    segments: list[TranscribedSegment] | UnsetType = UNSET
+
+
+class ListedVoice(Struct):
+    provider: str
+    id: str
+    name: str
+    languages: list[str]
+    gender: str | None
+    description: str | None
+    preview_url: str | None
+    models: list[str]
+
+
+class VoiceList(Struct):
+    data: list[ListedVoice]
+    object: Literal["list"] = "list"
+    warnings: list[str] | UnsetType = UNSET

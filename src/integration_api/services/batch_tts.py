@@ -1,5 +1,6 @@
 """One text spoken whole, its sound given on as it comes; and the voices there are to speak it."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import TypeAlias
 
@@ -9,9 +10,12 @@ from integration_api.audio.convert import Converter
 from integration_api.audio.wave_header import wave_header
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
+from integration_api.core.errors import Failure
 from integration_api.core.exchange import Stream
 from integration_api.core.llm import Usage
+from integration_api.core.records import CredentialRecord
 from integration_api.core.tts import Sound, SpeakRequest, Spoken, Tallied, TtsEvent, Voice
+from integration_api.providers import PROVIDERS
 from integration_api.services.call import Call, Calls, Ending, Origin
 from integration_api.services.target import Target
 from integration_api.services.unary import Unary, unsupported
@@ -52,6 +56,33 @@ class SpeechService:
             voices: tuple[Voice, ...] = await self._unary.drive(call, tts.voices(call.credential))
             call.done(Usage())
             return call, voices
+
+    async def everywhere(
+        self, origin: Origin, credentials: list[CredentialRecord]
+    ) -> tuple[list[tuple[str, tuple[Voice, ...]]], list[str]]:
+        """Return each provider's voices for all of `credentials`, and who could not be asked and why."""
+        # The default is asked, as it would be for speech.
+        wanted = {
+            record.provider: record.id for record in sorted(credentials, key=lambda record: record.default)
+        }
+        targets = [
+            Target(provider, "*", wanted[name])
+            for name, provider in PROVIDERS.items()
+            if name in wanted and provider.tts is not None and provider.tts.voices is not None
+        ]
+        answers = await asyncio.gather(
+            *(self.voices(origin, target) for target in targets), return_exceptions=True
+        )
+        found: list[tuple[str, tuple[Voice, ...]]] = []
+        trouble: list[str] = []
+        for target, answer in zip(targets, answers, strict=True):
+            if isinstance(answer, Failure):
+                trouble.append(f"{target.provider.name}: {answer.code}")
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                found.append((target.provider.name, answer[1]))
+        return found, trouble
 
     async def _events(
         self, call: Call, speak: Speak, request: SpeakRequest, shaper: "Shaper"
