@@ -63,6 +63,7 @@ from integration_api.services.content import KEY as CONTENT
 from integration_api.services.content import Content, Retention
 from integration_api.services.credential import CredentialService
 from integration_api.services.identity import PEPPER, Identity
+from integration_api.services.lines import Lines
 from integration_api.services.llm import LlmService
 from integration_api.services.models import ModelService
 from integration_api.services.service_token import ServiceTokens
@@ -197,6 +198,7 @@ class House:
     credentials: CredentialService
     llm: LlmService
     models: ModelService
+    lines: Lines
     stt: SttService
     tts: TtsService
     speech: SpeechService
@@ -240,7 +242,9 @@ class House:
             ssl_context=upstream_tls(settings),
             http2_context=lambda: upstream_tls(settings),
         )
-        feed = ChangeFeed(store, [rows, keys, vault.keyring, Departures(transport.drop)])
+        lines = Lines(transport, spare=settings.voice.warm_sockets)
+        leaving = [Departures(transport.drop), Departures(lines.drop)]
+        feed = ChangeFeed(store, [rows, keys, vault.keyring, *leaving])
         spool = open_spool(settings)
         audit = AuditTrail(spool, store, settings.audit, log)
         content = Content(await vault.derive(CONTENT), most=settings.audit.content_bytes)
@@ -286,8 +290,9 @@ class House:
             credentials=credentials,
             llm=LlmService(calls, transport, catalogue),
             models=ModelService(calls, unary, catalogue),
-            stt=SttService(calls, transport),
-            tts=TtsService(calls, transport),
+            lines=lines,
+            stt=SttService(calls, lines),
+            tts=TtsService(calls, lines),
             speech=SpeechService(calls, transport, unary),
             turns=Turns(await vault.derive(TURNS), cache),
             content=content,
@@ -309,6 +314,7 @@ class House:
         if self.counting is not None:
             self.counting.cancel()
         BOARD.publish()
+        await self.lines.close()
         await self.transport.close()
         if self.web is not None:
             await self.web.close()

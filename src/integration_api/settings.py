@@ -159,6 +159,14 @@ class Upstream(Struct, frozen=True, forbid_unknown_fields=True):
     """Extra certificate authorities to trust, for private gateways and tests."""
 
 
+class Voice(Struct, frozen=True, forbid_unknown_fields=True):
+    """Live speech (docs/voice.md)."""
+
+    warm_sockets: int = 1
+    """Sockets that wait for the next text, for each credential and voice in use; 0 keeps none. An open socket
+    may count against the tenant's limit at the provider."""
+
+
 class Models(Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of models (docs/models.md)."""
 
@@ -208,6 +216,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
     models: Models = Models()
+    voice: Voice = Voice()
 
     @property
     def root_key(self) -> str:
@@ -271,6 +280,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 MAY_BE_ZERO = frozenset({
     "PORT", "DRAIN_SECONDS", "REDIS__DB", "REDIS__MAX_DB", "POSTGRES__MAX_IDEAL_CONNECTION", "UPSTREAM__RETRIES",
     "AUDIT__SYNC_SECONDS", "PLATFORM__AUTH_CACHE_SECONDS", "MODELS__LIVE_SECONDS",
+    "VOICE__WARM_SOCKETS",
 })  # fmt: skip
 
 

@@ -37,7 +37,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("service")) as started:
+    # What the lab was asked is counted here, so nothing asks it ahead of time.
+    with running(tmp_path_factory.mktemp("service"), VOICE__WARM_SOCKETS="0") as started:
         for provider in ("deepgram", "cartesia", "elevenlabs", "azure-speech"):
             started.add_credential(provider, base_url=f"{lab}/{provider}", key=KEY)
         yield started

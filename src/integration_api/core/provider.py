@@ -50,6 +50,8 @@ class Tts:
     speak: Callable[[SpeakRequest, Credential], Stream[TtsEvent]] | None = None
     """One text whose sound comes as it is made."""
     voices: Callable[[Credential], Exchange[tuple[Voice, ...]]] | None = None
+    warm_seconds: float = 0.0
+    """How long an open socket may wait for its first text; 0 where none may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,55 +1,58 @@
 """One session with one provider on one socket: what it says is sent, what it hears comes out as events."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import ExitStack
 from typing import Any, Generic, TypeVar
 
+from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind, Phase, ProviderError
 from integration_api.core.exchange import Fault
 from integration_api.core.llm import Usage
 from integration_api.core.session import Began, HalfClose, HangUp, Outcome, Redial, Say, Session
 from integration_api.services import clock
 from integration_api.services.call import Call, Ending
-from integration_api.transport.drive import Transport
+from integration_api.transport.drive import Trace, Transport
 from integration_api.transport.link import Link
 
 Talk = TypeVar("Talk", bound=Session[Any])
 
 
-class Leg(Generic[Talk]):
-    """Belongs to one `Call`, which is recorded when the leg ends, however it ends."""
+class Conversation(Generic[Talk]):
+    """A session and its socket, whoever it is for. Raises `Failure`, from any of its methods."""
 
-    def __init__(self, call: Call, session: Talk, transport: Transport) -> None:
-        self.call = call
+    def __init__(
+        self,
+        session: Talk,
+        transport: Transport,
+        fault: Fault,
+        secrets: Secrets | None,
+        account: Hashable | None,
+        trace: Trace,
+    ) -> None:
         self.session = session
+        self.trace = trace
         self.request_id = ""
         """The provider's own name for the session."""
         self.redial = False
         """Whether the session wants a new socket."""
         self.heard_at = 0.0
         """`clock.perf()` when the provider last said anything."""
-        self.connect_ms = 0
         self._transport = transport
+        self._fault = fault
+        self._secrets = secrets
+        self._account = account
         self._socket: Link | None = None
         self._said_at = 0.0
-        self._record = ExitStack()
-        self._ending = self._record.enter_context(Ending(call))
         self._failure: ProviderError | None = None
 
-    @property
-    def _fault(self) -> Fault:
-        return self.call.target.provider.fault
-
     async def open(self) -> list[Any]:
-        """Dial, and wait until the provider listens; return what it told by then. Raises `Failure`."""
-        started = clock.perf()
-        call = self.call
+        """Dial, and wait until the provider listens; return what it told by then."""
         self._socket = await self._transport.dial(
-            self.session.request, self._fault, call.secrets, call.trace, call.account
+            self.session.request, self._fault, self._secrets, self.trace, self._account
         )
         self.heard_at = self._said_at = clock.perf()
-        events, began = await self._do(self._say(self.session.begin, call.trace.headers))
+        events, began = await self._do(self._say(self.session.begin, self.trace.headers))
         while not began:
             message = await self._socket.receive()
             if message is None:
@@ -62,16 +65,15 @@ class Leg(Generic[Talk]):
                 )
             told, began = await self._do(self._say(self.session.feed, message))
             events += told
-        self.connect_ms = round((clock.perf() - started) * 1000)
         return events
 
     async def tell(self, word: Callable[..., Outcome[Any]], *about: Any) -> list[Any]:
-        """Let the session say one of its words; return what it told thereby. Raises `ProviderError`."""
+        """Let the session say one of its words; return what it told thereby."""
         events, _ = await self._do(self._say(word, *about))
         return events
 
     async def events(self) -> AsyncGenerator[list[Any], None]:
-        """Yield what is heard until the session has ended well. Raises `ProviderError` when it did not."""
+        """Yield what is heard until the session has ended well."""
         socket = self._socket
         assert socket is not None  # noqa: S101 - `open` comes first
         while not self.redial:
@@ -91,25 +93,18 @@ class Leg(Generic[Talk]):
     def give_up(self, error: ProviderError) -> None:
         """Hang up; whoever waits for events gets `error`."""
         self._failure = error
+        self.abort()
+
+    def abort(self) -> None:
+        """Hang up at once."""
         if self._socket is not None:
             self._socket.abort()
 
-    async def close(self, error: BaseException | None, usage: Usage) -> None:
-        """Hang up and keep the record: of success, or of `error`."""
+    async def close(self) -> None:
+        """Say goodbye."""
         socket, self._socket = self._socket, None
-        try:
-            if error is None:
-                self.call.done(usage)
-            else:
-                self._ending.usage = usage
-        finally:
-            self._record.__exit__(type(error) if error else None, error, None)
-            if socket is not None:
-                if error is None:
-                    await socket.close()
-                else:
-                    socket.abort()
-            self.call.trace.finished_at = clock.perf()
+        if socket is not None:
+            await socket.close()
 
     async def _receive(self, socket: Link) -> Any:
         keep_alive = self.session.keep_alive
@@ -125,12 +120,11 @@ class Leg(Generic[Talk]):
 
     def _say(self, word: Callable[..., Outcome[Any]], *about: Any) -> Outcome[Any]:
         """Ask the session, and make every failure of it one that may be told."""
-        call = self.call
         try:
             return word(*about)
         except ProviderError as error:
             error.phase = Phase.STREAM
-            self._transport.clean(error, call.secrets, self.session.request.auth, call.account)
+            self._transport.clean(error, self._secrets, self.session.request.auth, self._account)
             raise
         except (ValueError, UnicodeDecodeError, RecursionError):  # msgspec's errors are ValueErrors.
             raise ProviderError(
@@ -151,20 +145,93 @@ class Leg(Generic[Talk]):
                         await self._socket.send(one.message)
                 case Began():
                     began = True
-                    self.request_id = one.request_id or self.call.provider_request_id
+                    self.request_id = one.request_id
                 case Redial():
                     self.redial = True
-                    if self._socket is not None:
-                        self._socket.abort()
+                    self.abort()
                 case HangUp():
-                    if self._socket is not None:
-                        self._socket.abort()
+                    self.abort()
                 case HalfClose():
                     if self._socket is not None:
                         self._socket.half_close()
                 case _:
                     events.append(one)
         return events, began
+
+
+class Leg(Generic[Talk]):
+    """A conversation that is a caller's. Its `Call` is recorded when the leg ends, however it ends."""
+
+    def __init__(
+        self, call: Call, conversation: Conversation[Talk], waiting: list[Any] | None = None
+    ) -> None:
+        self.call = call
+        self.reused = waiting is not None
+        """Whether the socket was open already, and told `waiting` since then."""
+        self.connect_ms = 0
+        self._conversation = conversation
+        self._waiting = waiting
+        self._record = ExitStack()
+        self._ending = self._record.enter_context(Ending(call))
+
+    @property
+    def session(self) -> Talk:
+        return self._conversation.session
+
+    @property
+    def request_id(self) -> str:
+        """The provider's own name for the session."""
+        return self._conversation.request_id or self.call.provider_request_id
+
+    @property
+    def redial(self) -> bool:
+        """Whether the session wants a new socket."""
+        return self._conversation.redial
+
+    @property
+    def heard_at(self) -> float:
+        """`clock.perf()` when the provider last said anything."""
+        return self._conversation.heard_at
+
+    async def open(self) -> list[Any]:
+        """Have the provider listen; return what it told by then. Raises `Failure`."""
+        if self._waiting is not None:
+            trace, known = self.call.trace, self._conversation.trace
+            trace.sent_at, trace.attempts = clock.perf(), 1
+            trace.status, trace.headers = known.status, known.headers
+            self._conversation.heard_at = trace.sent_at
+            return self._waiting
+        started = clock.perf()
+        events = await self._conversation.open()
+        self.connect_ms = round((clock.perf() - started) * 1000)
+        return events
+
+    async def tell(self, word: Callable[..., Outcome[Any]], *about: Any) -> list[Any]:
+        """Let the session say one of its words; return what it told thereby. Raises `ProviderError`."""
+        return await self._conversation.tell(word, *about)
+
+    def events(self) -> AsyncGenerator[list[Any], None]:
+        """Yield what is heard until the session has ended well. Raises `ProviderError` when it did not."""
+        return self._conversation.events()
+
+    def give_up(self, error: ProviderError) -> None:
+        """Hang up; whoever waits for events gets `error`."""
+        self._conversation.give_up(error)
+
+    async def close(self, error: BaseException | None, usage: Usage) -> None:
+        """Hang up and keep the record: of success, or of `error`."""
+        try:
+            if error is None:
+                self.call.done(usage)
+            else:
+                self._ending.usage = usage
+        finally:
+            self._record.__exit__(type(error) if error else None, error, None)
+            if error is None:
+                await self._conversation.close()
+            else:
+                self._conversation.abort()
+            self.call.trace.finished_at = clock.perf()
 
 
 def late(what: str) -> ProviderError:

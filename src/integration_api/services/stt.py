@@ -32,9 +32,9 @@ from integration_api.services import clock
 from integration_api.services.call import Calls, Origin
 from integration_api.services.fallback import Fallback, Plan
 from integration_api.services.leg import Leg, late
+from integration_api.services.lines import Lines
 from integration_api.services.target import Target
 from integration_api.services.unary import unsupported
-from integration_api.transport.drive import Transport
 
 OPERATION = "stt"
 REPLAY_MS = 30_000
@@ -104,9 +104,9 @@ Told: TypeAlias = Ready | SttEvent | Reconnected | Over | Ended
 class SttService:
     """Opens live transcripts."""
 
-    def __init__(self, calls: Calls, transport: Transport) -> None:
+    def __init__(self, calls: Calls, lines: Lines) -> None:
         self._calls = calls
-        self._transport = transport
+        self._lines = lines
 
     def listen(
         self,
@@ -120,7 +120,7 @@ class SttService:
 
         A failure after that is told as the last event.
         """
-        return Transcription(self._calls, self._transport, origin, request).run(
+        return Transcription(self._calls, self._lines, origin, request).run(
             target, fallback or Fallback(), asks
         )
 
@@ -128,9 +128,9 @@ class SttService:
 class Transcription:
     """One session. Times of events are made the caller's: from the first sound of the session."""
 
-    def __init__(self, calls: Calls, transport: Transport, origin: Origin, request: ListenRequest) -> None:
+    def __init__(self, calls: Calls, lines: Lines, origin: Origin, request: ListenRequest) -> None:
         self._calls = calls
-        self._transport = transport
+        self._lines = lines
         self._origin = origin
         self._request = request
         self._leg: Leg[Listening] | None = None
@@ -185,7 +185,11 @@ class Transcription:
         Converter(self._request.input, sent)  # Refuses here what can not be converted.
         call = await self._calls.open(self._origin, target, OPERATION, streamed=True)
         asked = replace(self._request, model=target.model, input=sent)
-        return Leg(call, stt.listen(asked, call.credential, self._utterances), self._transport)
+        listen = stt.listen
+        # No socket waits for those who listen: most providers count the time that one is open.
+        return self._lines.leg(
+            call, asked, lambda: listen(asked, call.credential, self._utterances), warm_seconds=0.0
+        )
 
     async def _talk(self, plan: Plan[Listening], leg: Leg[Listening]) -> None:
         """Listen to one leg after another until the session has ended, well or not."""

@@ -28,10 +28,10 @@ from integration_api.services import clock
 from integration_api.services.call import Calls, Origin
 from integration_api.services.fallback import Fallback, Plan
 from integration_api.services.leg import Leg, late
+from integration_api.services.lines import Lines
 from integration_api.services.target import Target
 from integration_api.services.unary import unsupported
 from integration_api.services.utterance import Utterance
-from integration_api.transport.drive import Transport
 
 OPERATION = "tts"
 WAITING = 256
@@ -164,9 +164,9 @@ Told: TypeAlias = (
 class TtsService:
     """Opens live voices."""
 
-    def __init__(self, calls: Calls, transport: Transport) -> None:
+    def __init__(self, calls: Calls, lines: Lines) -> None:
         self._calls = calls
-        self._transport = transport
+        self._lines = lines
 
     def synthesize(
         self,
@@ -182,7 +182,7 @@ class TtsService:
 
         A failure after that is told as the last event.
         """
-        return Synthesis(self._calls, self._transport, origin, request, frame_ms).run(
+        return Synthesis(self._calls, self._lines, origin, request, frame_ms).run(
             target, fallback or Fallback(), asks
         )
 
@@ -191,10 +191,10 @@ class Synthesis:
     """One session. Utterances are told one after another, in the order in which they began."""
 
     def __init__(
-        self, calls: Calls, transport: Transport, origin: Origin, request: SynthesisRequest, frame_ms: int
+        self, calls: Calls, lines: Lines, origin: Origin, request: SynthesisRequest, frame_ms: int
     ) -> None:
         self._calls = calls
-        self._transport = transport
+        self._lines = lines
         self._origin = origin
         self._request = request
         self._frame_ms = frame_ms
@@ -258,7 +258,10 @@ class Synthesis:
         Converter(made, self._request.output)  # Refuses here what can not be converted.
         call = await self._calls.open(self._origin, target, OPERATION, streamed=True)
         asked = replace(self._request, model=target.model, output=made)
-        return Leg(call, tts.synthesize(asked, call.credential), self._transport)
+        synthesize = tts.synthesize
+        return self._lines.leg(
+            call, asked, lambda: synthesize(asked, call.credential), warm_seconds=tts.warm_seconds
+        )
 
     async def _talk(self, plan: Plan[Speaking], leg: Leg[Speaking]) -> None:
         """Hear one leg after another until the session has ended, well or not."""
@@ -342,6 +345,7 @@ class Synthesis:
             model=leg.call.target.model,
             capabilities=leg.session.capabilities,
             negotiated_output=self._made,
+            reused_connection=leg.reused,
             connect_ms=leg.connect_ms,
         )
 

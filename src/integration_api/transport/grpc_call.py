@@ -94,7 +94,6 @@ class GrpcCall(asyncio.Protocol):
         self._opening: Wire | None = opening
         self.unauthenticated: Callable[[], None] | None = None
         """Called when the provider refuses who calls."""
-        self.reused = False
         self._transport = connection.hand_over(self)
         self._heard_at = perf_counter()
         self._pinged_at = 0.0

@@ -8,9 +8,6 @@ from integration_api.core.session import Closed
 class Link(Protocol):
     """Driven by one task that sends and one that receives."""
 
-    reused: bool
-    """Whether it waited in a pool for the call that uses it."""
-
     @property
     def closed(self) -> Closed:
         """How it ended, once it has."""

@@ -63,8 +63,6 @@ class Socket(asyncio.Protocol):
         self._heard_at = perf_counter()
         self._pinged_at = 0.0
         self.opened_at = self._heard_at
-        self.reused = False
-        """Whether it waited in a pool for the call that uses it."""
         self._transport = connection.hand_over(self)
         self._timer = self._loop.call_later(limits.ping, self._tick)
         if connection.early:

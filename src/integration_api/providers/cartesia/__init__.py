@@ -32,5 +32,5 @@ CARTESIA = Provider(
     verify=verify_credential.verify,
     fault=client.fault,
     stt=Stt(takes=takes, listen=listen, transcribe=transcribe),
-    tts=Tts(gives=gives, synthesize=synthesize, speak=speak, voices=voices),
+    tts=Tts(gives=gives, synthesize=synthesize, speak=speak, voices=voices, warm_seconds=120.0),
 )

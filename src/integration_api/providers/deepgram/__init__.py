@@ -33,5 +33,5 @@ DEEPGRAM = Provider(
     fault=client.fault,
     request_id_headers=client.REQUEST_ID_HEADERS,
     stt=Stt(takes=takes, listen=listen, transcribe=transcribe),
-    tts=Tts(gives=gives, synthesize=synthesize, speak=speak),
+    tts=Tts(gives=gives, synthesize=synthesize, speak=speak, warm_seconds=60.0),
 )
