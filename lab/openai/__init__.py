@@ -1,7 +1,7 @@
-"""OpenAI: chat completions, embeddings, moderations, models (platform.openai.com/docs/api-reference)."""
+"""OpenAI: chat completions, embeddings, moderations, audio, models (platform.openai.com/docs/api-reference)."""
 
 from lab.http import Provider
-from lab.openai import chat, client, embedding, models, moderation
+from lab.openai import audio, chat, client, embedding, models, moderation
 
 PROVIDER = Provider(
     name="openai",
@@ -9,6 +9,9 @@ PROVIDER = Provider(
         ("POST", "/v1/chat/completions"): chat.complete,
         ("POST", "/v1/embeddings"): embedding.embed,
         ("POST", "/v1/moderations"): moderation.moderate,
+        ("POST", "/v1/audio/transcriptions"): audio.transcribed,
+        ("POST", "/v1/audio/translations"): audio.translated,
+        ("POST", "/v1/audio/speech"): audio.spoken,
         ("GET", "/v1/models"): models.listed,
     },
     by_id={("GET", "/v1/models"): models.one},

@@ -1,13 +1,15 @@
 """GPT, by OpenAI. https://platform.openai.com/docs/api-reference"""
 
 from integration_api.core.credential import BASE_URL, KEY
-from integration_api.core.provider import Provider
+from integration_api.core.provider import Provider, Stt, Tts
 from integration_api.providers.openai import (
+    batch_stt,
     client,
     embedding,
     llm,
     models,
     moderation,
+    rest_tts,
     verify_credential,
 )
 
@@ -40,4 +42,6 @@ OPENAI = Provider(
     embedding=embedding.embed,
     moderation=moderation.moderate,
     models=models.models,
+    stt=Stt(takes=lambda form, model: form, transcribe=batch_stt.transcribe),
+    tts=Tts(gives=rest_tts.gives, speak=rest_tts.speak, voices=rest_tts.voices),
 )

@@ -1,0 +1,140 @@
+"""What OpenAI is asked to write down and to speak, and what is left out and said so."""
+
+import json
+from typing import Any
+
+import pytest
+
+from integration_api.core.audio import AudioFormat, Encoding
+from integration_api.core.credential import Credential
+from integration_api.core.errors import Failure
+from integration_api.core.exchange import HttpRequest, HttpResponse
+from integration_api.core.session import Warned
+from integration_api.core.stt import TranscribeRequest, Transcript
+from integration_api.core.tts import SpeakRequest
+from integration_api.providers.openai import OPENAI
+from lab.http import Call
+from lab.multipart import fields
+
+CREDENTIAL = Credential("openai", {"organization": "org-1"})
+
+
+def asked(model: str, **more: Any) -> tuple[HttpRequest, dict[str, list[str]], Transcript]:
+    exchange = OPENAI.stt.transcribe(TranscribeRequest(model=model, audio=b"sound", **more), CREDENTIAL)
+    request = next(exchange)
+    call = Call("POST", "", {}, dict(request.headers), request.body)
+    with pytest.raises(StopIteration) as done:
+        exchange.send(HttpResponse(200, {}, b'{"text": "Hello."}'))
+    found = {name: [one.decode() for one in values] for name, values in fields(call).items()}
+    return request, found, done.value.value
+
+
+FORMS: dict[str, tuple[str, dict[str, Any], dict[str, list[str]], list[str]]] = {
+    "whisper": (
+        "whisper-1",
+        {"word_timestamps": True, "languages": ("en-GB",), "prompt": "A table.", "temperature": 0.2},
+        {
+            "response_format": ["verbose_json"],
+            "timestamp_granularities[]": ["word", "segment"],
+            "language": ["en"],
+            "prompt": ["A table."],
+            "temperature": ["0.2"],
+        },
+        [],
+    ),
+    "no times": (
+        "gpt-4o-transcribe",
+        {"segment_timestamps": True, "keyterms": ("table",), "languages": ("en", "de")},
+        {"response_format": ["json"]},
+        ["timestamp_granularities", "keywords", "languages"],
+    ),
+    "speakers": (
+        "gpt-4o-transcribe-diarize",
+        {"diarize": True},
+        {"response_format": ["diarized_json"], "chunking_strategy": ["auto"]},
+        [],
+    ),
+    "no speakers": ("whisper-1", {"diarize": True}, {"response_format": ["verbose_json"]}, ["diarize"]),
+    "lists": (
+        "gpt-transcribe",
+        {"keyterms": ("table", "eight"), "languages": ("en", "de")},
+        {
+            "response_format": ["json"],
+            "keywords[]": ["table", "eight"],
+            "languages[]": ["en", "de"],
+        },
+        [],
+    ),
+    "options": (
+        "gpt-4o-transcribe",
+        {"extras": {"include[]": "logprobs", "chunking_strategy": {"type": "server_vad"}}},
+        {
+            "response_format": ["json"],
+            "include[]": ["logprobs"],
+            "chunking_strategy": ['{"type":"server_vad"}'],
+        },
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("model, more, form, left_out", FORMS.values(), ids=FORMS)
+def test_a_form_says_what_the_model_takes(
+    model: str, more: dict[str, Any], form: dict[str, list[str]], left_out: list[str]
+) -> None:
+    request, found, told = asked(model, filename="a.mp3", mime="audio/mpeg", **more)
+    assert request.url == "https://api.openai.com/v1/audio/transcriptions"
+    assert dict(request.headers)["openai-organization"] == "org-1"
+    assert b'filename="a.mp3"\r\ncontent-type: audio/mpeg' in request.body
+    assert found == {"file": ["sound"], "model": [model], **form}
+    assert [one.param for one in told.warnings] == left_out
+
+
+def test_a_strict_caller_is_refused_what_would_be_left_out() -> None:
+    with pytest.raises(Failure) as refused:
+        asked("whisper-1", diarize=True, strict=True)
+    assert refused.value.param == "diarize"
+
+
+def test_a_translation_has_an_address_of_its_own() -> None:
+    request, found, _ = asked("whisper-1", translate=True, languages=("de",), word_timestamps=True)
+    assert request.url.endswith("/v1/audio/translations")
+    assert found == {"file": ["sound"], "model": ["whisper-1"], "response_format": ["verbose_json"]}
+
+
+def speak(model: str = "gpt-4o-mini-tts", **more: Any) -> Any:
+    given = {"voice": "alloy", "text": "Hello.", "output": AudioFormat(Encoding.MP3, 24_000), **more}
+    return OPENAI.tts.speak(SpeakRequest(model=model, **given), CREDENTIAL)
+
+
+def test_a_voice_of_ones_own_goes_by_its_id() -> None:
+    assert json.loads(speak(voice="voice_1").request.body)["voice"] == {"id": "voice_1"}
+
+
+def test_instructions_are_for_models_that_take_them() -> None:
+    from integration_api.core.tts import Manner
+
+    manner = Manner(instructions="Slowly.", speed=0.5, emotion="joy")
+    body = json.loads(speak(manner=manner).request.body)
+    assert (body["instructions"], body["speed"]) == ("Slowly.", 0.5)
+    stream = speak("tts-1", manner=manner)
+    assert "instructions" not in json.loads(stream.request.body)
+    told = [event for frame in stream.framing.feed(b"x") for event in stream.reader.feed(frame)]
+    assert [one.message for one in told if isinstance(one, Warned)] == [
+        "instructions: tts-1 takes no instructions",
+        "emotion: openai has no emotion",
+    ]
+
+
+@pytest.mark.parametrize(
+    "more, param",
+    [
+        ({"voice": None}, "voice"),
+        ({"output": AudioFormat(Encoding.WEBM_OPUS, 24_000)}, "response_format"),
+        ({"ssml": True}, "ssml"),
+    ],
+)
+def test_what_openai_can_not_say_is_refused(more: dict[str, Any], param: str) -> None:
+    with pytest.raises(Failure) as refused:
+        speak(**more)
+    assert refused.value.param == param
