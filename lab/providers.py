@@ -2,6 +2,7 @@
 
 from lab import (
     anthropic,
+    assemblyai,
     azure_openai,
     azure_speech,
     bedrock,
@@ -26,6 +27,7 @@ PROVIDERS = (
     mistral.PROVIDER,
     cohere.PROVIDER,
     voyageai.PROVIDER,
+    assemblyai.PROVIDER,
     azure_openai.PROVIDER,
     azure_speech.PROVIDER,
     bedrock.PROVIDER,

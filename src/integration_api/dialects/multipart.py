@@ -12,7 +12,8 @@ class File(Struct, frozen=True):
 
     name: str
     """The field's."""
-    filename: str
+    filename: str | None
+    """None for a part that is no file but has a kind."""
     mime: str
     data: bytes
 

@@ -2,6 +2,7 @@
 
 from integration_api.core.provider import Provider
 from integration_api.providers.anthropic import ANTHROPIC
+from integration_api.providers.assemblyai import ASSEMBLYAI
 from integration_api.providers.azure_openai import AZURE_OPENAI
 from integration_api.providers.azure_speech import AZURE_SPEECH
 from integration_api.providers.bedrock import BEDROCK
@@ -52,6 +53,7 @@ PROVIDERS: dict[str, Provider] = {
         CARTESIA,
         ELEVENLABS,
         AZURE_SPEECH,
+        ASSEMBLYAI,
         SANDBOX,
     )
 }

@@ -21,6 +21,7 @@ from integration_api.core.stt import (
     ListenCapabilities,
     Listening,
     ListenRequest,
+    Revision,
     SpeechStarted,
     SttEvent,
     Update,
@@ -354,6 +355,8 @@ class Transcription:
                 self._settle(self._settled)
             case Interim():
                 event = replace(event, words=self._words(event.words)) if event.words else event
+            case Revision():
+                event = replace(event, words=self._words(event.words))
             case SpeechStarted():
                 event = replace(event, audio_time_ms=self._shifted(event.audio_time_ms))
             case Heard():
