@@ -1,6 +1,6 @@
 """Azure Speech: listening and speaking, live and whole (learn.microsoft.com/azure/ai-services/speech-service)."""
 
-from lab.azure_speech import client, listen, voices
+from lab.azure_speech import client, listen, speak, voices
 from lab.http import Provider
 
 PROVIDER = Provider(
@@ -8,6 +8,9 @@ PROVIDER = Provider(
     routes={
         ("GET", "/stt/speech/universal/v2"): listen.live,
         ("GET", "/speech/recognition/{mode}/cognitiveservices/v1"): listen.live,
+        ("GET", "/tts/cognitiveservices/websocket/{version}"): speak.live,
+        ("GET", "/cognitiveservices/websocket/v1"): speak.live,
+        ("POST", "/tts/cognitiveservices/v1"): speak.whole,
         ("GET", "/tts/cognitiveservices/voices/list"): voices.voices,
         ("GET", "/cognitiveservices/voices/list"): voices.voices,
     },

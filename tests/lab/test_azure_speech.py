@@ -1,4 +1,4 @@
-"""The Azure Speech emulator, driven by Azure's own native SDK, which also names what our adapter says differently."""
+"""The Azure Speech emulator, driven by Azure's own native SDK, beside which our adapter says the same."""
 
 import asyncio
 import json
@@ -8,14 +8,18 @@ from typing import Any
 
 import azure.cognitiveservices.speech as speech
 import pytest
+from websockets.asyncio.client import connect
 
 from integration_api.core.audio import AudioFormat
 from integration_api.core.credential import Credential
 from integration_api.core.session import HangUp, Say
 from integration_api.core.stt import Endpointing, ListenRequest
+from integration_api.core.tts import Spoken, SynthesisRequest
 from integration_api.core.utterances import Utterances
 from integration_api.providers.azure_speech.stt import Conversation
-from lab import Answer, Fault, Lab
+from integration_api.providers.azure_speech.token_tts import TokenVoice
+from integration_api.providers.azure_speech.tts import SsmlVoice
+from lab import Answer, Fault, Lab, mouth
 from lab.azure_speech import usp
 from lab.script import Heard
 
@@ -164,13 +168,83 @@ async def test_a_wrong_key_and_a_strange_language_are_refused(lab) -> None:
     assert strange is speech.CancellationErrorCode.BadRequest
 
 
+# --- voices -----------------------------------------------------------------------------------
+
+TEXT = "Hello, you & me."
+SSML = (
+    '<speak version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xml:lang="en-US">'
+    '<voice name="en-US-JennyNeural">Hello, you &amp; me.</voice></speak>'
+)
+RAW = speech.SpeechSynthesisOutputFormat.Raw24Khz16BitMonoPcm
+
+
+def speaking(lab: Lab, version: str, key: str = "lab-key") -> tuple[speech.SpeechSynthesizer, list[Any]]:
+    """Return a voice, and what it tells of words."""
+    url = lab.url("azure-speech", version="").replace("http", "ws")
+    config = speech.SpeechConfig(
+        endpoint=f"{url}/tts/cognitiveservices/websocket/{version}", subscription=key
+    )
+    config.speech_synthesis_voice_name = "en-US-JennyNeural"
+    config.set_speech_synthesis_output_format(RAW)
+    voice = speech.SpeechSynthesizer(config, audio_config=None)
+    words: list[Any] = []
+    voice.synthesis_word_boundary.connect(
+        lambda event: words.append((event.text, event.audio_offset // 10_000, event.boundary_type))
+    )
+    return voice, words
+
+
+def spoken(lab: Lab, times: int = 1, key: str = "lab-key") -> tuple[list[Any], list[Any]]:
+    voice, words = speaking(lab, "v1", key)
+    return [voice.speak_ssml_async(SSML).get() for _ in range(times)], words
+
+
+def streamed(lab: Lab) -> Any:
+    voice, _ = speaking(lab, "v2")
+    request = speech.SpeechSynthesisRequest(input_type=speech.SpeechSynthesisRequestInputType.TextStream)
+    task = voice.speak_async(request)
+    request.input_stream.write("Hello, ")
+    request.input_stream.write("you & me.")
+    request.input_stream.close()
+    return task.get()
+
+
+async def test_a_voice_speaks_documents_one_after_the_other_on_one_socket(lab) -> None:
+    results, words = await asyncio.to_thread(spoken, lab, 2)
+    assert [one.audio_data for one in results] == [mouth.pcm(TEXT, 24_000)] * 2
+    assert len(lab.requests) == 1
+    kind = speech.SpeechSynthesisBoundaryType
+    assert words[:2] == [("Hello", 0, kind.Word), (",", 5 * mouth.CHARACTER_MS, kind.Punctuation)]
+
+
+async def test_a_voice_speaks_text_as_it_is_written(lab) -> None:
+    result = await asyncio.to_thread(streamed, lab)
+    assert result.audio_data == mouth.pcm(TEXT, 24_000)
+
+
+async def test_a_voice_refuses_a_wrong_key(lab) -> None:
+    (result,), _ = await asyncio.to_thread(spoken, lab, 1, "invalid")
+    assert result.cancellation_details.error_code is speech.CancellationErrorCode.AuthenticationFailure
+
+
+async def test_the_voices_are_listed(lab) -> None:
+    def ask() -> Any:
+        config = speech.SpeechConfig(
+            endpoint=lab.url("azure-speech", version="").replace("http", "ws"), subscription="lab-key"
+        )
+        listed = lab.url("azure-speech", version="/cognitiveservices/voices/list")
+        config.set_property(speech.PropertyId.SpeechServiceConnection_VoicesListEndpoint, listed)
+        return speech.SpeechSynthesizer(config, audio_config=None).get_voices_async().get()
+
+    told = await asyncio.to_thread(ask)
+    assert "en-US-JennyNeural" in [one.short_name for one in told.voices]
+
+
 # --- what our adapter says, beside what the SDK says ------------------------------------------
 
 
 async def ours(lab: Lab, **asked: Any) -> list[Any]:
     """Drive our session against the emulator in the way the SDK is driven; return what it said."""
-    from websockets.asyncio.client import connect
-
     session = Conversation(
         ListenRequest(
             **{
@@ -231,3 +305,57 @@ async def test_our_adapter_says_what_the_sdk_says(lab) -> None:
     assert (mine[0][0], mine[0][1]) == (theirs[0][0], theirs[0][1])
     assert set(mine[0][2]["context"]) <= set(theirs[0][2]["context"])
     assert mine[1:] == theirs[1:]
+
+
+async def said_by(lab: Lab, session: Any, ask: Callable[[Any], list[Any]]) -> list[tuple[str, str, Any]]:
+    """Drive one of our voices against the emulator until it has spoken; return what it said."""
+    headers = {"ocp-apim-subscription-key": "lab-key"}
+    async with connect(session.request.url, additional_headers=headers, subprotocols=["USP"]) as socket:
+        told = {key.lower(): value for key, value in socket.response.headers.items()}
+        outcome = [*session.begin(told), *ask(session)]
+        while not any(isinstance(one, Spoken) for one in outcome):
+            for act in outcome:
+                if isinstance(act, Say):
+                    await socket.send(act.message)
+            outcome = list(session.feed(await socket.recv()))
+    return voiced(lab.requests[-1].said)
+
+
+def voiced(said: list[Any]) -> list[tuple[str, str, Any]]:
+    """What was said to a voice, with the kinds of bodies and without times, names and telemetry."""
+    told = [usp.read(one) for one in said]
+    return [
+        (one.path, one.headers.get("content-type", ""), one.body.decode())
+        for one in told
+        if one.path not in ("telemetry", "speech.config")
+    ]
+
+
+def options(said: list[tuple[str, str, Any]]) -> dict[str, Any]:
+    """What is asked for in a context, without what is told beside the sound: we want the times of words only."""
+    asked = json.loads(said[0][2])["synthesis"]
+    asked["audio"].pop("metadataOptions")
+    return asked
+
+
+async def test_our_voices_say_what_the_sdk_says(lab) -> None:
+    credential = Credential("azure-speech", {"base_url": lab.url("azure-speech", version="")})
+    ask = SynthesisRequest(model="en-US-JennyNeural", voice=None)
+    await asyncio.to_thread(streamed, lab)
+    theirs = voiced(lab.requests[-1].said)
+    mine = await said_by(
+        lab,
+        TokenVoice(ask, credential),
+        lambda one: [*one.text("a", "Hello, "), *one.text("a", "you & me."), *one.end_utterance("a")],
+    )
+    assert mine[1:] == theirs[1:]
+    assert options(mine) == options(theirs)
+    await asyncio.to_thread(spoken, lab)
+    theirs = voiced(lab.requests[-1].said)
+    mine = await said_by(
+        lab,
+        SsmlVoice(ask, credential),
+        lambda one: [*one.text("a", SSML, ssml=True), *one.end_utterance("a")],
+    )
+    assert mine[1:] == theirs[1:]
+    assert options(mine) == options(theirs)

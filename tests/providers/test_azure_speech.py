@@ -1,6 +1,7 @@
 """What Azure Speech's messages mean, without a network: the turns of a transcript, and the addresses of regions."""
 
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -8,13 +9,16 @@ from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.exchange import HttpResponse
-from integration_api.core.session import Began, Closed, HangUp, Say, Warned
+from integration_api.core.session import Began, Closed, HangUp, Redial, Say, Warned
 from integration_api.core.stt import Endpointing, Final, Interim, ListenRequest, SpeechStarted, Update
+from integration_api.core.tts import Flushed, Manner, Mark, Sound, SpeakRequest, Spoken, SynthesisRequest
 from integration_api.core.utterances import Utterances
-from integration_api.providers.azure_speech import AZURE_SPEECH, client, context, usp
+from integration_api.providers.azure_speech import AZURE_SPEECH, client, context, formats, ssml, usp
 from integration_api.providers.azure_speech.formats import takes
 from integration_api.providers.azure_speech.kept import LONGEST_MS, Kept
 from integration_api.providers.azure_speech.stt import Conversation
+from integration_api.providers.azure_speech.token_tts import TokenVoice
+from integration_api.providers.azure_speech.tts import SsmlVoice
 from lab.azure_speech import usp as wire
 
 CREDENTIAL = Credential("azure-speech", {"region": "westeurope"})
@@ -305,3 +309,169 @@ def test_a_refusal_keeps_its_request_id(status: int, body: bytes, kind: Kind) ->
     error = AZURE_SPEECH.fault(HttpResponse(status, {"apim-request-id": "r1", "retry-after": "7"}, body))
     assert (error.kind, error.refusal.request_id, error.retry_after) == (kind, "r1", 7.0)
     assert error.message
+
+
+# --- voices -----------------------------------------------------------------------------------
+
+
+def a_voice(**asked: Any) -> Any:
+    ask = SynthesisRequest(**{"model": "en-US-JennyNeural", "voice": None, **asked})
+    session = AZURE_SPEECH.tts.synthesize(ask, CREDENTIAL)
+    list(session.begin(SHAKEN))
+    return session
+
+
+def request_of(outcome: Any) -> str:
+    return said(outcome)[0].request
+
+
+def sound(request: str, data: bytes) -> bytes:
+    return wire.sound(request, "1", data)
+
+
+def over(request: str) -> str:
+    return wire.text("turn.end", request, {})
+
+
+def test_a_voice_is_given_tokens_unless_only_ssml_can_say_it() -> None:
+    assert isinstance(a_voice(), TokenVoice)
+    assert isinstance(a_voice(manner=Manner(language="de-DE")), TokenVoice)
+    for asked in ({"timestamps": "word"}, {"ssml_allowed": True}, {"manner": Manner(speed=1.5)}):
+        assert isinstance(a_voice(**asked), SsmlVoice)
+    assert a_voice().request.url.endswith("tts.speech.microsoft.com/tts/cognitiveservices/websocket/v2")
+
+
+DOCUMENTS = {
+    "escaped": (("a < b & \x07c", Manner()), '<voice name="v">a &lt; b &amp;  c</voice>'),
+    "prosody": (
+        ("x", Manner(speed=1.5, pitch=-2, volume=6)),
+        '<prosody rate="1.5" pitch="-2st" volume="+99.53%">x</prosody>',
+    ),
+    "style": (("x", Manner(emotion='so "sad"')), "<mstts:express-as style='so \"sad\"'>x</mstts:express-as>"),
+}
+
+
+@pytest.mark.parametrize("asked, part", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_text_is_escaped_and_marked_up(asked: tuple[str, Manner], part: str) -> None:
+    document = ssml.document(asked[0], "v", asked[1])
+    assert part in document
+    ET.fromstring(document)  # noqa: S314 - our own
+
+
+def test_ssml_stays_as_it_is_and_a_part_of_it_is_put_into_a_document() -> None:
+    whole = '<speak version="1.0"><voice name="x">y</voice></speak>'
+    assert ssml.document(whole, "v", Manner(speed=2), ssml=True) == whole
+    assert '<voice name="de-DE-KatjaNeural">a<break/></voice>' in (
+        part := ssml.document("a<break/>", "de-DE-KatjaNeural", Manner(), ssml=True)
+    )
+    assert 'xml:lang="de-DE"' in part
+
+
+def test_words_have_times_of_the_utterance_across_its_turns() -> None:
+    session = a_voice(
+        timestamps="word", text_buffering="none", output=AudioFormat(Encoding.PCM_S16LE, 16_000)
+    )
+    first = request_of(session.text("a", "One, "))
+    assert list(session.text("a", "two.")) == []
+    assert list(session.end_utterance("a")) == []
+    list(session.feed(sound(first, bytes(32 * 200))))
+    second = request_of(session.feed(over(first)))
+    word = {"Offset": 500_000, "Duration": 1_000_000, "text": {"Text": "two", "BoundaryType": "WordBoundary"}}
+    told = list(
+        session.feed(
+            wire.text("audio.metadata", second, {"Metadata": [{"Type": "WordBoundary", "Data": word}]})
+        )
+    )
+    assert told[0].items == (Mark(text="two", start_ms=250, end_ms=350, char_start=5, char_end=8),)
+    assert [type(one) for one in session.feed(over(second))] == [Spoken]
+
+
+def test_what_waits_is_spoken_at_a_flush_and_that_is_told() -> None:
+    session = a_voice(timestamps="word")
+    assert list(session.text("a", "One")) == []
+    turn = said(session.flush("a"))
+    assert [one.path for one in turn] == ["synthesis.context", "ssml"]
+    assert list(session.feed(over(turn[0].request))) == [Flushed("a")]
+    assert [type(one) for one in session.end_utterance("a")] == [Spoken]
+
+
+@pytest.mark.parametrize("asked", [{}, {"timestamps": "word"}], ids=["tokens", "ssml"])
+def test_a_voice_that_can_not_be_stopped_is_dialled_anew(asked: dict[str, Any]) -> None:
+    session = a_voice(**asked)
+    outcome = [*session.text("a", "One."), *session.end_utterance("a")]
+    assert list(session.text("b", "Two.")) == []
+    assert list(session.cancel("b", None)) == []
+    assert list(session.cancel("a", 10)) == [Redial()]
+    assert list(session.close(Closed(1006))) == []
+    assert request_of(outcome)
+
+
+def test_sound_of_another_turn_is_not_heard() -> None:
+    session = a_voice()
+    request = request_of(session.text("a", "One."))
+    assert list(session.feed(sound("f" * 32, b"\1\1"))) == []
+    assert list(session.feed(sound(request, b"\1\1"))) == [Sound("a", b"\1\1")]
+    list(session.end_utterance("a"))
+    assert [type(one) for one in session.feed(over(request))] == [Spoken]
+
+
+def test_a_voice_that_was_idle_for_long_is_dialled_anew_and_one_that_spoke_is_cut() -> None:
+    assert list(a_voice().close(Closed(1000))) == [Redial()]
+    session = a_voice()
+    list(session.text("a", "One."))
+    with pytest.raises(ProviderError) as error:
+        list(session.close(Closed(1006)))
+    assert error.value.kind is Kind.TRUNCATED
+
+
+def test_another_voice_speaks_from_the_next_turn_on() -> None:
+    session = a_voice()
+    list(session.update("de-DE-KatjaNeural", None))
+    asked = said(session.text("a", "One."))[0].json()["synthesis"]
+    assert asked["input"]["voiceName"] == "de-DE-KatjaNeural"
+    assert [one.code for one in session.update(None, 2.0)] == ["unsupported_update"]
+
+
+NAMES = {
+    "a telephone's": (AudioFormat(Encoding.ALAW, 16_000), "raw-8khz-8bit-mono-alaw"),
+    "a strange rate": (AudioFormat(Encoding.PCM_S16LE, 32_000), "raw-44100hz-16bit-mono-pcm"),
+    "a file": (AudioFormat(Encoding.WAV, 24_000), "riff-24khz-16bit-mono-pcm"),
+    "packed": (AudioFormat(Encoding.MP3, 44_100), "audio-48khz-96kbitrate-mono-mp3"),
+    "opus": (AudioFormat(Encoding.OPUS, 48_000), "ogg-48khz-16bit-mono-opus"),
+}
+
+
+@pytest.mark.parametrize("format, name", NAMES.values(), ids=NAMES)
+def test_formats_have_azures_names(format: AudioFormat, name: str) -> None:
+    assert formats.name(format) == name
+
+
+def test_a_format_that_is_not_made_is_explained() -> None:
+    with pytest.raises(Failure) as failure:
+        formats.name(AudioFormat(Encoding.FLAC))
+    assert failure.value.code == "unsupported_audio_format"
+
+
+def test_a_text_is_asked_for_whole_by_somebody_with_a_name() -> None:
+    ask = SpeakRequest(
+        model="x", voice="en-GB-RyanNeural", text="a & b", output=AudioFormat(Encoding.MP3, 24_000)
+    )
+    request = AZURE_SPEECH.tts.speak(ask, CREDENTIAL).request
+    headers = dict(request.headers)
+    assert headers["x-microsoft-outputformat"] == "audio-24khz-48kbitrate-mono-mp3"
+    assert headers["user-agent"]
+    assert b"a &amp; b" in request.body
+    assert request.url == "https://westeurope.tts.speech.microsoft.com/cognitiveservices/v1"
+
+
+def test_voices_are_listed_but_for_those_that_are_gone() -> None:
+    exchange = AZURE_SPEECH.tts.voices(CREDENTIAL)
+    next(exchange)
+    body = (
+        b'[{"ShortName":"en-US-JennyNeural","DisplayName":"Jenny","Locale":"en-US","Gender":"Female",'
+        b'"VoiceType":"Neural","Status":"GA","SecondaryLocaleList":["de-DE"]},{"ShortName":"x","Status":"Deprecated"}]'
+    )
+    with pytest.raises(StopIteration) as done:
+        exchange.send(HttpResponse(200, {}, body))
+    (jenny,) = done.value.value
+    assert (jenny.id, jenny.languages, jenny.gender) == ("en-US-JennyNeural", ("en-US", "de-DE"), "female")

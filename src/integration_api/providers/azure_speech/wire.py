@@ -56,6 +56,44 @@ class Phrase(Struct, rename="pascal"):
 PHRASE = msgspec.json.Decoder(Phrase)
 
 
+class Said(Struct, rename="pascal"):
+    text: str = ""
+    boundary_type: str = ""
+
+
+class Happening(Struct, rename="pascal"):
+    offset: int = 0
+    duration: int = 0
+    text: Said = msgspec.field(default_factory=Said, name="text")
+
+
+class Event(Struct, rename="pascal"):
+    type: str = ""
+    data: Happening = msgspec.field(default_factory=Happening)
+
+
+class Metadata(Struct, rename="pascal"):
+    """What is told beside the sound of a voice."""
+
+    metadata: list[Event] = []
+
+
+SPOKEN = msgspec.json.Decoder(Metadata)
+
+
+class Voice(Struct, rename="pascal"):
+    short_name: str
+    display_name: str = ""
+    locale: str = ""
+    secondary_locale_list: list[str] = []
+    gender: str = ""
+    voice_type: str = ""
+    status: str = ""
+
+
+VOICES = msgspec.json.Decoder(list[Voice])
+
+
 def milliseconds(ticks: int) -> int:
     return round(ticks / TICKS)
 
