@@ -12,6 +12,7 @@ import httptools
 
 from lab.desk import Desk
 from lab.faults import Fault
+from lab.grpc import PREFACE, GrpcConnection
 from lab.http import Call, Response, Talk
 from lab.play import Ended, Wire, chunk, play
 from lab.record import Disconnect
@@ -44,7 +45,8 @@ class Connection(asyncio.Protocol):
         self.body: list[bytes] = []
         self.size = 0
         self.early = b""
-        self.socket: Socket | None = None
+        self.socket: Socket | GrpcConnection | None = None
+        self.spoken_to = False
 
     # asyncio.Protocol
 
@@ -55,6 +57,12 @@ class Connection(asyncio.Protocol):
         self.desk.stats.connections_seen += 1
 
     def data_received(self, data: bytes) -> None:
+        if not self.spoken_to:
+            self.spoken_to = True
+            if data.startswith(PREFACE):
+                self.socket = GrpcConnection(self.desk, self.number, self.connection_lost)
+                self.socket.begin(self.transport, data)
+                return
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:

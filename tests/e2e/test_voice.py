@@ -41,6 +41,8 @@ def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Serv
     with running(tmp_path_factory.mktemp("service"), VOICE__WARM_SOCKETS="0") as started:
         for provider in ("deepgram", "cartesia", "elevenlabs", "azure-speech"):
             started.add_credential(provider, base_url=f"{lab}/{provider}", key=KEY)
+        google = {"key": KEY, "project_id": "lab", "base_url": f"{lab}/google-speech"}
+        started.add_credential("google-speech", base_url=google["base_url"], value=google)
         yield started
 
 
@@ -253,6 +255,67 @@ async def test_finalize_is_answered_where_there_is_no_word_for_it_too(
         events = await told(socket)
     assert [one["text"] for one in of(events, "utterance_end")] == ["for two please."]
     assert len(of(events, "reconnected")) == (mode == "provider")
+
+
+async def test_over_grpc_too_what_was_said_comes_back_in_turns_with_its_times(
+    service: Service, lab: str
+) -> None:
+    ask_lab(lab, "PUT", "script", {"google-speech": [{"heard": HEARD}]})
+    async with call(
+        service, "stt", target={"model": "google-speech/chirp_3"}, word_timestamps=True
+    ) as socket:
+        assert json.loads(await socket.recv())["provider"] == "google-speech"
+        await say(socket, SPEECH + SILENCE)
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+    assert [one["end_ms"] for one in of(events, "final")] == [1300, 2200, 3600]
+    words = [word for one in of(events, "final") for word in one["words"]]
+    assert [(word["start_ms"], word["end_ms"]) for word in words[:2]] == [(300, 500), (500, 700)]
+    assert [one["audio_time_ms"] for one in of(events, "speech_started")] == [300, 3000]
+    assert of(events, "usage")[-1]["billed_ms"] == 5000
+    assert events[-1]["reason"] == "finished"
+
+
+async def test_google_finalizes_by_a_half_close_and_goes_on_in_another_call(
+    service: Service, lab: str
+) -> None:
+    rest = {"text": "like a table", "start_ms": 0, "end_ms": 600}
+    ask_lab(lab, "PUT", "script", {"google-speech": [{"heard": HEARD}, {"heard": [rest]}]})
+    async with call(service, "stt", target={"model": "google-speech/chirp_3"}) as socket:
+        await socket.recv()
+        await say(socket, SPEECH[: 32 * 700])
+        await socket.send('{"type": "finalize"}')
+        while (event := json.loads(await socket.recv()))["type"] != "final":
+            assert event["type"] in ("speech_started", "interim")
+        assert (event["text"], event["from_finalize"], event["end_ms"]) == ("I would", True, 700)
+        await say(socket, SPEECH[: 32 * 800])
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert [one["reason"] for one in of(events, "utterance_end")] == ["finalize", "stream_end"]
+    assert [(one["text"], one["end_ms"]) for one in of(events, "final")] == [("like a table", 1300)]
+    assert len(of(events, "reconnected")) == 1
+
+
+GRPC_FAULTS = {**FAULTS, "refused": {"status": 403}}
+
+
+@pytest.mark.parametrize("fault", GRPC_FAULTS.values(), ids=GRPC_FAULTS)
+async def test_another_provider_goes_on_where_a_grpc_call_ends_or_was_refused(
+    service: Service, lab: str, fault: dict
+) -> None:
+    ask_lab(lab, "PUT", "script", {one: [{"heard": HEARD}] for one in ("google-speech", "deepgram")})
+    ask_lab(lab, "PUT", "faults", {"google-speech": [fault]})
+    fallback = {"targets": [{"model": "deepgram/nova-3"}], "first_event_timeout_ms": 400}
+    async with call(service, "stt", target={"model": "google-speech/chirp_3"}, fallback=fallback) as socket:
+        await socket.recv()
+        await say(socket, SPEECH, pause=0.005)
+        await say(socket, SILENCE)
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert [one["new_provider"] for one in of(events, "reconnected")] == ["deepgram"]
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+    assert [one["end_ms"] for one in of(events, "final")] == [1300, 2200, 3600]
 
 
 async def test_a_target_that_refuses_is_passed_over(service: Service, lab: str) -> None:

@@ -13,6 +13,7 @@ from integration_api.providers.deepgram import DEEPGRAM
 from integration_api.providers.deepseek import DEEPSEEK
 from integration_api.providers.elevenlabs import ELEVENLABS
 from integration_api.providers.gemini import GEMINI
+from integration_api.providers.google_speech import GOOGLE_SPEECH
 from integration_api.providers.groq import GROQ
 from integration_api.providers.huggingface import HUGGINGFACE
 from integration_api.providers.minimax import MINIMAX
@@ -50,6 +51,7 @@ PROVIDERS: dict[str, Provider] = {
         CUSTOM_LLM,
         MINIMAX,
         DEEPGRAM,
+        GOOGLE_SPEECH,
         CARTESIA,
         ELEVENLABS,
         AZURE_SPEECH,

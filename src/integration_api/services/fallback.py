@@ -60,7 +60,8 @@ class Plan(Generic[Talk]):
     def lost(self, leg: Leg[Talk], error: Failure) -> bool:
         """Hear that an open leg has failed; return whether to go on."""
         if not recoverable(error):
-            return False
+            # Over gRPC a provider refuses when the call is open: that is like any dial that is refused.
+            return bool(self._left) and not leg.heard
         if not self._left and self._again > 0:
             self._again -= 1
             self._left.append(leg.call.target)

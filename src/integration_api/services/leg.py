@@ -38,6 +38,8 @@ class Conversation(Generic[Talk]):
         """Whether the session wants a new socket."""
         self.heard_at = 0.0
         """`clock.perf()` when the provider last said anything."""
+        self.heard = False
+        """Whether the provider has said anything at all."""
         self._transport = transport
         self._fault = fault
         self._secrets = secrets
@@ -86,6 +88,7 @@ class Conversation(Generic[Talk]):
                     yield events
                 return
             self.heard_at = clock.perf()
+            self.heard = True
             events, _ = await self._do(self._say(self.session.feed, message))
             if events:
                 yield events
@@ -192,6 +195,11 @@ class Leg(Generic[Talk]):
     def heard_at(self) -> float:
         """`clock.perf()` when the provider last said anything."""
         return self._conversation.heard_at
+
+    @property
+    def heard(self) -> bool:
+        """Whether the provider has said anything at all."""
+        return self._conversation.heard
 
     async def open(self) -> list[Any]:
         """Have the provider listen; return what it told by then. Raises `Failure`."""

@@ -1,0 +1,19 @@
+"""Google's speech services: listening and speaking, live and whole (cloud.google.com/speech-to-text/v2/docs)."""
+
+from lab.google_speech import client, listen
+from lab.http import Provider
+
+PROVIDER = Provider(
+    name="google-speech",
+    routes={
+        ("GRPC", "/google.cloud.speech.v2.Speech/StreamingRecognize"): listen.live,
+        ("POST", "/v2/projects/{project}/locations/{location}/recognizers/_:recognize"): listen.recorded,
+        ("GET", "/v2/projects/{project}/locations/{location}/recognizers"): client.recognizers,
+    },
+    by_id={},
+    refusal=client.refusal,
+    stream_headers=client.headers,
+    example=(
+        "curl '{origin}/google-speech/v2/projects/lab/locations/global/recognizers' -H 'x-goog-api-key: any'"
+    ),
+)

@@ -1,0 +1,23 @@
+"""Google Cloud's ears. https://cloud.google.com/speech-to-text/v2/docs"""
+
+from integration_api.core.credential import BASE_URL
+from integration_api.core.provider import Provider, Stt
+from integration_api.providers.google_speech import client, formats, verify_credential
+from integration_api.providers.google_speech.batch_stt import transcribe
+from integration_api.providers.google_speech.stt import GoogleEar
+
+GOOGLE_SPEECH = Provider(
+    name=client.NAME,
+    title="Google Cloud Speech",
+    fields=(
+        client.KEY,
+        client.PROJECT,
+        client.SERVICE_ACCOUNT,
+        client.REGION,
+        client.QUOTA_PROJECT,
+        BASE_URL,
+    ),
+    verify=verify_credential.verify,
+    fault=client.fault,
+    stt=Stt(takes=formats.takes, listen=GoogleEar, transcribe=transcribe),
+)

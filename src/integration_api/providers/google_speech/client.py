@@ -1,0 +1,125 @@
+"""Where Google's speech services live, how they know us, and how they say no.
+
+https://cloud.google.com/speech-to-text/v2/docs/reference/rpc and https://cloud.google.com/text-to-speech/docs/reference/rpc
+"""
+
+import re
+
+from integration_api.core.credential import Credential, CredentialField
+from integration_api.core.errors import Failure, Kind, Phase, ProviderError, Refusal, StreamCut
+from integration_api.core.exchange import Auth, GoogleToken, Header, HttpRequest, HttpResponse, json_body
+from integration_api.core.session import Closed
+from integration_api.dialects import gemini_errors
+
+NAME = "google-speech"
+LISTENING, SPEAKING = "speech", "texttospeech"
+"""The two services, as their hosts name them."""
+GLOBAL = "global"
+
+KEY = CredentialField("key", "API key", required=False)
+PROJECT = CredentialField("project_id", "Project", secret=False, required=False)
+SERVICE_ACCOUNT = CredentialField("service_account_key", "Service account key (JSON)", required=False)
+REGION = CredentialField("region", "Region", secret=False, required=False)
+QUOTA_PROJECT = CredentialField("quota_project_id", "Quota project", secret=False, required=False)
+
+_PLACE = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{0,99}")
+_WRONG_KEY = re.compile(r"(?i)API key (not valid|expired)")
+"""Google refuses a wrong key as it refuses any mistyped field."""
+
+STATUSES = (
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+    "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+)  # fmt: skip
+"""gRPC's, by their numbers."""
+
+
+def auth(credential: Credential) -> Auth:
+    """Return how to sign with what the credential holds: an account before a key."""
+    if SERVICE_ACCOUNT.name in credential.held or KEY.name not in credential.held:
+        return GoogleToken(field=SERVICE_ACCOUNT.name)
+    return Header("x-goog-api-key", KEY.name)
+
+
+def headers(credential: Credential) -> tuple[tuple[str, str], ...]:
+    """Say which project's quota is used, for accounts of another one."""
+    quota = credential.fields.get(QUOTA_PROJECT.name)
+    return (("x-goog-user-project", quota),) if quota else ()
+
+
+def location(credential: Credential, asked: object = None) -> str:
+    """Return the location to ask: the call's own, or the credential's. Raises `Failure` for what is none."""
+    place = asked or credential.fields.get(REGION.name) or GLOBAL
+    if not isinstance(place, str) or not _PLACE.fullmatch(place):
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            f"{REGION.name} must be a location such as {GLOBAL}, eu or us-central1",
+            code="invalid_value",
+            param=REGION.name,
+        )
+    return place
+
+
+def recognizer(credential: Credential, place: str) -> str:
+    """Return the name of the recognizer that is made up for one call. Raises `Failure` without a project."""
+    project = credential.fields.get(PROJECT.name, "")
+    if not _PROJECT.fullmatch(project):
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            f"store the credential with the {PROJECT.name} that its speech is billed to",
+            code="missing_required_parameter",
+            param=PROJECT.name,
+        )
+    return f"projects/{project}/locations/{place}/recognizers/_"
+
+
+def url(service: str, path: str, credential: Credential, place: str) -> str:
+    host = f"{service}.googleapis.com"
+    return credential.base_url(f"https://{host if place == GLOBAL else f'{place}-{host}'}") + path
+
+
+def get(address: str, credential: Credential) -> HttpRequest:
+    return HttpRequest(method="GET", url=address, headers=headers(credential), auth=auth(credential))
+
+
+def post(address: str, body: object, credential: Credential) -> HttpRequest:
+    return HttpRequest(
+        method="POST",
+        url=address,
+        headers=(("content-type", "application/json"), *headers(credential)),
+        body=json_body(body),
+        auth=auth(credential),
+    )
+
+
+def call(service: str, method: str, credential: Credential, place: str) -> HttpRequest:
+    """Open one of the services' streams."""
+    address = url(service, f"/{method}", credential, place)
+    return HttpRequest(
+        method="POST", url=address, headers=headers(credential), auth=auth(credential), grpc=True
+    )
+
+
+def fault(reply: HttpResponse) -> ProviderError:
+    return gemini_errors.fault(reply, NAME)
+
+
+def ended(closed: Closed) -> ProviderError:
+    """Build the error for a call that ended before it was asked to."""
+    if closed.code == 0:
+        return StreamCut(NAME)
+    name = STATUSES[closed.code] if closed.code < len(STATUSES) else "UNKNOWN"
+    kind = gemini_errors.STATUSES.get(name, Kind.UPSTREAM)
+    if _WRONG_KEY.search(closed.reason):
+        kind = Kind.CREDENTIAL_REJECTED
+    words = gemini_errors.clean(closed.reason)
+    if kind is Kind.CREDENTIAL_REJECTED:
+        words = f"{NAME} refused the credential; store one with a key that is right and active"
+    return ProviderError(
+        kind,
+        words[:512] or f"{NAME} ended the call with {name}",
+        provider=NAME,
+        refusal=Refusal(type=name, code=name),
+        phase=Phase.STREAM,
+    )

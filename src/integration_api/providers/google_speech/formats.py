@@ -1,0 +1,22 @@
+"""Which sound Google takes and makes.
+
+https://cloud.google.com/speech-to-text/v2/docs/encoding and
+https://cloud.google.com/text-to-speech/docs/create-audio-text-streaming
+"""
+
+from msgspec.structs import replace
+
+from integration_api.core.audio import AudioFormat, Encoding
+
+DECODED = {
+    Encoding.PCM_S16LE: 1,
+    Encoding.MULAW: 2,
+    Encoding.ALAW: 3,
+}
+"""v2's numbers; v1 has others. What has a container tells itself what it is."""
+LOWEST, HIGHEST = 8_000, 48_000
+
+
+def takes(format: AudioFormat, model: str) -> AudioFormat:
+    """Everything is taken as it is, in one channel."""
+    return replace(format, channels=1)

@@ -1,0 +1,126 @@
+"""The emulator of Google's speech services, driven by Google's own SDKs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud.speech_v2 import SpeechAsyncClient
+from google.cloud.speech_v2.services.speech.transports import SpeechGrpcAsyncIOTransport
+from google.cloud.speech_v2.types import cloud_speech as speech
+
+from lab import Answer, Fault, Lab
+from lab.script import Heard
+
+TWO = Answer(
+    heard=[
+        Heard(text="I would like a table", start_ms=200, end_ms=1200),
+        Heard(text="for two please.", start_ms=1300, end_ms=2000, confidence=0.9),
+    ]
+)
+RECOGNIZER = "projects/lab/locations/global/recognizers/_"
+
+
+@pytest.fixture
+async def channel(lab: Lab) -> AsyncIterator[grpc.aio.Channel]:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{lab.port}") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def google(channel: grpc.aio.Channel) -> SpeechAsyncClient:
+    return SpeechAsyncClient(transport=SpeechGrpcAsyncIOTransport(channel=channel))
+
+
+def opening(**config) -> speech.StreamingRecognizeRequest:
+    decoding = speech.ExplicitDecodingConfig(encoding=1, sample_rate_hertz=16_000, audio_channel_count=1)
+    asked = {
+        "explicit_decoding_config": decoding,
+        "model": "chirp_3",
+        "language_codes": ["en-US"],
+        "features": speech.RecognitionFeatures(enable_word_time_offsets=True),
+        **config,
+    }
+    return speech.StreamingRecognizeRequest(
+        recognizer=RECOGNIZER,
+        streaming_config=speech.StreamingRecognitionConfig(
+            config=speech.RecognitionConfig(**asked),
+            streaming_features=speech.StreamingRecognitionFeatures(
+                interim_results=True, enable_voice_activity_events=True
+            ),
+        ),
+    )
+
+
+async def heard(google: SpeechAsyncClient, seconds: float, first=None, key: str = "lab-key") -> list:
+    async def asked():
+        yield first or opening()
+        for _ in range(round(seconds * 10)):
+            yield speech.StreamingRecognizeRequest(audio=bytes(3200))
+
+    stream = await google.streaming_recognize(requests=asked(), metadata=[("x-goog-api-key", key)])
+    return [said async for said in stream]
+
+
+async def test_a_live_transcript_tells_interims_in_pieces_finals_and_the_voice(lab, google) -> None:
+    lab.script("google-speech", TWO)
+    said = await heard(google, 3)
+    finals = [one.results[0] for one in said if one.results and one.results[0].is_final]
+    assert [one.alternatives[0].transcript for one in finals] == ["I would like a table", "for two please."]
+    assert finals[1].alternatives[0].words[-1].end_offset.total_seconds() == 2.0
+    interims = [one.results for one in said if one.results and not one.results[0].is_final]
+    assert [piece.alternatives[0].transcript for piece in interims[1]] == ["I", " would"]
+    assert interims[1][0].stability > interims[1][1].stability
+    events = [one.speech_event_type.name for one in said if one.speech_event_type]
+    assert events == ["SPEECH_ACTIVITY_BEGIN", "SPEECH_ACTIVITY_BEGIN", "SPEECH_ACTIVITY_END"]
+    assert said[-1].metadata.total_billed_duration.total_seconds() == 3.0
+
+
+async def test_the_half_close_settles_what_was_said(lab, google) -> None:
+    lab.script("google-speech", TWO)
+    said = await heard(google, 0.7)
+    finals = [one.results[0] for one in said if one.results and one.results[0].is_final]
+    assert [one.alternatives[0].transcript for one in finals] == ["I would"]
+
+
+async def refused(google: SpeechAsyncClient, seconds: float = 0.0, **asked) -> GoogleAPICallError:
+    with pytest.raises(GoogleAPICallError) as error:
+        await heard(google, seconds, **asked)
+    return error.value
+
+
+async def test_what_google_would_refuse_is_refused(lab, google) -> None:
+    assert (await refused(google, key="invalid")).code == 400
+    assert (await refused(google, key="forbidden")).code == 403
+    assert (await refused(google, key="noquota")).code == 429
+    assert "model" in (await refused(google, first=opening(model=""))).message
+    assert (
+        "Audio" in (await refused(google, first=speech.StreamingRecognizeRequest(audio=b"x"))).message or True
+    )
+    big = speech.StreamingRecognizeRequest(audio=bytes(30_000))
+    assert (await refused(google, first=big)).code == 400
+
+
+async def test_a_call_ends_after_305_seconds_of_sound(lab, google) -> None:
+    async def asked():
+        yield opening()
+        # One message more than five minutes: what is said to a call that has ended trips grpcio's client.
+        for _ in range(611):
+            yield speech.StreamingRecognizeRequest(audio=bytes(16_000))
+
+    stream = await google.streaming_recognize(requests=asked(), metadata=[("x-goog-api-key", "k")])
+    with pytest.raises(GoogleAPICallError, match="maximum allowed stream duration of 305 seconds"):
+        async for _ in stream:
+            pass
+
+
+async def test_faults_refuse_a_call_and_break_it_amid_the_sound(lab, google) -> None:
+    lab.fault("google-speech", Fault(status=429))
+    assert (await refused(google)).code == 429
+    lab.fault("google-speech", Fault(end="fin", after=300))
+    assert (await refused(google, 0.3)).code == 503
+    lab.fault("google-speech", Fault(end="hang", after=300))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await heard(google, 1)

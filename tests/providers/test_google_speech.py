@@ -1,0 +1,321 @@
+"""What Google's speech services are told and what they say, without a network."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.cloud.speech_v2.types import cloud_speech as sdk
+
+from integration_api.core.audio import AudioFormat, Encoding
+from integration_api.core.credential import Credential
+from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.exchange import GoogleToken, Header, HttpResponse
+from integration_api.core.session import Began, Closed, HalfClose, Redial, Say
+from integration_api.core.stt import Endpointing, Final, Interim, ListenRequest, TranscribeRequest
+from integration_api.core.utterances import Utterances
+from integration_api.proto import google_speech_pb2 as wire
+from integration_api.providers.google_speech import GOOGLE_SPEECH, batch_stt
+from integration_api.providers.google_speech.stt import LONG_MS, LONGEST_MS, GoogleEar
+
+CREDENTIAL = Credential("google-speech", {"project_id": "p-1"}, held=frozenset({"key"}))
+FOLDER = Path(os.environ.get("REFERENCE_DIR", "")) / "traffic/google-speech/stt-batch"
+RECORDED = sorted(FOLDER.glob("*.json")) if os.environ.get("REFERENCE_DIR") else []
+
+
+def ear(credential: Credential = CREDENTIAL, so_far: Utterances | None = None, **asked: Any) -> GoogleEar:
+    return GoogleEar(ListenRequest(**{"model": "chirp_3", **asked}), credential, so_far or Utterances())
+
+
+def result(text: str, *, final: bool = False, end: float = 1.0, stability: float = 0.0) -> dict[str, Any]:
+    return {
+        "alternatives": [{"transcript": text, "confidence": 0.9 if final else 0.0}],
+        "is_final": final, "stability": stability, "result_end_offset": f"{end}s", "language_code": "en-us",
+    }  # fmt: skip
+
+
+def said(*results: dict[str, Any], **more: Any) -> bytes:
+    """What the SDK would read as this."""
+    return sdk.StreamingRecognizeResponse.serialize(
+        sdk.StreamingRecognizeResponse.from_json(json.dumps({"results": results, **more}))
+    )
+
+
+def test_the_first_message_is_the_sdks_own_byte_for_byte() -> None:
+    session = ear(
+        languages=("en-US", "hi-IN"),
+        word_timestamps=True,
+        keyterms=("two words",),
+        diarize=True,
+        endpointing=Endpointing(silence_ms=200),
+        extras={"denoiser_config": {"denoise_audio": True}},
+    )
+    first, began = session.begin({})
+    assert began == Began()
+    phrases = sdk.PhraseSet(phrases=[sdk.PhraseSet.Phrase(value="two words")])
+    adapted = sdk.SpeechAdaptation.AdaptationPhraseSet(inline_phrase_set=phrases)
+    expected = sdk.StreamingRecognizeRequest(
+        recognizer="projects/p-1/locations/global/recognizers/_",
+        streaming_config=sdk.StreamingRecognitionConfig(
+            config=sdk.RecognitionConfig(
+                explicit_decoding_config=sdk.ExplicitDecodingConfig(
+                    encoding=sdk.ExplicitDecodingConfig.AudioEncoding.LINEAR16,
+                    sample_rate_hertz=16_000,
+                    audio_channel_count=1,
+                ),
+                model="chirp_3",
+                language_codes=["en-US", "hi-IN"],
+                features=sdk.RecognitionFeatures(
+                    enable_word_time_offsets=True,
+                    enable_word_confidence=True,
+                    enable_automatic_punctuation=True,
+                    diarization_config=sdk.SpeakerDiarizationConfig(),
+                ),
+                adaptation=sdk.SpeechAdaptation(phrase_sets=[adapted]),
+                denoiser_config=sdk.DenoiserConfig(denoise_audio=True),
+            ),
+            streaming_features=sdk.StreamingRecognitionFeatures(
+                enable_voice_activity_events=True,
+                interim_results=True,
+                endpointing_sensitivity=sdk.StreamingRecognitionFeatures.EndpointingSensitivity(2),
+            ),
+        ),
+    )
+    assert sdk.StreamingRecognizeRequest.deserialize(first.message) == expected
+    sound = list(session.audio(b"\1" * 40_000))
+    read = [sdk.StreamingRecognizeRequest.deserialize(one.message) for one in sound]
+    assert b"".join(one.audio for one in read) == b"\1" * 40_000
+    assert max(len(one.audio) for one in read) == 15_000
+
+
+ENCODINGS = {
+    Encoding.PCM_S16LE: "LINEAR16", Encoding.MULAW: "MULAW", Encoding.ALAW: "ALAW", Encoding.WEBM_OPUS: None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding, name", ENCODINGS.items())
+def test_sound_is_called_what_v2_calls_it(encoding: Encoding, name: str | None) -> None:
+    first = next(iter(ear(input=AudioFormat(encoding, 8_000)).begin({})))
+    config = sdk.StreamingRecognizeRequest.deserialize(first.message).streaming_config.config
+    if name is None:
+        assert "auto_decoding_config" in config
+    else:
+        assert config.explicit_decoding_config.encoding.name == name
+
+
+LANGUAGES = {
+    ("chirp_3", ()): ["auto"], ("latest_long", ()): ["en-US"], ("latest_long", ("de-DE",)): ["de-DE"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("asked, codes", LANGUAGES.items(), ids=str)
+def test_only_chirp_finds_the_language_out(asked: tuple, codes: list[str]) -> None:
+    first = next(iter(ear(model=asked[0], languages=asked[1]).begin({})))
+    config = sdk.StreamingRecognizeRequest.deserialize(first.message).streaming_config.config
+    assert list(config.language_codes) == codes
+
+
+def test_the_host_is_the_recognizers_location() -> None:
+    assert ear().request.url == (
+        "https://speech.googleapis.com/google.cloud.speech.v2.Speech/StreamingRecognize"
+    )
+    there = ear(extras={"location": "eu"})
+    assert there.request.url.startswith("https://eu-speech.googleapis.com/")
+    assert b"projects/p-1/locations/eu/recognizers/_" in next(iter(there.begin({}))).message
+    assert ear().request.auth == Header("x-goog-api-key", "key")
+    account = Credential(
+        "google-speech", {"project_id": "p", "region": "us-central1"}, held=frozenset({"service_account_key"})
+    )
+    assert isinstance(ear(account).request.auth, GoogleToken)
+    assert "us-central1-speech" in ear(account).request.url
+
+
+WRONG = {
+    "no project": (lambda: ear(Credential("google-speech")), "missing_required_parameter"),
+    "a region that is none": (lambda: ear(extras={"location": "e/u"}), "invalid_value"),
+    "an option that is none": (lambda: ear(extras={"colour": 1}), "invalid_value"),
+}
+
+
+@pytest.mark.parametrize("ask, code", WRONG.values(), ids=WRONG)
+def test_what_can_not_be_asked_is_explained(ask, code: str) -> None:
+    with pytest.raises(Failure) as refused:
+        ask()
+    assert refused.value.code == code
+
+
+def test_interims_come_in_pieces_and_are_told_whole() -> None:
+    told = list(ear().feed(said(result("to be", stability=0.9), result(" or not", stability=0.1))))
+    interim = next(one for one in told if isinstance(one, Interim))
+    assert interim.text == "to be or not"
+    assert interim.stability == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("silence_first", [False, True])
+def test_a_turn_ends_when_the_voice_falls_silent_and_its_text_is_final(silence_first: bool) -> None:
+    session = ear()
+    silent = said(speechEventType="SPEECH_ACTIVITY_END", speechEventOffset="1.2s")
+    final = said(result(" One two.", final=True))
+    list(session.feed(said(speechEventType="SPEECH_ACTIVITY_BEGIN", speechEventOffset="0.5s")))
+    list(session.feed(said(result("One"))))
+    told = [
+        one
+        for message in ((silent, final) if silence_first else (final, silent))
+        for one in session.feed(message)
+    ]
+    assert [type(one).__name__ for one in told] == ["Final", "UtteranceEnd"]
+    assert (told[0].text, told[0].end_ms, told[0].confidence) == ("One two.", 1000, pytest.approx(0.9))
+    assert told[1].reason == "provider"
+
+
+def test_finalize_is_a_half_close_and_another_call() -> None:
+    so_far = Utterances()
+    session = ear(so_far=so_far)
+    list(session.audio(bytes(32_000)))
+    assert list(session.finalize()) == [HalfClose()]
+    assert list(session.finalize()) == list(session.audio(b"later")) == list(session.finish()) == []
+    final = next(one for one in session.feed(said(result("One", final=True))) if isinstance(one, Final))
+    assert final.from_finalize
+    ended, again = session.close(Closed(0))
+    assert (ended.reason, ended.text, again) == ("finalize", "One", Redial())
+    following = ear(so_far=so_far)
+    list(following.audio(bytes(16_000)))
+    list(following.finalize())
+    settled, again = following.close(Closed(0))
+    assert (settled.text, settled.end_ms, settled.from_finalize, again) == ("", 500, True, Redial())
+
+
+def test_before_five_minutes_the_next_final_ends_the_call() -> None:
+    session = ear()
+    list(session.audio(bytes(32 * (LONG_MS - 100))))
+    assert Redial() not in list(session.feed(said(result("One", final=True, end=1.0))))
+    list(session.audio(bytes(3200)))
+    assert list(session.feed(said(result("Two", final=True))))[-1] == Redial()
+    assert list(session.close(Closed(14))) == []
+    hurried = ear()
+    list(hurried.audio(bytes(32 * LONGEST_MS)))
+    assert list(hurried.audio(bytes(320))) == [Redial()]
+
+
+REDIALED = [
+    Closed(11, "Exceeded maximum allowed stream duration of 305 seconds."),
+    Closed(
+        10,
+        "Audio Timeout Error: Long duration elapsed without audio. Audio should be sent close to real time.",
+    ),
+]
+
+
+@pytest.mark.parametrize("closed", REDIALED)
+def test_where_google_has_no_patience_another_call_goes_on(closed: Closed) -> None:
+    assert list(ear().close(closed)) == [Redial()]
+
+
+ENDED = {
+    "key": (Closed(3, "API key not valid. Please pass a valid API key."), Kind.CREDENTIAL_REJECTED),
+    "token": (Closed(16, "Request had invalid authentication credentials."), Kind.CREDENTIAL_REJECTED),
+    "permission": (Closed(7, "denied on resource projects/123456789"), Kind.PERMISSION),
+    "quota": (Closed(8, "Quota exceeded"), Kind.RATE_LIMITED),
+    "model": (Closed(3, "The model does not exist in the location"), Kind.INVALID_REQUEST),
+    "away": (Closed(14, "the connection was lost"), Kind.OVERLOADED),
+    "broken": (Closed(13, ""), Kind.UPSTREAM),
+    "early": (Closed(0), Kind.TRUNCATED),
+}
+
+
+@pytest.mark.parametrize("closed, kind", ENDED.values(), ids=ENDED)
+def test_an_end_before_its_time_says_what_it_means(closed: Closed, kind: Kind) -> None:
+    with pytest.raises(ProviderError) as error:
+        list(ear().close(closed))
+    assert error.value.kind is kind
+    assert "123456789" not in error.value.message
+
+
+def test_after_the_end_was_asked_for_the_end_of_the_call_is_the_end() -> None:
+    session = ear()
+    list(session.feed(said(result("One", final=True))))
+    assert list(session.finish()) == [HalfClose()]
+    billed = list(session.feed(said(metadata={"totalBilledDuration": "2s"})))
+    assert [one.billed_ms for one in billed] == [2000]
+    assert [one.reason for one in session.close(Closed(0))] == ["stream_end"]
+
+
+def test_our_messages_have_the_numbers_of_googles() -> None:
+    for name, ours in wire.DESCRIPTOR.message_types_by_name.items():
+        theirs = getattr(sdk, name, None)
+        if name in ("Phrase", "AdaptationPhraseSet") or theirs is None:
+            continue
+        numbers = {field.name: (field.number, field.type) for field in theirs.pb().DESCRIPTOR.fields}
+        for field in ours.fields:
+            number, kind = numbers[field.name]
+            enum = kind == field.TYPE_ENUM and field.type == field.TYPE_INT32
+            assert (number, kind) == (field.number, kind if enum else field.type), (name, field.name)
+
+
+# --- recordings ------------------------------------------------------------------------------
+
+
+def test_a_recording_is_asked_for_as_the_sdk_asks() -> None:
+    ask = TranscribeRequest(model="long", audio=b"RIFF", word_timestamps=True, languages=("en-US",))
+    request = next(GOOGLE_SPEECH.stt.transcribe(ask, CREDENTIAL))
+    assert (
+        request.url
+        == "https://speech.googleapis.com/v2/projects/p-1/locations/global/recognizers/_:recognize"
+    )
+    read = sdk.RecognizeRequest.from_json(request.body.decode())
+    assert read.content == b"RIFF"
+    assert read.config.features.enable_word_time_offsets
+    assert "auto_decoding_config" in read.config
+    with pytest.raises(Failure, match="10 MB"):
+        next(
+            GOOGLE_SPEECH.stt.transcribe(TranscribeRequest(model="long", audio=bytes(10_000_001)), CREDENTIAL)
+        )
+
+
+if RECORDED:
+
+    @pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])
+    def test_a_recorded_transcript_is_read_whole(path: Path) -> None:
+        """The recordings are v1's, as its SDK shows them; v2 has other names for the times."""
+        body = json.loads(path.read_text())["response"]["body"]
+        results = body["results"]
+        for one in results:
+            for word in one["alternatives"][0].get("words", ()):
+                for old, new in (("startTime", "startOffset"), ("endTime", "endOffset")):
+                    at = word.pop(old, None) or {}
+                    if isinstance(at, dict):
+                        at = f"{int(at.get('seconds') or 0) + (at.get('nanos') or 0) / 1e9:.3f}s"
+                    word[new] = at
+            one.pop("resultEndTime", None)
+        exchange = GOOGLE_SPEECH.stt.transcribe(TranscribeRequest(model="long", audio=b"x"), CREDENTIAL)
+        next(exchange)
+        with pytest.raises(StopIteration) as done:
+            exchange.send(HttpResponse(200, {}, json.dumps({"results": results}).encode()))
+        answer = done.value.value
+        texts = [one["alternatives"][0].get("transcript", "").strip() for one in results]
+        assert answer.text == " ".join(filter(None, texts))
+        spoken = [word for one in results for word in one["alternatives"][0].get("words", ())]
+        assert [word.text for word in answer.words] == [word["word"] for word in spoken]
+        assert [word.end_ms for word in answer.words] == [
+            batch_stt.milliseconds(word["endOffset"]) for word in spoken
+        ]
+
+
+@pytest.mark.parametrize("status, fine", [(200, True), (403, True), (401, False), (400, False)])
+def test_a_key_is_good_even_where_its_role_may_not_list(status: int, fine: bool) -> None:
+    exchange = GOOGLE_SPEECH.verify(CREDENTIAL)
+    request = next(exchange)
+    assert request.url.endswith("/v2/projects/p-1/locations/global/recognizers?pageSize=1")
+    with pytest.raises(StopIteration if fine else ProviderError):
+        if status == 200:
+            exchange.send(HttpResponse(200, {}, b"{}"))
+        else:
+            exchange.throw(GOOGLE_SPEECH.fault(HttpResponse(status, {}, b"{}")))
+    assert next(GOOGLE_SPEECH.verify(Credential("google-speech"))).url == (
+        "https://texttospeech.googleapis.com/v1/voices?languageCode=en-US"
+    )
+
+
+def test_nothing_is_said_but_messages() -> None:
+    assert all(isinstance(one, Say) for one in ear().audio(b"\0" * 640))
