@@ -8,7 +8,7 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-input --re
 COMPILE = .venv-dev/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
 LOCKS = requirements-build.lock requirements.lock requirements-dev.lock tests/clients/requirements.lock \
-	tests/clients/per_provider/requirements.lock
+	tests/clients/per_provider/requirements.lock tests/clients/voice_agents/requirements.lock
 
 .PHONY: help
 help: ## Say what there is
@@ -39,6 +39,10 @@ endef
 	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python $(PIP_INSTALL) -r $< && touch $@
 
+.venv-clients-voice-agents/.built: tests/clients/voice_agents/requirements.lock
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) -r $< && touch $@
+
 # --- the service ----------------------------------------------------------------------------------
 
 .PHONY: run
@@ -52,11 +56,13 @@ test: .venv-dev/.built ## Run every test, PostgreSQL and Redis included
 	@.venv-dev/bin/python -m pytest tests --ignore tests/clients --ignore tests/browser $(ARGS)
 
 .PHONY: test-clients
-test-clients: .venv-dev/.built .venv-clients/.built .venv-clients-per-provider/.built ## Run other projects' clients against the service
+test-clients: .venv-dev/.built .venv-clients/.built .venv-clients-per-provider/.built .venv-clients-voice-agents/.built ## Run other projects' clients against the service
 	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-clients/bin/python -m pytest -c tests/clients/pytest.ini -p no:cacheprovider -q \
-		--ignore tests/clients/per_provider tests/clients $(ARGS)
+		--ignore tests/clients/per_provider --ignore tests/clients/voice_agents tests/clients $(ARGS)
 	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-clients-per-provider/bin/python -m pytest -c tests/clients/per_provider/pytest.ini \
 		-p no:cacheprovider -q tests/clients/per_provider $(ARGS)
+	@SERVICE_PYTHON=$(CURDIR)/.venv-dev/bin/python .venv-clients-voice-agents/bin/python -m pytest -c tests/clients/voice_agents/pytest.ini \
+		-p no:cacheprovider -q tests/clients/voice_agents $(ARGS)
 
 tests/browser/node_modules/.built: tests/browser/package-lock.json
 	@tests/browser/install

@@ -311,6 +311,21 @@ def test_sound_comes_as_events_when_they_are_wanted(client: OpenAI, model: str, 
     assert set(events[-1]["usage"]) >= {"input_tokens", "output_tokens", "total_tokens"}
 
 
+def test_a_model_may_name_its_voice_for_clients_that_know_no_others(
+    client: OpenAI, service: Service, lab: str
+) -> None:
+    raw = client.audio.speech.with_raw_response.create(
+        model="deepgram/aura-2@aura-2-thalia-en", voice="alloy", input=SAID, response_format="pcm"
+    )
+    assert raw.content == mouth.pcm(SAID, 24_000)
+    assert raw.headers["x-integration-model"] == "aura-2"
+    assert (
+        ask_lab(lab, "GET", "requests?provider=deepgram")["requests"][-1]["query"]["model"]
+        == "aura-2-thalia-en"
+    )
+    assert recorded(service, raw)["model"] == "aura-2"
+
+
 def test_a_model_that_is_a_voice_needs_no_other(client: OpenAI, service: Service) -> None:
     raw = client.audio.speech.with_raw_response.create(
         model="deepgram/aura-2-thalia-en", voice="", input=SAID, response_format="pcm"

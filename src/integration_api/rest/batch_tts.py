@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
+from msgspec.structs import replace
+
 from integration_api.core.records import Page
 from integration_api.core.tenant import Scope
 from integration_api.core.tts import TtsEvent
@@ -21,6 +23,8 @@ from integration_api.services.particulars import call_headers
 EVERY = Page(1000)
 ANY_MODEL = "*"
 """Voices are a provider's, whatever model speaks with them."""
+VOICE = "@"
+"""What follows it in `model` is the voice, and `voice` is not looked at: some clients know OpenAI's voices only."""
 
 
 class SpeechDoor:
@@ -32,6 +36,9 @@ class SpeechDoor:
         body = read(ask.request.body, surface.SpeechBody)
         target = target_of(ask, body.model, body.provider)
         request = surface.read_speech(body, strict=strict(ask))
+        model, _, voice = target.model.partition(VOICE)
+        if voice:
+            target, request = replace(target, model=model), replace(request, voice=voice)
         call, events = await self._speech.speak(ask.origin, target, request)
         first = await first_of(call, events)
         if body.stream_format == "sse":

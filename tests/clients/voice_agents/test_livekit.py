@@ -1,0 +1,67 @@
+"""LiveKit Agents' own OpenAI plugins, unmodified, with providers of speech behind."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from livekit import rtc
+from livekit.agents import APIStatusError, stt, utils
+from livekit.plugins import openai
+
+from tests.clients.voice_agents.conftest import RATE, SAID, SPEECH, spoken
+from tests.e2e.service import ADMIN_KEY, Service
+
+TEXT = "A table for two, please."
+VOICES = [
+    ("deepgram/aura-2", "aura-2-thalia-en"),
+    ("cartesia/sonic-3", "a0e99841-438c-4a64-b679-ae501e7d6091"),
+    ("elevenlabs/eleven_flash_v2_5", "21m00Tcm4TlvDq8ikWAM"),
+    ("openai/gpt-4o-mini-tts", "ash"),
+]
+EARS = ["deepgram/nova-3", "cartesia/ink-whisper", "openai/gpt-4o-mini-transcribe"]
+
+
+@pytest.fixture
+def reach(service: Service) -> dict[str, str]:
+    return {"base_url": f"{service.url}/v1", "api_key": ADMIN_KEY}
+
+
+@pytest.fixture(autouse=True)
+async def _connections() -> AsyncIterator[None]:
+    """What an agent's job gives its plugins."""
+    async with utils.http_context.open():
+        yield
+
+
+def frame(sound: bytes) -> rtc.AudioFrame:
+    return rtc.AudioFrame(sound, RATE, 1, len(sound) // 2)
+
+
+@pytest.mark.parametrize(("model", "voice"), VOICES, ids=[model for model, _ in VOICES])
+async def test_a_voice_speaks_sample_for_sample(reach: dict[str, str], model: str, voice: str) -> None:
+    speaker = openai.TTS(model=model, voice=voice, response_format="pcm", **reach)
+    async with speaker.synthesize(TEXT) as told:
+        heard = b"".join([bytes(one.frame.data) async for one in told])
+    expected = spoken(TEXT, RATE)
+    assert heard[: len(expected)] == expected
+    assert not heard[len(expected) :].strip(b"\0"), "LiveKit adds silence, and nobody anything else"
+    await speaker.aclose()
+
+
+@pytest.mark.parametrize("model", EARS)
+async def test_a_recording_is_written_down(
+    reach: dict[str, str], hears: Callable[[str], None], model: str
+) -> None:
+    hears(model)
+    event = await openai.STT(model=model, language="en", **reach).recognize([frame(SPEECH)])
+    assert event.type == stt.SpeechEventType.FINAL_TRANSCRIPT
+    assert event.alternatives[0].text == SAID
+
+
+async def test_what_is_refused_is_told_as_such(reach: dict[str, str]) -> None:
+    speaker = openai.TTS(model="nobody/voice", voice="x", **reach)
+    with pytest.raises(APIStatusError, match="there is no provider named") as refused:
+        async with speaker.synthesize(TEXT) as told:
+            async for _ in told:
+                pass
+    assert refused.value.status_code == 400
+    await speaker.aclose()
