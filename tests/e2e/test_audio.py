@@ -121,6 +121,27 @@ def test_verbose_json_has_words_and_segments_when_they_are_wanted(client: OpenAI
     assert len(usual.segments or []) == 3
 
 
+WORDS_ONLY = {
+    "cartesia": "cartesia/ink-whisper",
+    "a job": "assemblyai/universal-2",
+    "at once": "assemblyai/universal-3-5-pro",
+}
+
+
+@pytest.mark.parametrize("model", WORDS_ONLY.values(), ids=WORDS_ONLY)
+def test_who_tells_only_words_tells_when_each_was_said(client: OpenAI, lab: str, model: str) -> None:
+    ask_lab(lab, "PUT", "script", {model.partition("/")[0]: [{"heard": HEARD}]})
+    made = client.audio.transcriptions.create(
+        model=model,
+        file=FILE,
+        language="en",
+        response_format="verbose_json",
+        timestamp_granularities=["word"],
+    )
+    assert made.text == TEXT
+    assert [(one.word, one.start, one.end) for one in made.words or []][-1] == ("eight.", 3.3, 3.6)
+
+
 @pytest.mark.usefixtures("scripted")
 @pytest.mark.parametrize("model", EARS)
 def test_a_stream_ends_with_all_of_it(client: OpenAI, model: str) -> None:
@@ -283,7 +304,7 @@ def test_every_format_has_its_type(client: OpenAI, model: str, voice: str, forma
     assert raw.content
 
 
-@pytest.mark.parametrize("model, voice", VOICES)
+@pytest.mark.parametrize("model, voice", [*VOICES, ("cartesia/sonic-3", "v")])
 def test_samples_are_exact(client: OpenAI, model: str, voice: str) -> None:
     with client.audio.speech.with_streaming_response.create(
         model=model, voice=voice, input=SAID, response_format="pcm"
@@ -296,7 +317,7 @@ def test_samples_are_exact(client: OpenAI, model: str, voice: str) -> None:
     assert file[44:] == sound
 
 
-@pytest.mark.parametrize("model, voice", VOICES)
+@pytest.mark.parametrize("model, voice", [*VOICES, ("cartesia/sonic-3", "v")])
 def test_sound_comes_as_events_when_they_are_wanted(client: OpenAI, model: str, voice: str) -> None:
     from base64 import b64decode
 

@@ -39,7 +39,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
     # What the lab was asked is counted here, so nothing asks it ahead of time.
     with running(tmp_path_factory.mktemp("service"), VOICE__WARM_SOCKETS="0") as started:
-        for provider in ("deepgram", "cartesia", "elevenlabs", "azure-speech"):
+        for provider in ("deepgram", "cartesia", "assemblyai", "elevenlabs", "azure-speech"):
             started.add_credential(provider, base_url=f"{lab}/{provider}", key=KEY)
         google = {"key": KEY, "project_id": "lab", "base_url": f"{lab}/google-speech"}
         started.add_credential("google-speech", base_url=google["base_url"], value=google)
@@ -90,7 +90,12 @@ def of(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [one for one in events if one["type"] == kind]
 
 
-MODELS = {"nova": "deepgram/nova-3", "flux": "deepgram/flux-general-en", "ink": "cartesia/ink-2"}
+MODELS = {
+    "nova": "deepgram/nova-3",
+    "flux": "deepgram/flux-general-en",
+    "ink": "cartesia/ink-2",
+    "universal": "assemblyai/universal-streaming-english",
+}
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
@@ -234,6 +239,44 @@ async def test_who_tells_no_times_is_gone_on_from_behind_the_last_turn(service: 
     assert again["new_provider"] == "deepgram"
     assert again["replayed_ms"] < 2500
     assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+
+
+async def test_speakers_that_are_told_anew_have_the_sessions_time(service: Service, lab: str) -> None:
+    who = [{**one, "speaker": 1} for one in HEARD]
+    ask_lab(lab, "PUT", "script", {"assemblyai": [{"heard": who}, {"heard": who}]})
+    ask_lab(lab, "PUT", "faults", {"assemblyai": [{"end": "reset", "after": 1000}]})
+    options = {"speaker_labels_revision_interval_ms": 0}
+    target = {"model": "assemblyai/universal-streaming-english", "provider_options": options}
+    async with call(service, "stt", target=target, diarize=True) as socket:
+        await socket.recv()
+        await say(socket, SPEECH, pause=0.004)
+        await say(socket, SILENCE)
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert len(of(events, "reconnected")) == 1
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+    assert {word["speaker"] for one in of(events, "final") for word in one["words"]} == {"A"}
+    revised = of(events, "revision")
+    assert [one["utterance_id"] for one in revised] == [
+        one["utterance_id"] for one in of(events, "utterance_end")
+    ]
+    assert {word["speaker"] for one in revised for word in one["words"]} == {"B"}
+    assert [one["words"][-1]["end_ms"] for one in revised] == [2200, 3600]
+    assert of(events, "usage")[-1]["unit"] == "session"
+
+
+async def test_a_key_that_is_looked_at_late_is_refused_in_time(service: Service, lab: str) -> None:
+    value = {"key": f"invalid-{KEY}", "base_url": f"{lab}/assemblyai"}
+    body = {"provider": "assemblyai", "name": "stranger", "value": value, "default": False}
+    status, stored = service.call("POST", "/v1/credentials?verify=false", body)
+    assert status == 201, stored
+    target = {"model": "assemblyai/universal-streaming-english", "credential_id": stored["id"]}
+    fallback = {"targets": [{"model": "deepgram/nova-2"}]}
+    async with call(service, "stt", target=target, fallback=fallback) as socket:
+        assert json.loads(await socket.recv())["model"] == "nova-2"
+    async with call(service, "stt", target=target) as socket:
+        error = (await told(socket))[0]
+    assert (error["type"], error["code"]) == ("error", "credential_rejected")
 
 
 @pytest.mark.parametrize("mode", ["client", "provider"])
@@ -462,8 +505,9 @@ async def test_speech_is_exact_and_without_a_gap(service: Service, voice: dict, 
         for id, text in texts.items():
             for word in text.split(" "):
                 await socket.send(json.dumps({"type": "text", "utterance_id": id, "text": word + " "}))
+            if id == "a":
+                await socket.send('{"type": "mark", "utterance_id": "a", "name": "m", "char_offset": 7}')
             await socket.send(json.dumps({"type": "text", "utterance_id": id, "final": True}))
-        await socket.send('{"type": "mark", "utterance_id": "a", "name": "m", "char_offset": 7}')
         await socket.send('{"type": "end"}')
         events, frames = await heard(socket)
     size = (48_000 if output["encoding"] == "pcm_s16le" else 8_000) * FRAME_MS // 1000
