@@ -36,6 +36,7 @@ from integration_api.rest.key import KeyDoor
 from integration_api.rest.llm import ChatDoor
 from integration_api.rest.models import ModelDoor
 from integration_api.rest.moderation import ModerationDoor
+from integration_api.rest.realtime_stt import RealtimeDoor
 from integration_api.rest.reranking import RerankingDoor
 from integration_api.rest.routing import Route, Routes
 from integration_api.rest.stt import SttDoor
@@ -404,6 +405,7 @@ def routes(house: House) -> list[Route]:
         *SpeechDoor(house.speech, house.credentials).routes(),
         *SttDoor(house.stt).routes(),
         *TtsDoor(house.tts).routes(),
+        *RealtimeDoor(house.stt).routes(),
         *rest_audit.AuditDoor(house.store).routes(),
     ]
     described += rest_openapi.routes(described, __version__)

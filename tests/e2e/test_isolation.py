@@ -104,9 +104,9 @@ SOCKETS = {("GET", "/v1/voice/stt"): "deepgram/nova-3", ("GET", "/v1/voice/tts")
 """WebSockets that use a credential, with a model each."""
 SPEECH = {
     ("POST", "/v1/audio/transcriptions"), ("POST", "/v1/audio/translations"), ("POST", "/v1/audio/speech"),
-    ("GET", "/v1/voices"),
+    ("GET", "/v1/voices"), ("GET", "/v1/realtime"),
 }  # fmt: skip
-"""Forms and sounds: `test_audio.py` tries another project's credential with each."""
+"""Forms, sounds and OpenAI's socket: `test_audio.py` tries another project's credential with each."""
 
 
 def test_every_route_is_tried_with_another_projects_key(service: Service) -> None:

@@ -76,7 +76,7 @@ ASKS: Mapping[tuple[str, str], Asked] = {
 }  # fmt: skip
 SPEECH = {
     ("POST", "/v1/audio/transcriptions"), ("POST", "/v1/audio/translations"), ("POST", "/v1/audio/speech"),
-    ("GET", "/v1/voice/stt"), ("GET", "/v1/voice/tts"),
+    ("GET", "/v1/voice/stt"), ("GET", "/v1/voice/tts"), ("GET", "/v1/realtime"),
 }  # fmt: skip
 """Forms, sounds and sockets, which `test_audio.py` and `test_voice.py` ask for."""
 

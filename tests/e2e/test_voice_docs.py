@@ -46,3 +46,8 @@ def test_the_live_program_speaks_and_listens(service: Service, tmp_path: Path) -
     size, turns = ran(program, service, tmp_path).splitlines()
     assert size == f"{len(mouth.pcm('A table for two, please.', 16_000))} bytes"
     assert turns.startswith("['")
+
+
+def test_the_realtime_program_listens(service: Service, tmp_path: Path) -> None:
+    program = next(code for language, code in BLOCKS if language == "python" and "realtime" in code)
+    assert ran(program, service, tmp_path) == "Hello from the laboratory.\n"
