@@ -1,6 +1,6 @@
 """Azure Speech: listening and speaking, live and whole (learn.microsoft.com/azure/ai-services/speech-service)."""
 
-from lab.azure_speech import client, listen, speak, voices
+from lab.azure_speech import client, listen, recorded, speak, voices
 from lab.http import Provider
 
 PROVIDER = Provider(
@@ -8,6 +8,8 @@ PROVIDER = Provider(
     routes={
         ("GET", "/stt/speech/universal/v2"): listen.live,
         ("GET", "/speech/recognition/{mode}/cognitiveservices/v1"): listen.live,
+        ("POST", "/stt/speech/recognition/conversation/cognitiveservices/v1"): recorded.short,
+        ("POST", "/speechtotext/transcriptions:transcribe"): recorded.fast,
         ("GET", "/tts/cognitiveservices/websocket/{version}"): speak.live,
         ("GET", "/cognitiveservices/websocket/v1"): speak.live,
         ("POST", "/tts/cognitiveservices/v1"): speak.whole,

@@ -539,7 +539,8 @@ async def test_tokens_are_spoken_as_they_are_written(service: Service, lab: str)
     for id in ("a", "b"):
         assert b"".join(frames[id]) == mouth.pcm("Tom & <Jerry>", 24_000)
     assert [one["characters"] for one in of(events, "done")] == [13, 13]
-    said = ask_lab(lab, "GET", "requests?provider=azure-speech")["requests"][-1]["said"]
+    dialled = ask_lab(lab, "GET", "requests?provider=azure-speech")["requests"]
+    said = max((one["said"] for one in dialled), key=len)  # Another socket may wait already.
     paths = [one.partition("Path:")[2].partition("\r")[0] for one in said]
     turn = ["synthesis.context", "text.piece", "text.piece", "text.piece", "text.end"]
     assert paths == ["speech.config", *turn, *turn]

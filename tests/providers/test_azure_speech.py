@@ -10,7 +10,15 @@ from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.exchange import HttpResponse
 from integration_api.core.session import Began, Closed, HangUp, Redial, Say, Warned
-from integration_api.core.stt import Endpointing, Final, Interim, ListenRequest, SpeechStarted, Update
+from integration_api.core.stt import (
+    Endpointing,
+    Final,
+    Interim,
+    ListenRequest,
+    SpeechStarted,
+    TranscribeRequest,
+    Update,
+)
 from integration_api.core.tts import Flushed, Manner, Mark, Sound, SpeakRequest, Spoken, SynthesisRequest
 from integration_api.core.utterances import Utterances
 from integration_api.providers.azure_speech import AZURE_SPEECH, client, context, formats, ssml, usp
@@ -475,3 +483,69 @@ def test_voices_are_listed_but_for_those_that_are_gone() -> None:
         exchange.send(HttpResponse(200, {}, body))
     (jenny,) = done.value.value
     assert (jenny.id, jenny.languages, jenny.gender) == ("en-US-JennyNeural", ("en-US", "de-DE"), "female")
+
+
+# --- recordings -------------------------------------------------------------------------------
+
+
+def recorded(told: bytes, **asked: Any) -> tuple[Any, Any]:
+    """Return the request for a recording, and what its answer is read as."""
+    ask = TranscribeRequest(**{"model": "fast", "audio": b"RIFF", **asked})
+    exchange = AZURE_SPEECH.stt.transcribe(ask, CREDENTIAL)
+    request = next(exchange)
+    with pytest.raises(StopIteration) as done:
+        exchange.send(HttpResponse(200, {}, told))
+    return request, done.value.value
+
+
+FAST = (
+    b'{"durationMilliseconds":1500,"combinedPhrases":[{"text":"Hi. Yes."}],"phrases":['
+    b'{"offsetMilliseconds":100,"durationMilliseconds":300,"text":"Hi.","locale":"en-US","confidence":0.9,"speaker":1,'
+    b'"words":[{"text":"Hi.","offsetMilliseconds":100,"durationMilliseconds":300}]},'
+    b'{"offsetMilliseconds":900,"durationMilliseconds":200,"text":"Yes."}]}'
+)
+
+
+def test_a_recording_is_a_form_with_its_definition() -> None:
+    request, answer = recorded(FAST, languages=("en",), diarize=True, keyterms=("Contoso",))
+    assert request.url == (
+        "https://westeurope.api.cognitive.microsoft.com/speechtotext/transcriptions:transcribe?api-version=2024-11-15"
+    )
+    for part in (
+        b'"locales":["en-US"]',
+        b'"phrases":["Contoso"]',
+        b'"enabled":true',
+        b'"profanityFilterMode":"None"',
+    ):
+        assert part in request.body
+    assert (answer.text, answer.language, answer.duration_ms) == ("Hi. Yes.", "en-US", 1500)
+    assert [(one.start_ms, one.end_ms, one.speaker) for one in answer.segments] == [
+        (100, 400, "1"),
+        (900, 1100, None),
+    ]
+    assert answer.words[0].end_ms == 400
+    assert answer.confidence is None
+    assert answer.usage.audio_seconds == 1.5
+
+
+def test_raw_sound_becomes_a_file_that_tells_its_length() -> None:
+    request, _ = recorded(FAST, audio=bytes(320), format=AudioFormat(Encoding.MULAW, 8_000))
+    assert b"locales" not in request.body
+    at = request.body.index(b"RIFF")
+    header = request.body[at : at + 44]
+    assert (int.from_bytes(header[4:8], "little"), int.from_bytes(header[40:44], "little")) == (356, 320)
+    assert header[20] == 7
+
+
+def test_a_short_recording_is_asked_for_by_name() -> None:
+    body = (
+        b'{"RecognitionStatus":"Success","Offset":1000000,"Duration":5000000,'
+        b'"NBest":[{"Display":"Hi.","Confidence":0.9}]}'
+    )
+    request, answer = recorded(body, model="short-audio", diarize=True)
+    assert "language=en-US&format=detailed&profanity=raw" in request.url
+    assert dict(request.headers)["content-type"] == "audio/wav; codecs=audio/pcm"
+    assert (answer.text, answer.segments[0].start_ms, answer.segments[0].end_ms) == ("Hi.", 100, 600)
+    assert [one.param for one in answer.warnings] == ["diarize"]
+    _, silent = recorded(b'{"RecognitionStatus":"InitialSilenceTimeout"}', model="short-audio")
+    assert silent.text == ""

@@ -4,6 +4,7 @@ from integration_api.core.credential import BASE_URL, Credential
 from integration_api.core.provider import Provider, Stt, Tts
 from integration_api.core.tts import Manner, Speaking, SynthesisRequest
 from integration_api.providers.azure_speech import client, verify_credential
+from integration_api.providers.azure_speech.batch_stt import transcribe
 from integration_api.providers.azure_speech.formats import gives, takes
 from integration_api.providers.azure_speech.rest_tts import speak
 from integration_api.providers.azure_speech.stt import Conversation
@@ -26,6 +27,6 @@ AZURE_SPEECH = Provider(
     verify=verify_credential.verify,
     fault=client.fault,
     request_id_headers=client.REQUEST_ID_HEADERS,
-    stt=Stt(takes=takes, listen=Conversation),
-    tts=Tts(gives=gives, synthesize=synthesize, speak=speak, voices=voices),
+    stt=Stt(takes=takes, listen=Conversation, transcribe=transcribe),
+    tts=Tts(gives=gives, synthesize=synthesize, speak=speak, voices=voices, warm_seconds=60.0),
 )

@@ -82,8 +82,8 @@ def before_sound(request: str, stamp: str, stream: int, *, kind: str = "") -> by
     return struct.pack(">H", len(head)) + head.encode()
 
 
-def riff(format: AudioFormat) -> bytes:
-    """Return the header of a file whose length nobody knows yet."""
+def riff(format: AudioFormat, size: int = 0) -> bytes:
+    """Return the header of a file of so many bytes of sound; 0 where nobody knows yet."""
     bits = 16 if format.encoding is Encoding.PCM_S16LE else 8
     block = bits // 8 * format.channels
     described = struct.pack(
@@ -95,7 +95,8 @@ def riff(format: AudioFormat) -> bytes:
         block,
         bits,
     )
-    return b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + described + b"data\0\0\0\0"
+    whole = struct.pack("<I", size + 36 if size else 0)
+    return b"RIFF" + whole + b"WAVEfmt \x10\0\0\0" + described + b"data" + struct.pack("<I", size)
 
 
 def read(message: Message) -> Heard:

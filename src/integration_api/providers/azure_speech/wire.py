@@ -56,6 +56,38 @@ class Phrase(Struct, rename="pascal"):
 PHRASE = msgspec.json.Decoder(Phrase)
 
 
+class RecordedWord(Struct):
+    """Times of recordings are milliseconds."""
+
+    text: str = ""
+    offset: int = msgspec.field(default=0, name="offsetMilliseconds")
+    duration: int = msgspec.field(default=0, name="durationMilliseconds")
+
+
+class RecordedPhrase(RecordedWord):
+    words: list[RecordedWord] = []
+    locale: str | None = None
+    confidence: float | None = None
+    speaker: int | None = None
+
+
+class Combined(Struct):
+    """All that was said in one channel."""
+
+    text: str = ""
+
+
+class Recorded(Struct):
+    """The answer to a recording."""
+
+    duration: int | None = msgspec.field(default=None, name="durationMilliseconds")
+    combined: list[Combined] = msgspec.field(default_factory=list, name="combinedPhrases")
+    phrases: list[RecordedPhrase] = []
+
+
+RECORDED = msgspec.json.Decoder(Recorded)
+
+
 class Said(Struct, rename="pascal"):
     text: str = ""
     boundary_type: str = ""
