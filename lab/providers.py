@@ -18,6 +18,7 @@ from lab import (
     openai,
     openai_family,
     replicate,
+    sarvam,
     vertexai,
     voyageai,
 )
@@ -40,6 +41,7 @@ PROVIDERS = (
     google_speech.PROVIDER,
     huggingface.PROVIDER,
     replicate.PROVIDER,
+    sarvam.PROVIDER,
     vertexai.PROVIDER,
     *openai_family.PROVIDERS,
 )

@@ -39,7 +39,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
     # What the lab was asked is counted here, so nothing asks it ahead of time.
     with running(tmp_path_factory.mktemp("service"), VOICE__WARM_SOCKETS="0") as started:
-        for provider in ("deepgram", "cartesia", "assemblyai", "elevenlabs", "azure-speech"):
+        for provider in ("deepgram", "cartesia", "assemblyai", "elevenlabs", "sarvam", "azure-speech"):
             started.add_credential(provider, base_url=f"{lab}/{provider}", key=KEY)
         google = {"key": KEY, "project_id": "lab", "base_url": f"{lab}/google-speech"}
         started.add_credential("google-speech", base_url=google["base_url"], value=google)
@@ -171,6 +171,30 @@ async def test_finalize_ends_a_turn_and_the_next_goes_on(service: Service, lab: 
     ]  # fmt: skip
     assert [one["reason"] for one in of(events, "utterance_end")] == ["finalize", "stream_end"]
     assert [one["end_ms"] for one in of(events, "final")] == [700, 2200, 3600]
+
+
+WHOLE_TURNS = {
+    "saaras": ("sarvam/saaras:v3-realtime", [(300, 2200), (3000, 3600)]),
+    "saaras, the older socket": ("sarvam/saaras:v3", [(None, None), (None, None)]),
+}
+"""Who tells no words: with the times of the turns, where they are told."""
+
+
+@pytest.mark.parametrize("model, times", WHOLE_TURNS.values(), ids=WHOLE_TURNS)
+async def test_who_tells_whole_turns_is_told_so(service: Service, lab: str, model: str, times: list) -> None:
+    ask_lab(lab, "PUT", "script", {"sarvam": [{"heard": HEARD}]})
+    async with call(service, "stt", target={"model": model}) as socket:
+        ready = json.loads(await socket.recv())
+        await say(socket, SPEECH + SILENCE)
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert not ready["capabilities"]["words"]
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+    assert [one["text"] for one in of(events, "final")] == TURNS
+    assert [(one.get("start_ms"), one.get("end_ms")) for one in of(events, "final")] == times
+    assert len(of(events, "speech_started")) == 2
+    assert bool(of(events, "interim")) == ready["capabilities"]["interim"]
+    assert events[-1] == {**events[-1], "type": "closed", "reason": "finished"}
 
 
 async def test_finalize_settles_at_once_and_a_change_is_passed_on(service: Service, lab: str) -> None:
@@ -486,6 +510,7 @@ VOICES = {
     "flux": {"model": "deepgram/flux-haley-en"},
     "sonic": {"model": "cartesia/sonic-3", "voice_id": "v"},
     "azure": {"model": "azure-speech/en-US-JennyNeural"},
+    "bulbul": {"model": "sarvam/bulbul:v3", "voice_id": "shubh"},
     "elevenlabs": {"model": "elevenlabs/eleven_flash_v2_5", "voice_id": "v"},
     "elevenlabs single": {
         "model": "elevenlabs/eleven_flash_v2_5",
@@ -566,6 +591,7 @@ CUT = {
     "flux": ({"model": "deepgram/flux-haley-en-lab-paced-1-20"}, True),
     "sonic": ({"model": "cartesia/sonic-3-lab-paced-1-20", "voice_id": "v"}, False),
     "azure": ({"model": "azure-speech/en-US-JennyNeural-lab-paced-1-20"}, False),
+    "bulbul": ({"model": "sarvam/bulbul:v3-lab-paced-1-20", "voice_id": "shubh"}, False),
     "elevenlabs": ({"model": "elevenlabs/eleven_v3-lab-paced-1-20", "voice_id": "v"}, True),
     "elevenlabs single": (
         {

@@ -23,6 +23,7 @@ from integration_api.providers.openai_compatible import OPENAI_COMPATIBLE
 from integration_api.providers.openrouter import OPENROUTER
 from integration_api.providers.replicate import REPLICATE
 from integration_api.providers.sandbox import SANDBOX
+from integration_api.providers.sarvam import SARVAM
 from integration_api.providers.together import TOGETHER
 from integration_api.providers.vertexai import VERTEXAI
 from integration_api.providers.voyageai import VOYAGEAI
@@ -56,6 +57,7 @@ PROVIDERS: dict[str, Provider] = {
         ELEVENLABS,
         AZURE_SPEECH,
         ASSEMBLYAI,
+        SARVAM,
         SANDBOX,
     )
 }

@@ -23,5 +23,5 @@ ELEVENLABS = Provider(
     verify=verify_credential.verify,
     fault=client.fault,
     request_id_headers=client.REQUEST_ID_HEADERS,
-    tts=Tts(gives=gives, synthesize=synthesize, speak=speak, voices=voices),
+    tts=Tts(gives=gives, synthesize=synthesize, speak=speak, voices=voices, warm_seconds=120.0),
 )

@@ -1,0 +1,264 @@
+"""The Sarvam emulator, driven by Sarvam's own SDK; what our adapters say is held against what it says."""
+
+import base64
+import io
+import json
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from sarvamai import AsyncSarvamAI
+from sarvamai.core.api_error import ApiError
+from sarvamai.environment import SarvamAIEnvironment
+from sarvamai.types import (
+    RealtimeAudioInput,
+    RealtimeConfigUpdate,
+    RealtimeEnd,
+    RealtimeFlush,
+    RealtimePing,
+    RealtimeSpeechEnd,
+    RealtimeSpeechStart,
+)
+
+from integration_api.core.audio import AudioFormat, Encoding
+from integration_api.core.credential import Credential
+from integration_api.core.session import Say
+from integration_api.core.stt import Endpointing, ListenRequest, Update
+from integration_api.core.tts import SynthesisRequest
+from integration_api.core.utterances import Utterances
+from integration_api.providers.sarvam import SARVAM
+from lab import Answer, Fault, Lab, mouth
+from lab.script import Heard
+
+TWO = Answer(
+    heard=[
+        Heard(text="I would like a table", start_ms=200, end_ms=1200),
+        Heard(text="for two please.", start_ms=1300, end_ms=2000),
+    ]
+)
+TURN = "I would like a table for two please."
+CHUNK = bytes(3200)
+CREDENTIAL = Credential("sarvam")
+
+
+@asynccontextmanager
+async def client(lab: Lab, key: str) -> AsyncIterator[AsyncSarvamAI]:
+    base = lab.url("sarvam", version="")
+    async with httpx.AsyncClient() as http:
+        yield AsyncSarvamAI(
+            api_subscription_key=key,
+            environment=SarvamAIEnvironment(base=base, creative=base, production=base.replace("http", "ws")),
+            httpx_client=http,
+        )
+
+
+@pytest.fixture
+async def sarvam(lab: Lab) -> AsyncIterator[AsyncSarvamAI]:
+    async with client(lab, "lab-key") as started:
+        yield started
+
+
+def encoded(sound: bytes) -> str:
+    return base64.b64encode(sound).decode()
+
+
+def said(acts: Any) -> list[dict[str, Any]]:
+    """What a session of ours says."""
+    return [json.loads(act.message) for act in acts if isinstance(act, Say)]
+
+
+def heard_by(lab: Lab) -> list[dict[str, Any]]:
+    """What the SDK said on its last socket."""
+    return [json.loads(one) for one in lab.requests[-1].said]
+
+
+async def test_the_older_socket_tells_whole_turns(lab, sarvam) -> None:
+    lab.script("sarvam", TWO)
+    async with sarvam.speech_to_text_streaming.connect(
+        language_code="hi-IN", model="saaras:v3", sample_rate="16000", vad_signals="true", flush_signal="true",
+        input_audio_codec="pcm_s16le",
+    ) as socket:  # fmt: skip
+        for _ in range(30):
+            await socket.transcribe(audio=encoded(CHUNK))
+        told = [await socket.recv() for _ in range(3)]
+    assert [one.type for one in told] == ["events", "events", "data"]
+    assert [one.data.signal_type for one in told[:2]] == ["START_SPEECH", "END_SPEECH"]
+    assert told[2].data.transcript == TURN
+    ask = ListenRequest(model="saaras:v3", languages=("hi",))
+    ours = SARVAM.stt.listen(ask, CREDENTIAL, Utterances())
+    assert dict(httpx.URL(ours.request.url).params) == dict(lab.requests[-1].query)
+
+
+async def test_a_flush_ends_a_turn_on_the_older_socket(lab, sarvam) -> None:
+    lab.script("sarvam", TWO)
+    async with sarvam.speech_to_text_streaming.connect(
+        language_code="unknown", flush_signal="true"
+    ) as socket:
+        for _ in range(7):
+            await socket.transcribe(audio=encoded(CHUNK))
+        await socket.flush()
+        told = await socket.recv()
+    assert told.data.transcript == "I would"
+    assert told.data.language_code == "en-IN"
+    assert told.data.language_probability == 0.97
+    ours = SARVAM.stt.listen(ListenRequest(model="saaras:v3"), CREDENTIAL, Utterances())
+    assert said([*ours.audio(CHUNK), *ours.finalize()]) == [heard_by(lab)[0], heard_by(lab)[-1]]
+
+
+async def test_the_newer_socket_tells_partials_turns_and_times(lab, sarvam) -> None:
+    lab.script("sarvam", TWO)
+    async with sarvam.speech_to_text_realtime_streaming.connect(
+        language_code="auto", model="saaras:v3-realtime", encoding="linear16", sample_rate="16000",
+        return_timestamps="true", endpointing="vad",
+    ) as socket:  # fmt: skip
+        for _ in range(30):
+            await socket.send_realtime_audio_input(RealtimeAudioInput(audio=encoded(CHUNK)))
+        await socket.send_realtime_config_update(RealtimeConfigUpdate(silence_duration_ms=400))
+        await socket.send_realtime_flush(RealtimeFlush())
+        await socket.send_realtime_ping(RealtimePing())
+        await socket.send_realtime_end(RealtimeEnd())
+        told = [one async for one in socket]
+    events = [one.event for one in told]
+    assert events[0] == "session.begin"
+    assert events[-1] == "session.end"
+    assert {"vad.speech_start", "transcript.partial", "vad.speech_end", "config.updated", "pong"} <= set(
+        events
+    )
+    final = next(one for one in told if one.event == "transcript.final")
+    assert (final.text, final.start_s, final.end_s, final.language) == (TURN, 0.2, 2.0, "en-IN")
+    assert told[-1].audio_duration_s == 3.0
+    ours = SARVAM.stt.listen(ListenRequest(model="saaras:v3-realtime"), CREDENTIAL, Utterances())
+    acts = [
+        *ours.audio(CHUNK),
+        *ours.update(Update(endpointing=Endpointing(silence_ms=400))),
+        *ours.finalize(),
+        *ours.keep_alive.acts,
+        *ours.finish(),
+    ]
+    # The SDK writes out what it leaves open.
+    theirs = [{k: v for k, v in one.items() if v is not None} for one in heard_by(lab)]
+    assert said(acts) == [theirs[0], *theirs[30:]]
+    assert dict(httpx.URL(ours.request.url).params) == dict(lab.requests[-1].query)
+
+
+async def test_turns_can_be_told_by_hand(lab, sarvam) -> None:
+    lab.script("sarvam", TWO)
+    async with sarvam.speech_to_text_realtime_streaming.connect(
+        language_code="or-IN", endpointing="manual", encoding="mulaw", sample_rate="8000"
+    ) as socket:
+        await socket.recv()
+        await socket.send_realtime_speech_start(RealtimeSpeechStart())
+        for _ in range(22):
+            await socket.send_realtime_audio_input(RealtimeAudioInput(audio=encoded(bytes(800))))
+        await socket.send_realtime_speech_end(RealtimeSpeechEnd())
+        while (told := await socket.recv()).event != "transcript.final":
+            assert told.event == "transcript.partial"
+    assert told.text == TURN
+    assert told.language is None
+
+
+async def test_what_the_newer_socket_does_not_know_closes_it(lab, sarvam) -> None:
+    async with sarvam.speech_to_text_realtime_streaming.connect(language_code="od-IN") as socket:
+        told = await socket.recv()
+    assert (told.event, told.is_fatal, told.status_code) == ("error", True, 400)
+
+
+async def test_a_recording_is_written_down(lab, sarvam) -> None:
+    lab.script("sarvam", TWO)
+    answer = await sarvam.speech_to_text.transcribe(
+        file=("a.wav", b"RIFF", "audio/wav"), model="saaras:v3", language_code="unknown", with_timestamps=True
+    )
+    assert answer.transcript == TURN
+    assert answer.language_code == "en-IN"
+    assert answer.timestamps.words == ["I would like a table", "for two please."]
+    assert answer.timestamps.end_time_seconds == [1.2, 2.0]
+    with pytest.raises(ApiError) as refused:
+        await sarvam.speech_to_text.transcribe(file=("a.wav", b"RIFF", "audio/wav"), language_code="or-IN")
+    assert refused.value.status_code == 422
+
+
+async def test_a_voice_speaks_what_is_flushed(lab, sarvam) -> None:
+    async with sarvam.text_to_speech_streaming.connect(
+        model="bulbul:v2", send_completion_event="true"
+    ) as socket:
+        await socket.configure(
+            target_language_code="en-IN", speech_sample_rate=16_000, output_audio_codec="linear16"
+        )
+        await socket.ping()
+        await socket.convert("Hello")
+        await socket.flush()
+        sound = b""
+        async for message in socket:
+            if message.type == "event":
+                break
+            sound += base64.b64decode(message.data.audio)
+    assert message.data.event_type == "final"
+    assert sound == mouth.pcm("Hello", 16_000)
+    output = AudioFormat(Encoding.PCM_S16LE, 16_000)
+    ours = SARVAM.tts.synthesize(
+        SynthesisRequest(model="bulbul:v2", voice="Anushka", output=output), CREDENTIAL
+    )
+    first, *rest = said(
+        [*ours.begin({}), *ours.keep_alive.acts, *ours.text("a", "Hello"), *ours.end_utterance("a")]
+    )
+    theirs = heard_by(lab)
+    assert rest == theirs[1:]
+    # Ours leaves to the service what it has a default for: the SDK writes its own defaults out.
+    assert first["data"].items() <= theirs[0]["data"].items()
+    assert dict(httpx.URL(ours.request.url).params) == dict(lab.requests[-1].query)
+
+
+async def test_a_voice_that_a_model_does_not_have_is_refused(sarvam) -> None:
+    async with sarvam.text_to_speech_streaming.connect(model="bulbul:v3") as socket:
+        await socket.configure(target_language_code="en-IN", speaker="anushka")
+        told = await socket.recv()
+    assert (told.type, told.data.code) == ("error", 422)
+
+
+async def test_speech_comes_whole(sarvam) -> None:
+    asked = {"text": "Hello", "speaker": "shubh", "model": "bulbul:v3", "speech_sample_rate": 16_000}
+    answer = await sarvam.text_to_speech.convert(language_code="en-IN", **asked)
+    with wave.open(io.BytesIO(base64.b64decode(answer.audios[0]))) as file:
+        assert file.readframes(1 << 20) == mouth.pcm("Hello", 16_000)
+    stream = sarvam.text_to_speech.convert_stream(
+        language_code="en-IN", **asked, output_audio_codec="linear16"
+    )
+    assert b"".join([part async for part in stream]) == mouth.pcm("Hello", 16_000)
+
+
+async def test_a_language_goes_by_its_older_name_too(lab, sarvam) -> None:
+    async with httpx.AsyncClient() as http:
+        reply = await http.post(
+            lab.url("sarvam", version="") + "/text-to-speech",
+            headers={"api-subscription-key": "lab-key"},
+            json={"text": "Hello", "target_language_code": "hi-IN"},
+        )
+    assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("key, status", [("invalid", 403), ("forbidden", 403), ("noquota", 429)])
+async def test_a_key_that_is_no_good_is_refused_everywhere(lab, key: str, status: int) -> None:
+    async with client(lab, key) as stranger:
+        with pytest.raises(ApiError) as refused:
+            await stranger.pronunciation_dictionary.list()
+        assert refused.value.status_code == status
+        for connect in (
+            stranger.speech_to_text_streaming.connect(language_code="hi-IN"),
+            stranger.speech_to_text_realtime_streaming.connect(language_code="hi-IN"),
+            stranger.text_to_speech_streaming.connect(),
+        ):
+            with pytest.raises(ApiError) as refused:
+                async with connect:
+                    pass
+            assert refused.value.status_code == status
+
+
+async def test_a_fault_at_the_handshake(lab, sarvam) -> None:
+    lab.fault("sarvam", Fault(status=429))
+    with pytest.raises(ApiError) as refused:
+        async with sarvam.text_to_speech_streaming.connect():
+            pass
+    assert refused.value.status_code == 429
