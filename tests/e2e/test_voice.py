@@ -385,6 +385,20 @@ async def test_another_provider_goes_on_where_a_grpc_call_ends_or_was_refused(
     assert [one["end_ms"] for one in of(events, "final")] == [1300, 2200, 3600]
 
 
+async def test_what_is_said_right_after_finalize_is_heard_to_the_end(service: Service, lab: str) -> None:
+    later = [{"text": "for two please.", "start_ms": 100, "end_ms": 900}]
+    ask_lab(lab, "PUT", "script", {"cartesia": [{"heard": HEARD[:1]}, {"heard": later}]})
+    async with call(service, "stt", target={"model": "cartesia/ink-2"}) as socket:
+        await socket.recv()
+        await say(socket, SPEECH[: 32 * 1320])
+        await socket.send('{"type": "finalize"}')
+        await say(socket, SPEECH[: 32 * 1000])
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert [one["text"] for one in of(events, "utterance_end")] == ["I would like a table", "for two please."]
+    assert of(events, "closed")[0]["reason"] == "finished"
+
+
 async def test_a_target_that_refuses_is_passed_over(service: Service, lab: str) -> None:
     ask_lab(lab, "PUT", "faults", {"deepgram": [{"status": 429}]})
     fallback = {"targets": [{"model": "deepgram/nova-2"}]}

@@ -198,6 +198,19 @@ def test_finalize_closes_and_the_session_goes_on_on_a_new_socket() -> None:
     assert list(session.close(Closed(1000))) == [Redial()]
 
 
+def test_what_is_said_after_finalize_is_heard_even_if_the_end_is_near() -> None:
+    session = turns()
+    list(session.finalize())
+    assert session.keep_alive is None
+    list(session.audio(bytes(640)))
+    assert list(session.finish()) == []
+    assert list(session.close(Closed(1000)))[-1] == Redial()
+    silent = turns()
+    list(silent.finalize())
+    list(silent.finish())
+    assert list(silent.close(Closed(1000))) == []
+
+
 def test_only_when_a_turn_ends_can_be_changed() -> None:
     told = list(turns().update(Update(keyterms=("a",), endpointing=Endpointing(silence_ms=20_000))))
     assert isinstance(told[0], Warned)

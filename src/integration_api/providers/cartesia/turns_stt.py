@@ -63,18 +63,25 @@ class InkTurns:
         self._finalizing = False
         self._answered = False
         """Whether anything was settled by that."""
+        self._missed = False
+        """Whether there is sound that this socket did not hear."""
         self._finishing = False
 
     @property
     def keep_alive(self) -> KeepAlive | None:
+        if self._finalizing or self._finishing:
+            return None  # It has been asked to close.
         return self._stalled if self._turn else self._idle
 
     def begin(self, headers: Mapping[str, str]) -> Outcome[SttEvent]:
         return []
 
     def audio(self, sound: bytes) -> Outcome[SttEvent]:
-        if self._finalizing or not sound:
-            return []  # The next socket hears it.
+        if not sound:
+            return []
+        if self._finalizing:
+            self._missed = True  # The next socket hears it.
+            return []
         self._sent += len(sound)
         return [Say(sound)]
 
@@ -125,7 +132,7 @@ class InkTurns:
         return told
 
     def close(self, closed: Closed) -> Outcome[SttEvent]:
-        if self._finishing:
+        if self._finishing and not self._missed:
             return self._utterances.end(EndReason.STREAM_END)
         if not self._finalizing:
             raise client.ended(closed)
