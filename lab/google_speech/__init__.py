@@ -1,12 +1,15 @@
 """Google's speech services: listening and speaking, live and whole (cloud.google.com/speech-to-text/v2/docs)."""
 
-from lab.google_speech import client, listen
+from lab.google_speech import client, listen, speak
 from lab.http import Provider
 
 PROVIDER = Provider(
     name="google-speech",
     routes={
         ("GRPC", "/google.cloud.speech.v2.Speech/StreamingRecognize"): listen.live,
+        ("GRPC", "/google.cloud.texttospeech.v1.TextToSpeech/StreamingSynthesize"): speak.live,
+        ("POST", "/v1/text:synthesize"): speak.whole,
+        ("GET", "/v1/voices"): speak.voices,
         ("POST", "/v2/projects/{project}/locations/{location}/recognizers/_:recognize"): listen.recorded,
         ("GET", "/v2/projects/{project}/locations/{location}/recognizers"): client.recognizers,
     },

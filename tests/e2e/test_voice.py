@@ -520,6 +520,7 @@ OUTPUTS = {
 
 
 VOICES = {
+    "google": {"model": "google-speech/en-US-Chirp3-HD-Charon"},
     "aura": {"model": "deepgram/aura-2-thalia-en"},
     "flux": {"model": "deepgram/flux-haley-en"},
     "sonic": {"model": "cartesia/sonic-3", "voice_id": "v"},
@@ -601,6 +602,7 @@ async def heard(socket: ClientConnection) -> tuple[list[dict[str, Any]], dict[st
 
 
 CUT = {
+    "google": ({"model": "google-speech/en-US-Chirp3-HD-Charon-lab-paced-1-20"}, False),
     "aura": ({"model": "deepgram/aura-2-thalia-en-lab-paced-1-20"}, False),
     "flux": ({"model": "deepgram/flux-haley-en-lab-paced-1-20"}, True),
     "sonic": ({"model": "cartesia/sonic-3-lab-paced-1-20", "voice_id": "v"}, False),

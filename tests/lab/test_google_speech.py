@@ -6,12 +6,19 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from google.api_core.exceptions import GoogleAPICallError
-from google.cloud.speech_v2 import SpeechAsyncClient
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.speech_v2 import SpeechAsyncClient, SpeechClient
 from google.cloud.speech_v2.services.speech.transports import SpeechGrpcAsyncIOTransport
+from google.cloud.speech_v2.services.speech.transports.rest import SpeechRestTransport
 from google.cloud.speech_v2.types import cloud_speech as speech
+from google.cloud.texttospeech_v1 import TextToSpeechAsyncClient, TextToSpeechClient
+from google.cloud.texttospeech_v1.services.text_to_speech.transports import TextToSpeechGrpcAsyncIOTransport
+from google.cloud.texttospeech_v1.services.text_to_speech.transports.rest import TextToSpeechRestTransport
+from google.cloud.texttospeech_v1.types import cloud_tts as tts
 
-from lab import Answer, Fault, Lab
+from lab import Answer, Fault, Lab, mouth
 from lab.script import Heard
+from lab.wave import wav
 
 TWO = Answer(
     heard=[
@@ -124,3 +131,65 @@ async def test_faults_refuse_a_call_and_break_it_amid_the_sound(lab, google) -> 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await heard(google, 1)
+
+
+KEY = [("x-goog-api-key", "lab-key")]
+
+
+def rest(lab: Lab, transport):
+    """The SDK over REST, which blocks."""
+    return transport(
+        host=f"127.0.0.1:{lab.port}/google-speech", url_scheme="http", credentials=AnonymousCredentials()
+    )
+
+
+async def test_a_recording_is_written_down(lab) -> None:
+    lab.script("google-speech", TWO)
+    google = SpeechClient(transport=rest(lab, SpeechRestTransport))
+    config = speech.RecognitionConfig(
+        auto_decoding_config=speech.AutoDetectDecodingConfig(), model="long", language_codes=["en-US"]
+    )
+    request = speech.RecognizeRequest(recognizer=RECOGNIZER, config=config, content=b"RIFF")
+    answer = await asyncio.to_thread(google.recognize, request=request, metadata=KEY)
+    texts = [one.alternatives[0].transcript for one in answer.results]
+    assert texts == ["I would like a table", " for two please."]
+    assert answer.results[1].alternatives[0].words[-1].end_offset.total_seconds() == 2.0
+
+
+def speaking(*texts: str, name: str = "en-US-Chirp3-HD-Charon"):
+    async def asked():
+        yield tts.StreamingSynthesizeRequest(
+            streaming_config=tts.StreamingSynthesizeConfig(
+                voice=tts.VoiceSelectionParams(language_code="en-US", name=name),
+                streaming_audio_config=tts.StreamingAudioConfig(audio_encoding=7, sample_rate_hertz=24_000),
+            )
+        )
+        for text in texts:
+            yield tts.StreamingSynthesizeRequest(input=tts.StreamingSynthesisInput(text=text))
+
+    return asked()
+
+
+async def test_a_voice_speaks_each_text_as_it_comes(channel) -> None:
+    google = TextToSpeechAsyncClient(transport=TextToSpeechGrpcAsyncIOTransport(channel=channel))
+    stream = await google.streaming_synthesize(requests=speaking("Hello ", "there"), metadata=KEY)
+    sound = b"".join([said.audio_content async for said in stream])
+    assert sound == mouth.pcm("Hello there", 24_000)
+    with pytest.raises(GoogleAPICallError, match="only Chirp 3"):
+        stream = await google.streaming_synthesize(requests=speaking(name="en-US-Wavenet-A"), metadata=KEY)
+        async for _ in stream:
+            pass
+
+
+async def test_speech_comes_whole_and_voices_are_listed(lab) -> None:
+    google = TextToSpeechClient(transport=rest(lab, TextToSpeechRestTransport))
+    answer = await asyncio.to_thread(
+        google.synthesize_speech,
+        input=tts.SynthesisInput(text="Hello"),
+        voice=tts.VoiceSelectionParams(language_code="en-US", name="en-US-Wavenet-A"),
+        audio_config=tts.AudioConfig(audio_encoding=1, sample_rate_hertz=24_000),
+        metadata=KEY,
+    )
+    assert answer.audio_content == wav(mouth.pcm("Hello", 24_000), 24_000)
+    listed = await asyncio.to_thread(google.list_voices, language_code="en-US", metadata=KEY)
+    assert [one.name for one in listed.voices] == ["en-US-Chirp3-HD-Charon", "en-US-Wavenet-A"]

@@ -7,17 +7,22 @@ from typing import Any
 
 import pytest
 from google.cloud.speech_v2.types import cloud_speech as sdk
+from google.cloud.texttospeech_v1.types import cloud_tts as tts
 
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.exchange import GoogleToken, Header, HttpResponse
-from integration_api.core.session import Began, Closed, HalfClose, Redial, Say
+from integration_api.core.session import Began, Closed, HalfClose, HangUp, Redial, Say
 from integration_api.core.stt import Endpointing, Final, Interim, ListenRequest, TranscribeRequest
+from integration_api.core.tts import Manner, Sound, SpeakRequest, Spoken, SynthesisRequest
 from integration_api.core.utterances import Utterances
 from integration_api.proto import google_speech_pb2 as wire
 from integration_api.providers.google_speech import GOOGLE_SPEECH, batch_stt
+from integration_api.providers.google_speech.rest_tts import samples
 from integration_api.providers.google_speech.stt import LONG_MS, LONGEST_MS, GoogleEar
+from integration_api.providers.google_speech.tts import GoogleVoice
+from lab.wave import wav
 
 CREDENTIAL = Credential("google-speech", {"project_id": "p-1"}, held=frozenset({"key"}))
 FOLDER = Path(os.environ.get("REFERENCE_DIR", "")) / "traffic/google-speech/stt-batch"
@@ -243,7 +248,7 @@ def test_after_the_end_was_asked_for_the_end_of_the_call_is_the_end() -> None:
 
 def test_our_messages_have_the_numbers_of_googles() -> None:
     for name, ours in wire.DESCRIPTOR.message_types_by_name.items():
-        theirs = getattr(sdk, name, None)
+        theirs = getattr(sdk, name, None) or getattr(tts, name, None)
         if name in ("Phrase", "AdaptationPhraseSet") or theirs is None:
             continue
         numbers = {field.name: (field.number, field.type) for field in theirs.pb().DESCRIPTOR.fields}
@@ -319,3 +324,117 @@ def test_a_key_is_good_even_where_its_role_may_not_list(status: int, fine: bool)
 
 def test_nothing_is_said_but_messages() -> None:
     assert all(isinstance(one, Say) for one in ear().audio(b"\0" * 640))
+
+
+# --- voices ----------------------------------------------------------------------------------
+
+CHARON = "en-US-Chirp3-HD-Charon"
+
+
+def voice(**asked: Any) -> GoogleVoice:
+    return GoogleVoice(SynthesisRequest(**{"model": CHARON, "voice": None, **asked}), CREDENTIAL)
+
+
+def test_a_voice_is_told_what_the_sdk_would_tell_it() -> None:
+    session = voice(manner=Manner(speed=1.2), output=AudioFormat(Encoding.PCM_S16LE, 16_000))
+    assert session.request.url == (
+        "https://texttospeech.googleapis.com/google.cloud.texttospeech.v1.TextToSpeech/StreamingSynthesize"
+    )
+    assert list(session.begin({})) == [Began()]
+    opening, *said = session.text("a", "ü" * 3000)
+    assert tts.StreamingSynthesizeRequest.deserialize(opening.message) == tts.StreamingSynthesizeRequest(
+        streaming_config=tts.StreamingSynthesizeConfig(
+            voice=tts.VoiceSelectionParams(language_code="en-US", name=CHARON),
+            streaming_audio_config=tts.StreamingAudioConfig(
+                audio_encoding=tts.AudioEncoding.PCM, sample_rate_hertz=16_000, speaking_rate=1.2
+            ),
+        )
+    )
+    texts = [tts.StreamingSynthesizeRequest.deserialize(one.message).input.text for one in said]
+    assert "".join(texts) == "ü" * 3000
+    assert max(len(text.encode()) for text in texts) <= 5000
+
+
+def test_gemini_is_named_beside_its_voice_and_takes_instructions_once() -> None:
+    session = voice(model="gemini-2.5-flash-tts", voice="Kore", manner=Manner(instructions="whisper"))
+    opening, first = session.text("a", "One.")
+    chosen = tts.StreamingSynthesizeRequest.deserialize(opening.message).streaming_config.voice
+    assert (chosen.name, chosen.model_name) == ("Kore", "gemini-2.5-flash-tts")
+    assert tts.StreamingSynthesizeRequest.deserialize(first.message).input.prompt == "whisper"
+    assert b"whisper" not in next(iter(session.text("a", "Two."))).message
+
+
+def test_only_chirp_speaks_live() -> None:
+    with pytest.raises(Failure) as refused:
+        voice(voice="en-US-Wavenet-A")
+    assert refused.value.kind is Kind.UNSUPPORTED
+
+
+def test_an_utterance_is_a_call_and_the_others_wait_for_the_next_one() -> None:
+    session = voice()
+    list(session.text("a", "One."))
+    assert list(session.text("b", "Two.")) == list(session.end_utterance("b")) == []
+    assert list(session.end_utterance("a")) == [HalfClose()]
+    answer = tts.StreamingSynthesizeResponse.serialize(tts.StreamingSynthesizeResponse(audio_content=b"\1\2"))
+    assert list(session.feed(answer)) == [Sound("a", b"\1\2")]
+    assert list(session.close(Closed(0))) == [Spoken(utterance_id="a", characters=4), Redial()]
+
+
+def test_a_cancel_ends_the_call_and_only_that_of_its_utterance() -> None:
+    session = voice()
+    list(session.text("a", "One."))
+    assert list(session.cancel("b", None)) == []
+    assert list(session.cancel("a", 100)) == [Redial()]
+    assert list(session.close(Closed(14))) == []
+
+
+def test_a_voice_that_waited_for_text_in_vain_is_called_again_but_not_amid_an_utterance() -> None:
+    late = Closed(10, "Stream aborted due to long duration elapsed without input sent.")
+    assert list(voice().close(late)) == [Redial()]
+    session = voice()
+    list(session.text("a", "One"))
+    with pytest.raises(ProviderError):
+        session.close(late)
+    session = voice()
+    assert list(session.finish()) == [HangUp()]
+    assert list(session.close(Closed(14))) == []
+
+
+def test_live_voices_take_no_ssml() -> None:
+    warned, _, said = voice().text("a", "<speak>Hi</speak>", ssml=True)
+    assert warned.code == "unsupported_ssml"
+    assert tts.StreamingSynthesizeRequest.deserialize(said.message).input.text == "Hi"
+
+
+def test_a_whole_text_is_asked_for_as_the_sdk_asks_and_comes_without_its_header() -> None:
+    pcm = bytes(range(200))
+    ask = SpeakRequest(
+        model="en-GB-Wavenet-A", voice=None, text="<speak/>", ssml=True, manner=Manner(pitch=2.0)
+    )
+    stream = GOOGLE_SPEECH.tts.speak(ask, CREDENTIAL)
+    read = tts.SynthesizeSpeechRequest.from_json(stream.request.body.decode())
+    assert read.input.ssml == "<speak/>"
+    assert (read.voice.language_code, read.voice.name) == ("en-GB", "en-GB-Wavenet-A")
+    assert (read.audio_config.audio_encoding.name, read.audio_config.pitch) == ("LINEAR16", 2.0)
+    answer = tts.SynthesizeSpeechResponse(audio_content=wav(pcm, 24_000))
+    body = tts.SynthesizeSpeechResponse.to_json(answer).encode()
+    told = []
+    for chunk in (body[:30], body[30:], b""):
+        for frame in stream.framing.feed(chunk):
+            told += stream.reader.feed(frame)
+    assert told == [Sound("0", pcm)]
+    assert list(stream.reader.close()) == [Spoken(utterance_id="0", characters=8)]
+
+
+def test_a_riff_file_is_read_whatever_comes_before_its_sound() -> None:
+    plain = wav(b"abcd", 8_000)
+    longer = plain[:36] + b"LIST\3\0\0\0xyz\0" + plain[36:]
+    assert samples(plain) == samples(longer) == b"abcd"
+    assert samples(b"no file") == b"no file"
+    with pytest.raises(ProviderError):
+        samples(plain[:36])
+
+
+def test_too_long_a_text_is_refused_by_its_bytes() -> None:
+    with pytest.raises(Failure, match="5000 bytes"):
+        GOOGLE_SPEECH.tts.speak(SpeakRequest(model=CHARON, voice=None, text="न" * 1700), CREDENTIAL)

@@ -12,7 +12,7 @@ from integration_api.audio.convert import Converter
 from integration_api.core.audio import AudioFormat
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.llm import Usage
-from integration_api.core.session import Warned
+from integration_api.core.session import Outcome, Warned
 from integration_api.core.tts import (
     Flushed,
     Interrupted,
@@ -161,6 +161,28 @@ Told: TypeAlias = (
 )
 
 
+class _Nobody:
+    """Stands in for a session between two of them: what is said to it is noted, and goes nowhere."""
+
+    def text(self, utterance_id: str, text: str, *, ssml: bool = False) -> Outcome[TtsEvent]:
+        return ()
+
+    def end_utterance(self, utterance_id: str) -> Outcome[TtsEvent]:
+        return ()
+
+    def flush(self, utterance_id: str) -> Outcome[TtsEvent]:
+        return ()
+
+    def cancel(self, utterance_id: str, played_ms: int | None) -> Outcome[TtsEvent]:
+        return ()
+
+    def update(self, voice: str | None, speed: float | None) -> Outcome[TtsEvent]:
+        return ()
+
+
+NOBODY = _Nobody()
+
+
 class TtsService:
     """Opens live voices."""
 
@@ -267,7 +289,7 @@ class Synthesis:
         """Hear one leg after another until the session has ended, well or not."""
         while True:
             error = await self._listen(leg)
-            if error is None and not leg.redial:
+            if error is None and (self._finishing or not leg.redial):
                 used = Used(characters=self._characters, audio_ms=self._audio_ms)
                 await self._out.put((leg, [used, Over("finished")]))
                 return
@@ -370,7 +392,9 @@ class Synthesis:
                 async with self._turn:
                     leg = self._leg
                     told = self._mind(ask)
-                    if leg is not None:
+                    if leg is None:
+                        self._say(NOBODY, ask)  # The next leg is told it.
+                    else:
                         try:
                             told += self._told(await leg.tell(self._say, leg.session, ask))
                             await self._finish(leg)
@@ -416,7 +440,7 @@ class Synthesis:
                 pass
         return []
 
-    def _say(self, session: Speaking, ask: Ask) -> list[object]:
+    def _say(self, session: Speaking | _Nobody, ask: Ask) -> list[object]:
         match ask:
             case Text():
                 return self._say_text(session, ask)
@@ -432,7 +456,7 @@ class Synthesis:
             case _:
                 return []
 
-    def _say_text(self, session: Speaking, ask: Text) -> list[object]:
+    def _say_text(self, session: Speaking | _Nobody, ask: Text) -> list[object]:
         id, text = ask.utterance_id, ask.text
         one = self._open[id]
         acts: list[object] = []
@@ -451,7 +475,7 @@ class Synthesis:
             acts += session.end_utterance(id)
         return acts
 
-    def _complete(self, session: Speaking) -> list[object]:
+    def _complete(self, session: Speaking | _Nobody) -> list[object]:
         """No more text will come: what there is, is all."""
         acts: list[object] = []
         for one in self._open.values():
@@ -462,7 +486,7 @@ class Synthesis:
                 self._waiting_since = clock.perf()
         return acts
 
-    def _let_go(self, session: Speaking, id: str) -> list[object]:
+    def _let_go(self, session: Speaking | _Nobody, id: str) -> list[object]:
         """Say what waits for the end of its sentence."""
         one, text = self._open.get(id), self._pending.pop(id, "")
         if one is None or not text:

@@ -1,10 +1,16 @@
-"""Google Cloud's ears. https://cloud.google.com/speech-to-text/v2/docs"""
+"""Google Cloud's ears and voices.
+
+https://cloud.google.com/speech-to-text/v2/docs and https://cloud.google.com/text-to-speech/docs
+"""
 
 from integration_api.core.credential import BASE_URL
-from integration_api.core.provider import Provider, Stt
+from integration_api.core.provider import Provider, Stt, Tts
 from integration_api.providers.google_speech import client, formats, verify_credential
 from integration_api.providers.google_speech.batch_stt import transcribe
+from integration_api.providers.google_speech.rest_tts import speak
 from integration_api.providers.google_speech.stt import GoogleEar
+from integration_api.providers.google_speech.tts import GoogleVoice
+from integration_api.providers.google_speech.voices import voices
 
 GOOGLE_SPEECH = Provider(
     name=client.NAME,
@@ -20,4 +26,5 @@ GOOGLE_SPEECH = Provider(
     verify=verify_credential.verify,
     fault=client.fault,
     stt=Stt(takes=formats.takes, listen=GoogleEar, transcribe=transcribe),
+    tts=Tts(gives=formats.gives, synthesize=GoogleVoice, speak=speak, voices=voices),
 )

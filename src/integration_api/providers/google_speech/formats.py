@@ -20,3 +20,8 @@ LOWEST, HIGHEST = 8_000, 48_000
 def takes(format: AudioFormat, model: str) -> AudioFormat:
     """Everything is taken as it is, in one channel."""
     return replace(format, channels=1)
+
+
+def gives(format: AudioFormat, model: str) -> AudioFormat:
+    """Samples at the rate that is wanted: G.711 is not streamed by every voice."""
+    return AudioFormat(Encoding.PCM_S16LE, min(max(format.sample_rate, LOWEST), HIGHEST))
