@@ -102,7 +102,7 @@ def audit(id: int, tenant: Tenant = ACME, **more: Any) -> AuditRecord:
     fields: dict[str, Any] = {
         "event_id": f"{id:032x}", "id": id, "created_at": 1_700_000_000.0 + id,
         "organization_id": tenant.organization_id, "project_id": tenant.project_id, "operation": "chat",
-        "status": "success",
+        "status": "success", "actor_id": tenant.project_id,
     }  # fmt: skip
     return AuditRecord(**{**fields, **more})
 

@@ -1,5 +1,6 @@
 """The platform's callers, as they say who they are, against the running service and a real web-api beside it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import grpc
 import pytest
 
+from integration_api.proto import audit_logging_pb2 as audit
+from integration_api.proto import common_pb2 as common
 from integration_api.proto import unified_pb2 as wire
 from integration_api.proto import vault_pb2 as vault
 from tests.e2e.service import ADMIN_KEY, Service, running
@@ -100,6 +103,40 @@ async def test_each_class_chats_and_sees_its_projects_credentials(
     assert (await find(service, CALLERS[who])).success
 
 
+ACTORS = {
+    "service, first generation": ("unknown", None, "legacy"),
+    "service, second generation": ("service", "9007", "assistant-api"),
+    "service, third generation": ("project", "12", "assistant-api"),
+    "service for a user": ("user", "12", "assistant-api"),
+    "service for a user, first generation": ("user", "12", "legacy"),
+    "project": ("project", str(PROJECT), None),
+    "user": ("user", "12", None),
+    "service beside a user": ("user", "12", "assistant-api"),
+}
+
+
+@pytest.mark.parametrize("who", ACTORS)
+async def test_a_record_says_who_acted_and_which_service_called(
+    service: Service, web: WebApi, who: str
+) -> None:
+    request = chat_request("sandbox/echo", user("Hello"))
+    request.additionalData["service"] = "somebody-else"
+    request.additionalData["message_id"] = who
+    answer = await call(service, SERVICE + "Chat", request, wire.ChatResponse, CALLERS[who])
+    assert answer.success
+    find = audit.GetAllAuditLogRequest(criterias=[common.Criteria(key="message_id", value=who, logic="=")])
+    path = "/integration_api.AuditLoggingService/GetAllAuditLog"
+    for _ in range(100):
+        found = (await call(service, path, find, audit.GetAllAuditLogResponse, CALLERS[who])).data
+        if found:
+            break
+        await asyncio.sleep(0.05)
+    told = {one.key: one.value for one in found[0].externalAuditMetadatas}
+    kind, id, caller = ACTORS[who]
+    assert (told["created_actor_type"], told.get("created_actor_id")) == (kind, id)
+    assert told["service"] == (caller or "somebody-else")
+
+
 @pytest.mark.parametrize("who", CALLERS)
 async def test_only_users_create(service: Service, web: WebApi, who: str) -> None:
     if who in MAY_CREATE:
@@ -151,8 +188,6 @@ async def test_while_web_api_is_away_services_go_on_and_others_are_told_to_wait(
 
 
 async def test_rest_knows_them_by_the_same_headers(service: Service, web: WebApi) -> None:
-    import asyncio
-
     def ask(headers: dict[str, str]) -> int:
         body = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "Hello"}]}
         return service.call("POST", "/v1/chat/completions", body, key=None, headers=headers)[0]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from integration_api.core.errors import Failure, Kind
-from integration_api.core.tenant import Scope, Tenant
+from integration_api.core.tenant import Actor, Scope, Tenant
 from integration_api.services.service_token import LOOK, USER, ServiceTokens
 from tests.services.tokens import LARGE, SECRET, Later, new, old, part, signed, third, without
 
@@ -42,6 +42,22 @@ def test_the_third_says_for_whom() -> None:
     for kind in ("project", "service", "system"):
         assert verify(signed(third(kind))).scopes == LOOK
     assert Scope.ADMIN not in USER
+
+
+@pytest.mark.parametrize(
+    ("claims", "service", "actor"),
+    [
+        (old(), "legacy", Actor("unknown")),
+        (old(userId=LARGE), "legacy", Actor("user", LARGE)),
+        (new(), "assistant-api", Actor("service", 9007)),
+        (third("user", delegated_actor_id=str(LARGE)), "assistant-api", Actor("user", LARGE)),
+        (third("project"), "assistant-api", Actor("project", 12)),
+        (third("system"), "assistant-api", Actor("system", 12)),
+    ],
+)
+def test_it_says_who_acts_beside_who_calls(claims: Any, service: str, actor: Actor) -> None:
+    who = verify(signed(claims))
+    assert (who.service, who.actor) == (service, actor)
 
 
 @pytest.mark.parametrize("id", [LARGE, str(LARGE), 1, "1", 2**63 - 1, str(2**63 - 1)])

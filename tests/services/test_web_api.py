@@ -10,7 +10,7 @@ import pytest
 
 from integration_api.cache.principals import UNKNOWN_SECONDS, PrincipalCache
 from integration_api.core.errors import Failure, Kind
-from integration_api.core.tenant import Principal, Tenant
+from integration_api.core.tenant import Actor, Principal, Tenant
 from integration_api.services.service_token import LOOK, USER
 from integration_api.services.web_api import WebApi as Client
 from integration_api.transport.grpc import Channel
@@ -63,7 +63,9 @@ async def test_a_project_key_is_its_project(stage: Stage) -> None:
 
 
 async def test_a_user_is_in_the_project_that_he_names_and_is_of(stage: Stage) -> None:
-    assert await stage.client.user(b"tk-of-12", b"12", b"71") == Principal(Tenant(7, 71), 0, USER)
+    assert await stage.client.user(b"tk-of-12", b"12", b"71") == Principal(
+        Tenant(7, 71), 0, USER, actor=Actor("user", 12)
+    )
     assert (stage.web.asked[0]["authorization"], stage.web.asked[0]["x-auth-id"]) == ("tk-of-12", "12")
     assert await stage.refusal("user", b"tk-of-12", b"12", b"72") is Kind.PERMISSION
     assert await stage.refusal("user", b"tk-of-12", b"12", b"") is Kind.PERMISSION

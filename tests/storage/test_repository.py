@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.llm import Usage
 from integration_api.core.records import ApiKey, KeyState, Organization, Page, Project, VaultKey
-from integration_api.core.tenant import Scope, Tenant
+from integration_api.core.tenant import Actor, Scope, Tenant
 from integration_api.storage.repository import (
     AuditFilter,
     Comparison,
@@ -383,6 +383,36 @@ async def test_a_record_comes_back_whole_to_its_owner_alone(kept: Kept) -> None:
         assert await store.audit(stranger, 77) is None
         assert 77 not in {row.id for row in await store.audits(stranger, AuditFilter(), ALL)}
         assert await store.add_audit_metadata(stranger, 77, {"x": "y"}) is False
+
+
+@pytest.mark.parametrize(
+    ("told", "kept_as"),
+    [
+        (("user", 12), ("user", 12)),
+        (("service", 9007), ("service", 9007)),
+        (("project", 0), ("project", ACME.project_id)),
+        (("unknown", 0), ("unknown", 0)),
+        (("user", 0), ("unknown", 0)),
+        (("robot", 3), ("unknown", 0)),
+    ],
+)
+async def test_who_acted_stands_in_the_platforms_columns(
+    kept: Kept, told: tuple[str, int], kept_as: tuple[str, int]
+) -> None:
+    kind, id = told
+    await kept.repository.add_audits([audit(1, actor_type=kind, actor_id=id, metadata={"k": "v"})])
+    await kept.repository.add_audit_metadata(ACME, 1, {"k": "w"}, Actor(kind, id))
+    found = await kept.repository.audit(ACME, 1)
+    assert found is not None
+    assert (found.actor_type, found.actor_id) == kept_as
+    row = (kept_as[0], kept_as[1] or None)
+    assert await kept.sql("SELECT created_actor_type, created_actor_id FROM external_audits") == [row]
+    assert await kept.sql(
+        "SELECT created_actor_type, created_actor_id, updated_actor_type, updated_actor_id"
+        " FROM external_audit_metadata"
+    ) == [row + row]
+    by_actor = AuditFilter(criteria=(Criterion("created_actor_type", Comparison.EQUAL, kept_as[0]),))
+    assert await kept.repository.count_audits(ACME, by_actor) == 1
 
 
 async def test_an_event_is_stored_once_however_often_it_is_told(kept: Kept) -> None:

@@ -101,6 +101,9 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     organization_id: int
     project_id: int
     key_id: int = 0
+    actor_type: str = "project"
+    actor_id: int = 0
+    """Who called, as `Actor` says it; 0 for the project itself."""
     operation: str
     """chat, embedding, rerank, moderation, models, verify, credential.create, …"""
     provider: str = ""

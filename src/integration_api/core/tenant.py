@@ -22,6 +22,19 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+class Actor(Struct, frozen=True):
+    """Who has done something, as the platform's audit tables say it."""
+
+    kind: str = "project"
+    """user, project, organization, service or system; `unknown` for a caller who does not say."""
+    id: int = 0
+    """The platform's; 0 where there is none."""
+
+
+PROJECT = Actor()
+"""Whoever holds a key of a project's, the platform's or our own: which of them `key_id` says."""
+
+
 class Principal(Struct, frozen=True):
     """Who is calling, once authenticated. There is no anonymous principal."""
 
@@ -31,6 +44,8 @@ class Principal(Struct, frozen=True):
     scopes: frozenset[Scope]
     service: str = ""
     """Name of the platform's service that calls, by its own word; empty for everybody else."""
+    actor: Actor = PROJECT
+    """Who acts: of a service that calls for somebody, that somebody."""
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or Scope.ADMIN in self.scopes

@@ -57,5 +57,7 @@ def _metadata(record: AuditRecord) -> Mapping[str, str]:
         "finish_reason": record.finish_reason,
         "request_id": record.request_id,
         "provider_request_id": record.provider_request_id,
+        "created_actor_type": record.actor_type,
+        "created_actor_id": str(record.actor_id) if record.actor_id else "",
     }
     return {key: value for key, value in told.items() if value} | dict(record.metadata)

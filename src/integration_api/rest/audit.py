@@ -41,6 +41,8 @@ class AuditView(Struct):
     finish_reason: str
     streamed: bool
     key_id: str
+    actor_type: str
+    actor_id: str | None
     credential_id: str | None
     credential_version: int | None
     request_id: str
@@ -82,6 +84,8 @@ def view(record: AuditRecord) -> AuditView:
         finish_reason=record.finish_reason,
         streamed=record.streamed,
         key_id=str(record.key_id),
+        actor_type=record.actor_type,
+        actor_id=str(record.actor_id) if record.actor_id else None,
         credential_id=str(record.credential_id) if record.credential_id else None,
         credential_version=record.credential_version or None,
         request_id=record.request_id,

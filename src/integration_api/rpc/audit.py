@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import AuditRecord, Page
-from integration_api.core.tenant import Scope, Tenant
+from integration_api.core.tenant import Principal, Scope, Tenant
 from integration_api.dialects.platform_audit import COMPLETE, write_document, write_record
 from integration_api.dialects.unified_answer import write_error
 from integration_api.dialects.unified_values import invalid
@@ -43,13 +43,15 @@ FIELDS: Mapping[str, str] = {
     "finish_reason": "finish_reason",
     "request_id": "request_id",
     "provider_request_id": "provider_request_id",
+    "created_actor_type": "created_actor_type",
+    "created_actor_id": "created_actor_id",
 }
 """The platform's names, and ours, of what a record is found by."""
 PROVIDER = ("provider_name", "integration_name")
 METADATA = (
     "assistant_id", "assistant_provider_model_id", "conversation_id", "user_identifier", "message_id", "endpoint_id",
     "endpoint_provider_model_id", "vault_id", "knowledge_id", "source", "env", "region", "model_id",
-    "connection.transport",
+    "connection.transport", "service",
 )  # fmt: skip
 """Entries that the platform's callers attach to their calls."""
 
@@ -98,21 +100,21 @@ class AuditDoor:
             raise invalid(f"at most {MOST_METADATA} entries can be added at once", "additionalData")
         added = {key: value[:LONGEST_METADATA] for key, value in asked.additionalData.items() if key}
         tenant = ask.caller.tenant
-        if not await self._annotated(tenant, asked.id, added):
+        if not await self._annotated(ask.caller, asked.id, added):
             error = write_error(_missing(), NOT_FOUND)
             return wire.CreateMetadataResponse(code=NOT_FOUND, error=error).SerializeToString()
         record = await self._record(tenant, asked.id)
         data = None if record is None else write_record(record)
         return wire.CreateMetadataResponse(code=200, success=True, data=data).SerializeToString()
 
-    async def _annotated(self, tenant: Tenant, id: int, added: Mapping[str, str]) -> bool:
+    async def _annotated(self, caller: Principal, id: int, added: Mapping[str, str]) -> bool:
         if not 0 < id <= LARGEST_ID:
             return False
         for _ in range(int(STORED_SECONDS / PAUSE_SECONDS)):
-            if await self._store.add_audit_metadata(tenant, id, added):
+            if await self._store.add_audit_metadata(caller.tenant, id, added, caller.actor):
                 return True
             await asyncio.sleep(PAUSE_SECONDS)
-        return await self._store.add_audit_metadata(tenant, id, added)
+        return await self._store.add_audit_metadata(caller.tenant, id, added, caller.actor)
 
     async def _record(self, tenant: Tenant, id: int) -> AuditRecord | None:
         return None if id > LARGEST_ID else await self._store.audit(tenant, id)

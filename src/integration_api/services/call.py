@@ -46,6 +46,8 @@ STATUS_OF_KIND: Mapping[Kind, int] = {
 """What an audit record says of a failure, whatever protocol its caller spoke."""
 
 NANO = 1_000_000_000
+SERVICE = "service"
+"""The entry of a record's metadata that names the platform's service that called, for itself or for another."""
 ROWS = 10_000
 """Credentials whose plain side is kept ready; the cache holds the rows themselves."""
 
@@ -208,6 +210,9 @@ class Call:
                 provider_status = error.refusal.status or provider_status
                 provider_request_id = error.refusal.request_id or provider_request_id
         usage = usage or _UNKNOWN
+        metadata = origin.metadata
+        if principal.service:
+            metadata = {**metadata, SERVICE: principal.service}
         event_id, content = clock.unique(), self._calls.content
         documents: Mapping[str, bytes] = {}
         if content is not None and self.asked is not None:
@@ -220,6 +225,8 @@ class Call:
                 organization_id=tenant.organization_id,
                 project_id=tenant.project_id,
                 key_id=principal.key_id,
+                actor_type=principal.actor.kind,
+                actor_id=principal.actor.id,
                 operation=self.operation,
                 provider=target.provider.name,
                 model=self.model[:200],
@@ -240,7 +247,7 @@ class Call:
                 first_token_time=int((first - start) * NANO) if first else 0,
                 upstream_time=int(upstream * NANO) if sent else 0,
                 usage=usage,
-                metadata=origin.metadata,
+                metadata=metadata,
                 documents=documents,
             )
         )

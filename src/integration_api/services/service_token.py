@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
-from integration_api.core.tenant import Principal, Scope, Tenant
+from integration_api.core.tenant import Actor, Principal, Scope, Tenant
 from integration_api.services import clock
 
 LONGEST = 4096
@@ -85,14 +85,16 @@ class ServiceTokens:
         now = self._now()
         if now >= claims.exp + SKEW_SECONDS:
             _refuse("has expired")
-        service, user = self._dated(claims, now) if claims.dated else self._undated(claims, now)
+        service, actor = self._dated(claims, now) if claims.dated else self._undated(claims, now)
         organization = _id("organizationId", claims.organization_id)
         project = _id("projectId", claims.project_id)
         if organization is None:
             _refuse("names no organization")
         if project is None:
             raise no_project()
-        return Principal(Tenant(organization, project), 0, USER if user else LOOK, service)
+        return Principal(
+            Tenant(organization, project), 0, USER if actor.kind == "user" else LOOK, service, actor
+        )
 
     def _claims(self, token: bytes) -> _Claims:
         """Return the claims of a token whose signature is right; nothing of another is looked at."""
@@ -110,9 +112,10 @@ class ServiceTokens:
         except msgspec.DecodeError:
             _refuse("has a claim that is not what it should be")
 
-    def _dated(self, claims: _Claims, now: float) -> tuple[str, bool]:
-        """Return the service and whether it acts for a user."""
-        if claims.actor_type != "service" or _id("actor_id", claims.actor_id) is None or not claims.iss:
+    def _dated(self, claims: _Claims, now: float) -> tuple[str, Actor]:
+        """Return the service and who acts: whom it calls for, or itself."""
+        maker = _id("actor_id", claims.actor_id)
+        if claims.actor_type != "service" or maker is None or not claims.iss:
             _refuse("does not say which service made it")
         audience = [claims.aud] if isinstance(claims.aud, str) else claims.aud or []
         if AUDIENCE not in audience:
@@ -132,14 +135,17 @@ class ServiceTokens:
             _refuse("acts for a project and names none")
         if claims.delegated_auth_type == "organization" and claims.project_id is not None:
             _refuse("acts for an organization and names a project")
-        return claims.iss, claims.delegated_auth_type == "user"
+        if claims.delegated_auth_type is None or delegated is None:
+            return claims.iss, Actor("service", maker)
+        return claims.iss, Actor(claims.delegated_auth_type, delegated)
 
-    def _undated(self, claims: _Claims, now: float) -> tuple[str, bool]:
+    def _undated(self, claims: _Claims, now: float) -> tuple[str, Actor]:
         if self._strict:
             _refuse("does not say who made it, for whom and when: PLATFORM__STRICT_SERVICE_TOKENS is on")
         if claims.exp > now + OLD_LIFETIME_SECONDS + SKEW_SECONDS:
             _refuse("must live at most a day")
-        return UNNAMED, _id("userId", claims.user_id) is not None
+        user = _id("userId", claims.user_id)
+        return UNNAMED, Actor("unknown") if user is None else Actor("user", user)
 
 
 def no_project() -> Failure:

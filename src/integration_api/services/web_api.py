@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError, Message
 
 from integration_api.cache.principals import PrincipalCache
 from integration_api.core.errors import Failure, Kind
-from integration_api.core.tenant import Principal, Tenant
+from integration_api.core.tenant import Actor, Principal, Tenant
 from integration_api.proto import web_pb2 as wire
 from integration_api.services.service_token import LARGEST_ID, LOOK, USER, no_project
 from integration_api.transport.grpc import Refused
@@ -105,7 +105,7 @@ class WebApi:
             raise no_project()
         if chosen not in {role.projectId for role in found.projectRoles}:
             raise no_project()
-        return Principal(Tenant(organization_id, chosen), 0, USER)
+        return Principal(Tenant(organization_id, chosen), 0, USER, actor=Actor("user", found.user.id))
 
     async def _ask(
         self,

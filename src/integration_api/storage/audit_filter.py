@@ -49,12 +49,12 @@ class AuditFilter(Struct, frozen=True, kw_only=True):
 
 TEXTS = frozenset({
     "operation", "provider", "model", "status", "request_id", "provider_request_id", "integration_name",
-    "asset_prefix", "fault", "error_code", "finish_reason",
+    "asset_prefix", "fault", "error_code", "finish_reason", "created_actor_type",
 })  # fmt: skip
 NUMBERS = frozenset({
     "id", "response_status", "credential_id", "credential_version", "key_id", "provider_status", "retries",
     "time_taken", "queue_time", "first_token_time", "upstream_time", "input_tokens", "output_tokens",
-    "cached_tokens", "reasoning_tokens",
+    "cached_tokens", "reasoning_tokens", "created_actor_id",
 })  # fmt: skip
 METADATA = "metadata."
 MOST_CRITERIA = 32

@@ -24,8 +24,10 @@ READ = (
     "project_id", "organization_id", "status", "event_id", "operation", "provider", "model",
     "credential_version", "fault", "error_code", "finish_reason", "streamed", "request_id",
     "provider_request_id", "provider_status", "retries", "queue_time", "first_token_time",
-    "upstream_time", "key_id", "usage", "metrics",
+    "upstream_time", "key_id", "created_actor_type", "created_actor_id", "usage", "metrics",
 )  # fmt: skip
+ACTORS = frozenset({"user", "project", "organization", "service", "system"})
+UNKNOWN = "unknown"
 WIDE = 200
 STATUS_WIDE = 50
 VALUE_WIDE = 1000
@@ -45,9 +47,11 @@ def text(value: str, width: int = WIDE) -> str:
     return value
 
 
-def actor(project_id: int) -> tuple[str, int | None]:
+def actor(kind: str, id: int, project_id: int) -> tuple[str, int | None]:
     """Return who made a row, in a pair the platform's constraint allows."""
-    return ("project", project_id) if project_id > 0 else ("unknown", None)
+    if kind == "project":
+        id = id or project_id
+    return (kind, id) if kind in ACTORS and id > 0 else (UNKNOWN, None)
 
 
 def values(record: AuditRecord) -> tuple[Any, ...]:
@@ -57,7 +61,7 @@ def values(record: AuditRecord) -> tuple[Any, ...]:
         record = _fitted(record)
         usage = record.usage
     project_id = record.project_id
-    who, id = actor(project_id)
+    who, id = actor(record.actor_type, record.actor_id, project_id)
     return (
         record.id,
         moment(record.created_at),
@@ -150,7 +154,7 @@ def _fitted(record: AuditRecord) -> AuditRecord:
 
 def metadata_values(record: AuditRecord, id: int) -> list[tuple[Any, ...]]:
     """Return a record's metadata as rows of (audit, key, value, created, actor type, actor id)."""
-    who = actor(record.project_id)
+    who = actor(record.actor_type, record.actor_id, record.project_id)
     created = moment(record.created_at)
     return [(id, text(key), text(value, VALUE_WIDE), created, *who) for key, value in record.metadata.items()]
 
@@ -162,7 +166,7 @@ def read(row: Row) -> AuditRecord:
         project_id, organization_id, status, event_id, operation, provider, model,
         credential_version, fault, error_code, finish_reason, streamed, request_id,
         provider_request_id, provider_status, retries, queue_time, first_token_time,
-        upstream_time, key_id, usage, metrics, metadata,
+        upstream_time, key_id, actor_type, actor_id, usage, metrics, metadata,
     ) = row  # fmt: skip
     record = AuditRecord(
         event_id=event_id or f"{id:032x}",
@@ -171,6 +175,8 @@ def read(row: Row) -> AuditRecord:
         organization_id=organization_id,
         project_id=project_id,
         key_id=key_id,
+        actor_type=actor_type or UNKNOWN,
+        actor_id=actor_id or 0,
         operation=operation,
         provider=provider or integration_name.lower(),
         model=model,

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import AuditRecord, Page
-from integration_api.core.tenant import Tenant
+from integration_api.core.tenant import Actor, Tenant
 from integration_api.storage import audit_documents, audit_rows
 from integration_api.storage.audit_filter import AuditFilter, conditions
 from integration_api.storage.ids import TIME_SHIFT
@@ -99,7 +99,9 @@ def count(tenant: Tenant, filter: AuditFilter) -> Operation[int]:
     return int(row[0]) if row else 0
 
 
-def add_metadata(tenant: Tenant, id: int, metadata: Mapping[str, str], now: float) -> Operation[bool]:
+def add_metadata(
+    tenant: Tenant, id: int, metadata: Mapping[str, str], now: float, actor: Actor
+) -> Operation[bool]:
     row = yield from fetch_one(
         "SELECT 1 FROM external_audits WHERE organization_id = $1 AND project_id = $2 AND id = $3",
         tenant.organization_id,
@@ -119,6 +121,6 @@ def add_metadata(tenant: Tenant, id: int, metadata: Mapping[str, str], now: floa
             key,
             value,
             moment(now),
-            *audit_rows.actor(tenant.project_id),
+            *audit_rows.actor(actor.kind, actor.id, tenant.project_id),
         )
     return True

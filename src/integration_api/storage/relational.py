@@ -15,7 +15,7 @@ from integration_api.core.records import (
     SealedCredential,
     VaultKey,
 )
-from integration_api.core.tenant import Tenant
+from integration_api.core.tenant import PROJECT, Actor, Tenant
 from integration_api.storage import (
     audit_documents,
     audit_rows,
@@ -169,10 +169,12 @@ class RelationalRepository:
     async def count_audits(self, tenant: Tenant, filter: AuditFilter) -> int:
         return await self._read(tenant, lambda: audits.count(tenant, filter))
 
-    async def add_audit_metadata(self, tenant: Tenant, id: int, metadata: Mapping[str, str]) -> bool:
+    async def add_audit_metadata(
+        self, tenant: Tenant, id: int, metadata: Mapping[str, str], actor: Actor = PROJECT
+    ) -> bool:
         now = time.time()
         return await self._write(
-            tenant, lambda: audits.add_metadata(tenant, id, metadata, now), repeatable=True
+            tenant, lambda: audits.add_metadata(tenant, id, metadata, now, actor), repeatable=True
         )
 
     async def audit_documents(self, tenant: Tenant, id: int) -> Mapping[str, bytes]:

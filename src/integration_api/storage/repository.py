@@ -21,7 +21,7 @@ from integration_api.core.records import (
     SealedCredential,
     VaultKey,
 )
-from integration_api.core.tenant import Tenant
+from integration_api.core.tenant import PROJECT, Actor, Tenant
 from integration_api.storage.audit_filter import AuditFilter, Comparison, Criterion
 from integration_api.storage.credentials import CredentialFilter
 
@@ -173,7 +173,9 @@ class Repository(Protocol):
 
     async def count_audits(self, tenant: Tenant, filter: AuditFilter) -> int: ...
 
-    async def add_audit_metadata(self, tenant: Tenant, id: int, metadata: Mapping[str, str]) -> bool:
+    async def add_audit_metadata(
+        self, tenant: Tenant, id: int, metadata: Mapping[str, str], actor: Actor = PROJECT
+    ) -> bool:
         """Add or replace entries of a record's metadata. Return False when there is no such record."""
         ...
 
