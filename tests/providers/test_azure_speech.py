@@ -254,6 +254,13 @@ def test_a_close_before_its_time_says_what_it_means(closed: Closed, kind: Kind) 
     assert error.value.kind is kind
 
 
+def test_a_socket_that_is_as_old_as_it_may_be_is_dialled_anew() -> None:
+    session = begun()
+    list(session.audio(SECOND))
+    list(session.feed(phrase("One.", 0, 900)))
+    assert list(session.close(Closed(1000))) == [Redial()]
+
+
 def test_kept_sound_is_bounded_and_cut_at_samples() -> None:
     kept = Kept(AudioFormat())
     kept.add(bytes(32 * (LONGEST_MS + 500)))
@@ -424,7 +431,12 @@ def test_sound_of_another_turn_is_not_heard() -> None:
 
 
 def test_a_voice_that_was_idle_for_long_is_dialled_anew_and_one_that_spoke_is_cut() -> None:
-    assert list(a_voice().close(Closed(1000))) == [Redial()]
+    session = a_voice()
+    turn = request_of([*session.text("a", "One."), *session.end_utterance("a")])
+    list(session.feed(over(turn)))
+    assert list(session.close(Closed(1000))) == [Redial()]
+    with pytest.raises(ProviderError):  # It would be dialled for ever.
+        list(a_voice().close(Closed(1000)))
     session = a_voice()
     list(session.text("a", "One."))
     with pytest.raises(ProviderError) as error:

@@ -7,7 +7,18 @@ from msgspec.structs import replace
 
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import json_body
-from integration_api.core.session import Act, Began, Closed, HangUp, KeepAlive, Message, Outcome, Say, Warned
+from integration_api.core.session import (
+    Act,
+    Began,
+    Closed,
+    HangUp,
+    KeepAlive,
+    Message,
+    Outcome,
+    Redial,
+    Say,
+    Warned,
+)
 from integration_api.core.stt import EndReason, ListenCapabilities, ListenRequest, Raw, SttEvent, Update
 from integration_api.core.utterances import Utterances
 from integration_api.providers.azure_speech import client, context, usp, wire
@@ -15,6 +26,11 @@ from integration_api.providers.azure_speech.kept import Kept
 
 PATH = "/stt/speech/universal/v2"
 """Where all that is asked for is said in messages; it also detects languages."""
+
+OLD = (1000, 1001)
+"""How Azure closes a socket that was silent for long, or is as old as a token may be. One on which nothing was settled
+is broken instead: dialled anew, it would do the same for ever.
+"""
 
 
 class State(Enum):
@@ -134,6 +150,8 @@ class Conversation:
 
     def close(self, closed: Closed) -> Outcome[SttEvent]:
         if not self._finishing:
+            if closed.code in OLD and self._kept.start_ms:
+                return [Redial()]
             raise client.ended(closed)
         return self._utterances.end(EndReason.STREAM_END)
 

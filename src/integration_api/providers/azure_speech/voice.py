@@ -38,6 +38,8 @@ class Turns:
         """Bytes of it so far."""
         self._base_ms = 0
         """Where in it the turn began."""
+        self._spoken = False
+        """Whether a turn has come to its end."""
         self._gone = False
 
     def begin(self, headers: Mapping[str, str]) -> Outcome[TtsEvent]:
@@ -76,7 +78,7 @@ class Turns:
                 items = self._marks(wire.SPOKEN.decode(heard.body))
                 return [Timestamps(utterance_id=current, granularity="word", items=items)] if items else []
             case "turn.end":
-                self._turn = ""
+                self._turn, self._spoken = "", True
                 return self._over(current)
             case _:
                 return []
@@ -84,7 +86,7 @@ class Turns:
     def close(self, closed: Closed) -> Outcome[TtsEvent]:
         if self._gone:
             return []
-        if self._queue.current is None and closed.code in (1000, 1001, 1006):
+        if self._spoken and self._queue.current is None:
             return [Redial()]  # Nobody had spoken for some time.
         raise client.ended(closed)
 
