@@ -16,6 +16,7 @@ from integration_api.core.session import HangUp, Say
 from integration_api.core.stt import Endpointing, ListenRequest
 from integration_api.core.tts import Spoken, SynthesisRequest
 from integration_api.core.utterances import Utterances
+from integration_api.providers.azure_speech import client
 from integration_api.providers.azure_speech.stt import Conversation
 from integration_api.providers.azure_speech.token_tts import TokenVoice
 from integration_api.providers.azure_speech.tts import SsmlVoice
@@ -132,6 +133,25 @@ async def test_speakers_are_told_apart(lab) -> None:
         recognized, configured(lab), make=speech.transcription.ConversationTranscriber
     )
     assert [(one.text, one.speaker_id) for kind, one in told if kind == "final"] == [("Yes.", "Guest-1")]
+
+
+async def test_a_token_of_entra_id_is_as_good_as_a_key(lab) -> None:
+    class Token:
+        token = "lab-token"
+        expires_on = 4_102_444_800
+
+    class Issuer:
+        def get_token(self, *scopes: str) -> Token:
+            assert scopes == (client.PUBLIC[1],)
+            return Token()
+
+    url = lab.url("azure-speech", version=UNIVERSAL).replace("http", "ws")
+    config = speech.SpeechConfig(endpoint=url, token_credential=Issuer())
+    told = await asyncio.to_thread(recognized, config)
+    assert finals(told)[0][0] == "Hello from the laboratory."
+    sent = lab.requests[-1].headers
+    assert "authorization" in sent
+    assert "ocp-apim-subscription-key" not in sent
 
 
 REFUSED = {

@@ -8,7 +8,7 @@ import pytest
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
-from integration_api.core.exchange import HttpResponse
+from integration_api.core.exchange import Bearer, EntraToken, HttpResponse
 from integration_api.core.session import Began, Closed, HangUp, Redial, Say, Warned
 from integration_api.core.stt import (
     Endpointing,
@@ -308,6 +308,23 @@ def test_a_credential_that_does_not_say_where_is_explained(fields: dict[str, str
     with pytest.raises(Failure) as failure:
         client.url("stt", "/x", Credential("azure-speech", fields))
     assert failure.value.kind is Kind.CREDENTIAL_INVALID
+
+
+def test_a_client_signs_before_a_token_before_a_key_and_at_an_endpoint_only() -> None:
+    fields = {"endpoint": "https://me.cognitiveservices.azure.us", "tenant_id": "t", "client_id": "c"}
+    held = frozenset({"key", "access_token", "client_secret"})
+    signed = client.auth(Credential("azure-speech", fields, held=held))
+    assert isinstance(signed, EntraToken)
+    assert (signed.authority, signed.scope) == (
+        "https://login.microsoftonline.us", "https://cognitiveservices.azure.us/.default",
+    )  # fmt: skip
+    token = Credential("azure-speech", fields, held=frozenset({"access_token", "key"}))
+    assert client.auth(token) == Bearer("access_token")
+    assert client.auth(Credential("azure-speech", {}, held=frozenset({"key"}))) == client.BY_KEY
+    for lacking in ({"region": "eastus"}, {"endpoint": "https://me.cognitiveservices.azure.com"}):
+        with pytest.raises(Failure) as failure:
+            client.auth(Credential("azure-speech", lacking, held=held))
+        assert failure.value.kind is Kind.CREDENTIAL_INVALID
 
 
 REFUSALS = {

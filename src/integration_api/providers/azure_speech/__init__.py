@@ -23,7 +23,7 @@ def synthesize(ask: SynthesisRequest, credential: Credential) -> Speaking:
 AZURE_SPEECH = Provider(
     name=client.NAME,
     title="Azure Speech",
-    fields=(client.KEY, client.REGION, client.ENDPOINT, BASE_URL),
+    fields=(*client.FIELDS, BASE_URL),
     verify=verify_credential.verify,
     fault=client.fault,
     request_id_headers=client.REQUEST_ID_HEADERS,

@@ -60,7 +60,7 @@ def fast(ask: TranscribeRequest, notes: Notes, credential: Credential) -> HttpRe
         url=client.url("api", FAST, credential),
         headers=(("content-type", kind), ("accept", "application/json")),
         body=body,
-        auth=client.AUTH,
+        auth=client.auth(credential),
     )
 
 
@@ -90,7 +90,7 @@ def short(ask: TranscribeRequest, notes: Notes, credential: Credential) -> HttpR
             ("accept", "application/json"),
         ),
         body=audio,
-        auth=client.AUTH,
+        auth=client.auth(credential),
     )
 
 

@@ -19,16 +19,21 @@ from integration_api.core.errors import (
     StreamCut,
     kind_of_status,
 )
-from integration_api.core.exchange import Header, HttpRequest, HttpResponse
+from integration_api.core.exchange import Auth, Bearer, EntraToken, Header, HttpRequest, HttpResponse
 from integration_api.core.session import Closed
 
 NAME = "azure-speech"
 
-KEY = CredentialField("key", "Subscription key", aliases=("subscription_key",))
+KEY = CredentialField("key", "Subscription key", required=False, aliases=("subscription_key",))
 REGION = CredentialField("region", "Region, such as westeurope", secret=False, required=False)
 ENDPOINT = CredentialField("endpoint", "Endpoint, in place of a region", secret=False, required=False)
+TENANT = CredentialField("tenant_id", "Entra ID tenant", secret=False, required=False)
+CLIENT = CredentialField("client_id", "Entra ID client", secret=False, required=False)
+CLIENT_SECRET = CredentialField("client_secret", "Entra ID client secret", required=False)
+ACCESS_TOKEN = CredentialField("access_token", "Entra ID access token", required=False)
+FIELDS = (KEY, REGION, ENDPOINT, TENANT, CLIENT, CLIENT_SECRET, ACCESS_TOKEN)
 
-AUTH = Header("ocp-apim-subscription-key", KEY.name)
+BY_KEY = Header("ocp-apim-subscription-key", KEY.name)
 REQUEST_ID_HEADERS = ("x-requestid", "apim-request-id", "x-ms-request-id")
 
 Part: TypeAlias = Literal["stt", "tts", "api"]
@@ -36,6 +41,12 @@ Part: TypeAlias = Literal["stt", "tts", "api"]
 
 CLOUDS = {"china": "azure.cn", "usgov": "azure.us", "usdod": "azure.us"}
 """Beginnings of regions in sovereign clouds, with the domain that is theirs."""
+ENTRA = {
+    ".azure.cn": ("https://login.partner.microsoftonline.cn", "https://cognitiveservices.azure.cn/.default"),
+    ".azure.us": ("https://login.microsoftonline.us", "https://cognitiveservices.azure.us/.default"),
+}
+"""Ends of endpoints in those clouds, with the authority and the scope that belong to each."""
+PUBLIC = ("https://login.microsoftonline.com", "https://cognitiveservices.azure.com/.default")
 _REGION = re.compile(r"[a-z0-9]{2,32}", re.ASCII)
 _REGIONAL = re.compile(
     r"([a-z0-9]+)\.(?:api\.cognitive|stt\.speech|tts\.speech)\.(?:microsoft\.com|azure\.cn|azure\.us)"
@@ -84,10 +95,31 @@ def socket(part: Part, path: str, credential: Credential) -> HttpRequest:
     return HttpRequest(
         method="GET",
         url=url(part, path, credential).replace("http", "ws", 1),
-        auth=AUTH,
+        auth=auth(credential),
         upgrade=("USP",),
         name_header="x-connectionid",
     )
+
+
+def auth(credential: Credential) -> Auth:
+    """Return how to sign with what the credential holds: a client before a token before a key.
+
+    Raises `Failure` (CREDENTIAL_INVALID) where Entra ID's are of no use: regions know keys only.
+    """
+    held, fields = credential.held, credential.fields
+    if not held & {CLIENT_SECRET.name, ACCESS_TOKEN.name}:
+        return BY_KEY
+    given = fields.get("base_url") or fields.get(ENDPOINT.name)
+    if not given:
+        raise unusable(ENDPOINT.name, "with Entra ID a resource is asked at an endpoint of its own")
+    if CLIENT_SECRET.name not in held:
+        return Bearer(ACCESS_TOKEN.name)
+    for field in (TENANT, CLIENT):
+        if not fields.get(field.name):
+            raise unusable(field.name, "a client_secret is of use with tenant_id and client_id only")
+    host = given.partition("://")[2].partition("/")[0]
+    authority, scope = next((cloud for end, cloud in ENTRA.items() if host.endswith(end)), PUBLIC)
+    return EntraToken(fields[TENANT.name], fields[CLIENT.name], scope, CLIENT_SECRET.name, authority)
 
 
 def unusable(field: str, why: str) -> Failure:

@@ -23,6 +23,6 @@ def speak(ask: SpeakRequest, credential: Credential) -> Stream[TtsEvent]:
             ("user-agent", "integration-api"),  # Azure refuses who does not name itself.
         ),
         body=document.encode(),
-        auth=client.AUTH,
+        auth=client.auth(credential),
     )
     return Stream(request, PlainSound(), SoundReader(len(ask.text)))

@@ -10,7 +10,7 @@ PATH = "/cognitiveservices/voices/list"
 
 def ask(credential: Credential) -> HttpRequest:
     """Ask for them: free, and refused when the key is not the region's."""
-    return HttpRequest(method="GET", url=client.url("tts", PATH, credential), auth=client.AUTH)
+    return HttpRequest(method="GET", url=client.url("tts", PATH, credential), auth=client.auth(credential))
 
 
 def voices(credential: Credential) -> Exchange[tuple[Voice, ...]]:
