@@ -159,7 +159,24 @@ def _whole(
             said = {"text": text, "task": task, "duration": duration, "segments": segments, "usage": cost}
             return answer(call, said)
         case _:
-            return Response(200, headers(call, "text/plain; charset=utf-8"), f"{text}\n".encode())
+            written = f"{text}\n" if format == "text" else _subtitles(ear, format)
+            return Response(200, headers(call, "text/plain; charset=utf-8"), written.encode())
+
+
+def _subtitles(ear: Ear, format: str) -> str:
+    point = "," if format == "srt" else "."
+    lines = [
+        f"{place}\n{_clock(said.start_ms, point)} --> {_clock(said.end_ms, point)}\n{said.text}\n\n"
+        for place, said in enumerate(ear.heard, 1)
+    ]
+    if format == "srt":
+        return "".join(lines)
+    return "WEBVTT\n\n" + "".join(line.partition("\n")[2] for line in lines)
+
+
+def _clock(milliseconds: int, point: str) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{point}{rest:03}"
 
 
 def _events(call: Call, ear: Ear, format: str) -> Response:

@@ -67,6 +67,7 @@ from integration_api.services.identity import PEPPER, Identity
 from integration_api.services.lines import Lines
 from integration_api.services.llm import LlmService
 from integration_api.services.models import ModelService
+from integration_api.services.relay_stt import RecordingRelays
 from integration_api.services.service_token import ServiceTokens
 from integration_api.services.stt import SttService
 from integration_api.services.tts import TtsService
@@ -401,7 +402,11 @@ def routes(house: House) -> list[Route]:
         *RerankingDoor(house.unary).routes(),
         *ModerationDoor(house.unary).routes(),
         *ModelDoor(house.models, house.credentials).routes(),
-        *RecordingDoor(house.unary, most=house.settings.limits.upload_bytes).routes(),
+        *RecordingDoor(
+            house.unary,
+            RecordingRelays(house.calls, house.transport),
+            most=house.settings.limits.upload_bytes,
+        ).routes(),
         *SpeechDoor(house.speech, house.credentials).routes(),
         *SttDoor(house.stt).routes(),
         *TtsDoor(house.tts).routes(),

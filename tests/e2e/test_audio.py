@@ -411,6 +411,38 @@ def test_what_is_heard_is_written_in_english_where_that_can_be_done(client: Open
 
 
 @pytest.mark.usefixtures("scripted")
+def test_openais_own_events_pass_through_as_they_come(client: OpenAI, service: Service, lab: str) -> None:
+    raw = client.audio.transcriptions.with_raw_response.create(
+        model="openai/gpt-4o-transcribe",
+        file=FILE,
+        stream=True,
+        include=["logprobs"],
+        extra_body={"temperature": 0},
+    )
+    assert "x-integration-warnings" not in raw.headers
+    events = list(raw.parse())
+    assert [one.delta for one in events[:-1]] == [
+        word if place == 0 else f" {word}" for place, word in enumerate(TEXT.split(" "))
+    ]
+    assert (events[-1].text, events[-1].usage.input_tokens) == (TEXT, 36)
+    sent = ask_lab(lab, "GET", "requests?provider=openai")["requests"][-1]
+    assert sent["headers"]["content-type"].startswith("multipart/form-data")
+    assert recorded(service, raw)["prompt_tokens"] == 36
+
+
+def test_a_stream_that_breaks_off_says_so(client: OpenAI, lab: str) -> None:
+    ask_lab(lab, "PUT", "faults", {"openai": [{"end": "reset"}]})
+    with pytest.raises(openai.APIError):
+        list(client.audio.transcriptions.create(model="openai/gpt-4o-transcribe", file=FILE, stream=True))
+
+
+def test_openais_refusal_is_told_with_its_reason(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.audio.transcriptions.create(model="openai/gpt-4o-transcribe", file=FILE, response_format="srt")
+    assert refused.value.param == "response_format"
+
+
+@pytest.mark.usefixtures("scripted")
 def test_a_model_is_paid_in_tokens(client: OpenAI) -> None:
     made = client.audio.transcriptions.create(model="openai/gpt-4o-transcribe", file=FILE)
     assert made.usage is not None

@@ -10,7 +10,7 @@ from integration_api.core.exchange import Exchange, Fault, Stream
 from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse
 from integration_api.core.models import ModelInfo
 from integration_api.core.moderation import ModerationRequest, ModerationResponse
-from integration_api.core.relay import Relay
+from integration_api.core.relay import RecordingRelay, Relay
 from integration_api.core.reranking import RerankingRequest, RerankingResponse
 from integration_api.core.stt import Listening, ListenRequest, Takes, TranscribeRequest, Transcript
 from integration_api.core.tts import Gives, Speaking, SpeakRequest, SynthesisRequest, TtsEvent, Voice
@@ -39,6 +39,7 @@ class Stt:
     listen: Callable[[ListenRequest, Credential, Utterances], Listening] | None = None
     """Goes on with the utterances of another session, where one was cut short."""
     transcribe: Unary[TranscribeRequest, Transcript] | None = None
+    relay: RecordingRelay | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

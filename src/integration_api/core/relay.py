@@ -59,3 +59,19 @@ class Relay:
     """Start watching a streamed answer to that body."""
     accepts: Callable[[RawBody, str, Capabilities], bool] = lambda raw, model, known: True
     """Whether that body needs no change for that model, as far as it is known, beyond the edits `request` makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRelay:
+    """A provider's offer to take recordings in a form of one language as it is."""
+
+    language: str
+    """`openai_audio`: the caller's language must be the same."""
+    request: Callable[[str, bytes, bool, Credential], HttpRequest]
+    """The form's content type and body, whether to translate, and the credential."""
+    read: Callable[[HttpResponse], Tally]
+    """Read a whole answer in passing."""
+    stream: Callable[[], RelayedStream]
+    """Start watching a streamed answer."""
+    accepts: Callable[[str, bool], bool] = lambda model, stream: True
+    """Whether a model answers as it is asked to: whole, or streamed."""

@@ -6,15 +6,21 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.tenant import Scope
 from integration_api.dialects import openai_surface_stt as surface
 from integration_api.dialects.notes import Notes
+from integration_api.dialects.openai_surface_wire import ProviderChoice
 from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON, SSE_HEADERS
-from integration_api.rest.form import provider_choice, read_form
+from integration_api.rest.form import Form, provider_choice, read_form
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.shapes import Transcription, TranscriptionForm
+from integration_api.rest.streaming import PING, first_of, follow
 from integration_api.rest.targeting import strict, target_of
 from integration_api.services.batch_stt import transcribe
 from integration_api.services.particulars import call_headers
+from integration_api.services.relay_stt import RecordingRelays
+from integration_api.services.target import Target
 from integration_api.services.unary import Unary
+
+LANGUAGE = "openai_audio"
 
 UPLOADS = ("/v1/audio/transcriptions", "/v1/audio/translations")
 FORM_BYTES = 4 << 20
@@ -22,8 +28,9 @@ FORM_BYTES = 4 << 20
 
 
 class RecordingDoor:
-    def __init__(self, unary: Unary, *, most: int) -> None:
+    def __init__(self, unary: Unary, relays: RecordingRelays, *, most: int) -> None:
         self._unary = unary
+        self._relays = relays
         self._most = most
 
     async def transcribe(self, ask: Ask) -> Response:
@@ -58,6 +65,8 @@ class RecordingDoor:
         )
         chosen = provider_choice(fields)
         target = target_of(ask, asked.model, chosen)
+        if self._relays.passes(target, LANGUAGE, stream=asked.stream):
+            return await self._relay(ask, target, form, chosen, stream=asked.stream, translate=translate)
         notes = Notes(strict=strict(ask))
         surface.left_out(fields, notes)
         extras = {} if chosen is None else chosen.options
@@ -69,6 +78,32 @@ class RecordingDoor:
         kind = surface.KINDS.get(asked.format)
         return Response(
             200, [(b"content-type", kind) if kind else JSON, *headers], surface.render(told, asked)
+        )
+
+    async def _relay(
+        self,
+        ask: Ask,
+        target: Target,
+        form: Form,
+        chosen: ProviderChoice | None,
+        *,
+        stream: bool,
+        translate: bool,
+    ) -> Response:
+        """Give the provider the caller's own form, and the caller the provider's own answer."""
+        kind, body = form.passed_on(target.model, {} if chosen is None else chosen.options)
+        if not stream:
+            call, answered, told = await self._relays.relay(
+                ask.origin, target, kind, body, translate=translate
+            )
+            return Response(200, [(b"content-type", answered.encode()), *call_headers(call)], told)
+        call, chunks = await self._relays.relay_stream(ask.origin, target, kind, body)
+        first = await first_of(call, chunks)
+        return Response(
+            200,
+            [*SSE_HEADERS, *call_headers(call)],
+            follow(first, chunks, lambda chunk: chunk, lambda: b""),
+            keepalive=PING,
         )
 
     def routes(self) -> list[Route]:

@@ -9,6 +9,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.dialects.multipart import File, form
 from integration_api.dialects.openai_surface_wire import ProviderChoice
 from integration_api.rest.reading import read
 from integration_api.rest.routing import Ask
@@ -50,6 +51,23 @@ class Form:
                 except UnicodeDecodeError:
                     raise _wrong(f"{part.name[:64]} is not UTF-8") from None
         return found
+
+    def passed_on(self, model: str, options: Mapping[str, object]) -> tuple[str, bytes]:
+        """Return the content type and body of the same form with a model's own name and a provider's options."""
+        fields = [
+            (part.name, part.data.decode())
+            for part in self.parts
+            if part.filename is None and part.name != "model" and not part.name.startswith("provider")
+        ]
+        fields += [
+            (name, value if isinstance(value, str) else json.dumps(value)) for name, value in options.items()
+        ]
+        files = [
+            File(part.name, part.filename, part.type or "application/octet-stream", part.data)
+            for part in self.parts
+            if part.filename is not None
+        ]
+        return form([("model", model), *fields], files)
 
 
 def read_form(ask: Ask) -> Form:

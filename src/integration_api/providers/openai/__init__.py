@@ -9,6 +9,7 @@ from integration_api.providers.openai import (
     llm,
     models,
     moderation,
+    relay_stt,
     rest_tts,
     verify_credential,
 )
@@ -42,6 +43,6 @@ OPENAI = Provider(
     embedding=embedding.embed,
     moderation=moderation.moderate,
     models=models.models,
-    stt=Stt(takes=lambda form, model: form, transcribe=batch_stt.transcribe),
+    stt=Stt(takes=lambda form, model: form, transcribe=batch_stt.transcribe, relay=relay_stt.RELAY),
     tts=Tts(gives=rest_tts.gives, speak=rest_tts.speak, voices=rest_tts.voices),
 )

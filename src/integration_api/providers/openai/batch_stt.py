@@ -121,9 +121,7 @@ def _languages(ask: TranscribeRequest, notes: Notes) -> list[tuple[str, str]]:
 
 
 def read(said: Said, model: str, notes: Notes) -> Transcript:
-    cost = said.usage or Cost()
     languages = [one.code for one in said.languages or () if one.code]
-    details = cost.input_token_details
     return Transcript(
         model=model,
         text=said.text,
@@ -142,13 +140,20 @@ def read(said: Said, model: str, notes: Notes) -> Transcript:
             )
             for one in said.segments or ()
         ),
-        usage=Usage(
-            input_total=cost.input_tokens,
-            output_total=cost.output_tokens,
-            input_audio=None if details is None else details.audio_tokens,
-            audio_seconds=cost.seconds if cost.seconds is not None else said.duration,
-        ),
+        usage=usage_of(said.usage, said.duration),
         warnings=notes.all,
+    )
+
+
+def usage_of(told: Cost | None, duration: float | None) -> Usage:
+    """Return what a recording of so many seconds has cost."""
+    cost = told or Cost()
+    details = cost.input_token_details
+    return Usage(
+        input_total=cost.input_tokens,
+        output_total=cost.output_tokens,
+        input_audio=None if details is None else details.audio_tokens,
+        audio_seconds=cost.seconds if cost.seconds is not None else duration,
     )
 
 
