@@ -130,6 +130,26 @@ async def test_what_was_said_comes_back_in_turns_with_its_times(
     assert [one["audio_time_ms"] for one in started] == [300, 3000]
 
 
+TELEPHONE = {"encoding": "mulaw", "sample_rate_hz": 8_000}
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+async def test_a_telephones_sound_is_sent_on_as_it_is(service: Service, lab: str, model: str) -> None:
+    provider = model.split("/", maxsplit=1)[0]
+    ask_lab(lab, "PUT", "script", {provider: [{"heard": HEARD}]})
+    sound = mouth.mulaw("a" * 100) + b"\xff" * 8_000
+    async with call(service, "stt", target={"model": model}, input=TELEPHONE) as socket:
+        negotiated = json.loads(await socket.recv())["negotiated_input"]
+        await say(socket, sound, rate=8_000)
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert negotiated["encoding"] == "mulaw"
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+    asked = ask_lab(lab, "GET", f"requests?provider={provider}")["requests"][-1]["query"]
+    assert asked["encoding"].endswith("mulaw")
+    assert asked["sample_rate"] == "8000"
+
+
 AZURE_FAULTS = {"none": None, "reset": {"end": "reset", "after": 1000}}
 
 
@@ -252,7 +272,7 @@ async def test_who_tells_no_times_is_gone_on_from_behind_the_last_turn(service: 
     ask_lab(lab, "PUT", "script", {
         "cartesia": [{"heard": HEARD}], "deepgram": [{"heard": [{"text": "At eight.", "start_ms": 300, "end_ms": 900}]}],
     })  # fmt: skip
-    ask_lab(lab, "PUT", "faults", {"cartesia": [{"end": "reset", "after": 2700}]})
+    ask_lab(lab, "PUT", "faults", {"cartesia": [{"end": "fin", "after": 2700}]})
     fallback = {"targets": [{"model": "deepgram/nova-2"}]}
     async with call(service, "stt", target={"model": "cartesia/ink-2"}, fallback=fallback) as socket:
         await socket.recv()
@@ -261,7 +281,7 @@ async def test_who_tells_no_times_is_gone_on_from_behind_the_last_turn(service: 
         events = await told(socket)
     again = of(events, "reconnected")[0]
     assert again["new_provider"] == "deepgram"
-    assert again["replayed_ms"] < 2500
+    assert again["replayed_ms"] <= 2500
     assert [one["text"] for one in of(events, "utterance_end")] == TURNS
 
 
