@@ -29,6 +29,8 @@ VOICES = [
     ("deepgram/aura-2", "aura-2-thalia-en"),
     ("azure-speech/neural", "en-US-JennyNeural"),
     ("openai/gpt-4o-mini-tts", "alloy"),
+    ("elevenlabs/eleven_v3", "v"),
+    ("sarvam/bulbul:v3", "shubh"),
 ]
 
 
@@ -123,6 +125,16 @@ def test_verbose_json_has_words_and_segments_when_they_are_wanted(client: OpenAI
     usual = client.audio.transcriptions.create(model=model, file=FILE, response_format="verbose_json")
     assert usual.words is None
     assert len(usual.segments or []) == 3
+
+
+def test_who_tells_only_sentences_tells_when_each_was_said(client: OpenAI, lab: str) -> None:
+    ask_lab(lab, "PUT", "script", {"sarvam": [{"heard": HEARD}] * 2})
+    asked = {"model": "sarvam/saaras:v3", "file": FILE, "response_format": "verbose_json"}
+    made = client.audio.transcriptions.create(**asked, timestamp_granularities=["segment"])
+    assert made.text == TEXT
+    assert [(one.text, one.start, one.end) for one in made.segments or []][-1] == ("At eight.", 3.0, 3.6)
+    plain = client.audio.transcriptions.create(model="sarvam/saarika:v2.5", file=FILE, language="hi")
+    assert plain.text == TEXT
 
 
 WORDS_ONLY = {
@@ -297,7 +309,9 @@ KINDS = {
 }
 
 
-NOT_MADE = {("azure-speech/neural", "aac"), ("azure-speech/neural", "flac")}
+NOT_MADE = {
+    (model, format) for model in ("azure-speech/neural", "elevenlabs/eleven_v3") for format in ("aac", "flac")
+}
 
 
 @pytest.mark.parametrize("model, format", sorted(NOT_MADE))
@@ -449,6 +463,12 @@ def test_a_model_is_paid_in_tokens(client: OpenAI) -> None:
     assert made.usage.type == "tokens"
     assert made.usage.input_token_details is not None
     assert made.usage.input_token_details.audio_tokens == 36
+
+
+def test_the_voices_of_an_account_are_listed(service: Service) -> None:
+    status, told = service.call("GET", "/v1/voices?provider=elevenlabs")
+    assert status == 200
+    assert [one["name"] for one in told["data"]] == ["Ada", "Grace", "Alan"]
 
 
 def test_voices_are_listed_where_a_provider_tells_them(service: Service) -> None:

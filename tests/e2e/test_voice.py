@@ -722,6 +722,40 @@ async def test_another_voice_begins_where_the_first_never_did(
     assert b"".join(frames["0"])[-len(mouth.pcm("Hello.", 24_000)) :] == mouth.pcm("Hello.", 24_000)
 
 
+@pytest.mark.parametrize("target", [VOICES["elevenlabs"], VOICES["bulbul"]], ids=["elevenlabs", "bulbul"])
+async def test_another_provider_speaks_where_the_first_never_did(
+    service: Service, lab: str, target: dict
+) -> None:
+    provider = target["model"].partition("/")[0]
+    ask_lab(lab, "PUT", "faults", {provider: [{"end": "hang", "after": 0}]})
+    fallback = {"targets": [VOICES["aura"]], "first_event_timeout_ms": 300}
+    async with call(service, "tts", target=target, fallback=fallback) as socket:
+        await socket.send(json.dumps({"type": "text", "text": "Hello.", "final": True}))
+        await socket.send('{"type": "end"}')
+        _, frames = await heard(socket)
+    assert b"".join(frames["0"]) == mouth.pcm("Hello.", 24_000)
+
+
+async def test_who_interrupts_again_and_again_opens_no_more_contexts_than_there_may_be(
+    service: Service, lab: str
+) -> None:
+    """ElevenLabs closes the socket at the sixth, and counts those that were closed until they have ended."""
+    target = {"model": "elevenlabs/eleven_v3-lab-paced-1-5", "voice_id": "v"}
+    async with call(service, "tts", target=target, text_buffering="none") as socket:
+        for place in range(12):
+            text = {"type": "text", "utterance_id": f"u{place}", "text": "Some words to be cut off. "}
+            await socket.send(json.dumps(text))
+            await socket.send(json.dumps({"type": "cancel", "utterance_id": f"u{place}"}))
+        await socket.send(json.dumps({"type": "text", "utterance_id": "last", "text": "Yes?", "final": True}))
+        await socket.send('{"type": "end"}')
+        events, frames = await heard(socket)
+    assert [one["type"] for one in events if one["type"] == "error"] == []
+    assert len(of(events, "cancelled")) == 12
+    assert b"".join(frames["last"]) == mouth.pcm("Yes?", 24_000)
+    asked = ask_lab(lab, "GET", "requests?provider=elevenlabs")["requests"]
+    assert len(asked) == 1
+
+
 async def test_sentences_are_let_go_when_they_are_whole(service: Service, lab: str) -> None:
     async with call(
         service, "tts", target={"model": "deepgram/aura-2-thalia-en"}, text_buffering="sentence"

@@ -6,7 +6,8 @@ from integration_api.providers.elevenlabs.client import NAME
 
 RATES = (8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 G711 = {Encoding.MULAW: "ulaw_8000", Encoding.ALAW: "alaw_8000"}
-MP3 = {22_050: "mp3_22050_32", 24_000: "mp3_24000_48", 44_100: "mp3_44100_128"}
+MP3 = "mp3_44100_128"
+"""What every account may have; who asks for a file names no rate that would have to be kept."""
 OPUS = "opus_48000_96"
 
 
@@ -29,7 +30,7 @@ def named(format: AudioFormat) -> str:
         case Encoding.MULAW | Encoding.ALAW if rate == 8_000:
             return G711[format.encoding]
         case Encoding.MP3:
-            return MP3.get(rate, MP3[44_100])
+            return MP3
         case Encoding.OPUS | Encoding.OGG_OPUS:
             return OPUS
         case _:
