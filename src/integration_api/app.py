@@ -392,6 +392,7 @@ class Doors:
 
 def routes(house: House) -> list[Route]:
     """Every REST route of the service."""
+    relays = RecordingRelays(house.calls, house.transport)
     described = [
         *rest_health.routes(checks(house)),
         *rest_provider.routes(),
@@ -402,11 +403,7 @@ def routes(house: House) -> list[Route]:
         *RerankingDoor(house.unary).routes(),
         *ModerationDoor(house.unary).routes(),
         *ModelDoor(house.models, house.credentials).routes(),
-        *RecordingDoor(
-            house.unary,
-            RecordingRelays(house.calls, house.transport),
-            most=house.settings.limits.upload_bytes,
-        ).routes(),
+        *RecordingDoor(house.unary, relays, most=house.settings.limits.upload_bytes).routes(),
         *SpeechDoor(house.speech, house.credentials).routes(),
         *SttDoor(house.stt).routes(),
         *TtsDoor(house.tts).routes(),

@@ -441,7 +441,7 @@ def test_openais_own_events_pass_through_as_they_come(client: OpenAI, service: S
     assert (events[-1].text, events[-1].usage.input_tokens) == (TEXT, 36)
     sent = ask_lab(lab, "GET", "requests?provider=openai")["requests"][-1]
     assert sent["headers"]["content-type"].startswith("multipart/form-data")
-    assert recorded(service, raw)["prompt_tokens"] == 36
+    assert recorded(service, raw)["input_tokens"] == 36
 
 
 def test_a_stream_that_breaks_off_says_so(client: OpenAI, lab: str) -> None:

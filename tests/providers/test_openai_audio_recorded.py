@@ -10,6 +10,7 @@ import pytest
 
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
+from integration_api.core.errors import StreamCut
 from integration_api.core.exchange import HttpResponse
 from integration_api.core.stt import TranscribeRequest
 from integration_api.core.tts import Sound, SpeakRequest, Spoken
@@ -68,3 +69,19 @@ def test_recorded_sound_comes_out_byte_for_byte_and_is_asked_for_alike(path: Pat
         events += stream.reader.close()
         assert b"".join(event.data for event in events if isinstance(event, Sound)) == sound
         assert isinstance(events[-1], Spoken)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("stt-batch-stream/*.json")), ids=lambda path: path.name)
+@pytest.mark.parametrize("size", [1, 7, 4096])
+def test_recorded_events_pass_through_to_the_byte(path: Path, size: int) -> None:
+    body = json.loads(path.read_text())["response"]["body"].encode()
+    watched = OPENAI.stt.relay.stream()
+    passed = [watched.feed(body[at : at + size]) for at in range(0, len(body), size)]
+    assert all(one == b"" or one.endswith(b"\n\n") or one.endswith(b"\r\n\r\n") for one in passed)
+    rest, tally = watched.close()
+    assert b"".join(passed) + rest == body
+    assert (tally.usage.input_total, tally.usage.output_total, tally.usage.input_audio) == (37, 145, 37)
+    cut = OPENAI.stt.relay.stream()
+    cut.feed(body[: len(body) // 3])
+    with pytest.raises(StreamCut):
+        cut.close()
