@@ -77,7 +77,7 @@ def test_recorded_events_pass_through_to_the_byte(path: Path, size: int) -> None
     body = json.loads(path.read_text())["response"]["body"].encode()
     watched = OPENAI.stt.relay.stream()
     passed = [watched.feed(body[at : at + size]) for at in range(0, len(body), size)]
-    assert all(one == b"" or one.endswith(b"\n\n") or one.endswith(b"\r\n\r\n") for one in passed)
+    assert all(one == b"" or one.endswith((b"\n\n", b"\r\n\r\n")) for one in passed)
     rest, tally = watched.close()
     assert b"".join(passed) + rest == body
     assert (tally.usage.input_total, tally.usage.output_total, tally.usage.input_audio) == (37, 145, 37)
