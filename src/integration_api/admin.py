@@ -24,7 +24,7 @@ EVERYTHING = Page(1000)
 
 
 @contextlib.asynccontextmanager
-async def _house(settings: Settings) -> AsyncIterator[tuple[House, Tenant, Origin]]:
+async def opened(settings: Settings) -> AsyncIterator[tuple[House, Tenant, Origin]]:
     """Open the house for one command, acting as the operator in the default project."""
     house = await House.open(settings, Log("error"))
     try:
@@ -42,17 +42,17 @@ def _not_started() -> Failure:
 
 
 async def create_key(settings: Settings, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
-    async with _house(settings) as (house, tenant, _):
+    async with opened(settings) as (house, tenant, _):
         return await house.identity.issue(tenant, name, [Scope(scope) for scope in scopes])
 
 
 async def list_keys(settings: Settings) -> list[ApiKey]:
-    async with _house(settings) as (house, tenant, _):
+    async with opened(settings) as (house, tenant, _):
         return await house.identity.keys(tenant, EVERYTHING)
 
 
 async def revoke_key(settings: Settings, id: int) -> None:
-    async with _house(settings) as (house, tenant, _):
+    async with opened(settings) as (house, tenant, _):
         await house.identity.revoke(tenant, id)
 
 
@@ -76,7 +76,7 @@ async def add_credential(
     fields = {field: Secret(bytearray(value.encode())) for field, value in plain.items()}
     fields |= {field: Secret(value) for field, value in secret.items()}
     try:
-        async with _house(settings) as (house, _, origin):
+        async with opened(settings) as (house, _, origin):
             return await house.credentials.create(origin, provider, name, fields, verify=verify)
     finally:
         for held in fields.values():
@@ -84,17 +84,17 @@ async def add_credential(
 
 
 async def list_credentials(settings: Settings) -> list[CredentialRecord]:
-    async with _house(settings) as (house, tenant, _):
+    async with opened(settings) as (house, tenant, _):
         return await house.credentials.page(tenant, None, EVERYTHING)
 
 
 async def verify_credential(settings: Settings, id: int) -> CredentialRecord:
-    async with _house(settings) as (house, _, origin):
+    async with opened(settings) as (house, _, origin):
         return await house.credentials.verify_stored(origin, id)
 
 
 async def delete_credential(settings: Settings, id: int) -> None:
-    async with _house(settings) as (house, _, origin):
+    async with opened(settings) as (house, _, origin):
         await house.credentials.delete(origin, id)
 
 
@@ -124,7 +124,7 @@ async def rotate(settings: Settings, *, root: bool, tell: Callable[[str, int, in
     `tell` hears what is being wrapped anew, how many are done, of how many. Return whether organizations' keys
     are those of a rotation that was interrupted.
     """
-    async with _house(settings) as (house, _, _):
+    async with opened(settings) as (house, _, _):
 
         def keys(done: int, total: int) -> None:
             tell("organizations' keys", done, total)

@@ -37,12 +37,12 @@ class Commands:
     def run(
         self, service: Service, *arguments: str, said: str = "", **environ: str
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command in a pipe; it never shows a traceback."""
+        """Run a command in a pipe; it never shows a traceback. Bytes that are no text are surrogates."""
         files = [str(Path(self._folder.name) / name) for name in ("in", "out", "err")]
-        Path(files[0]).write_text(said)
+        Path(files[0]).write_bytes(said.encode(errors="surrogateescape"))
         self._order(service, arguments, environ, files)
         code = self._code()
-        out, err = (Path(file).read_text() for file in files[1:])
+        out, err = (Path(file).read_bytes().decode(errors="surrogateescape") for file in files[1:])
         assert "Traceback" not in err, err
         return subprocess.CompletedProcess(arguments, code, out, err)
 
@@ -109,7 +109,8 @@ def become(order: dict[str, Any]) -> None:
 
 
 READ = (
-    "integration_api.admin", "integration_api.cache.redis", "integration_api.doctor", "integration_api.storage.postgres",
+    "integration_api.admin", "integration_api.cache.redis", "integration_api.doctor", "integration_api.speech",
+    "integration_api.storage.postgres",
     "rich.markup", "rich.progress", "rich.table",
 )  # fmt: skip
 

@@ -30,6 +30,8 @@ PROMISED = {
     "import-vault",
     "migrate",
     "lab",
+    "say",
+    "transcribe",
 }
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from lab import mouth
-from tests.e2e.service import ADMIN_KEY, ROOT, Service
+from tests.e2e.service import ADMIN_KEY, ROOT, Service, python
 from tests.e2e.test_voice import fresh, lab, service
 
 __all__ = ["fresh", "lab", "service"]
@@ -18,7 +18,7 @@ BLOCKS = re.findall(
 
 
 def test_the_commands_speak_and_write_down(service: Service, tmp_path: Path) -> None:
-    (script,) = (code for language, code in BLOCKS if language == "sh")
+    (script,) = (code for language, code in BLOCKS if language == "sh" and code.startswith("curl"))
     script = script.replace("localhost:9004", f"127.0.0.1:{service.port}").replace(
         "curl ", "curl -sS --fail "
     )
@@ -51,3 +51,15 @@ def test_the_live_program_speaks_and_listens(service: Service, tmp_path: Path) -
 def test_the_realtime_program_listens(service: Service, tmp_path: Path) -> None:
     program = next(code for language, code in BLOCKS if language == "python" and "realtime" in code)
     assert ran(program, service, tmp_path) == "Hello from the laboratory.\n"
+
+
+def test_the_command_line_speaks_and_listens(service: Service, tmp_path: Path) -> None:
+    (script,) = (code for language, code in BLOCKS if language == "sh" and "integration-api" in code)
+    program = f'integration-api() {{ {python()} -m integration_api "$@"; }}\n'
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", program + script],
+        env=service.settings(), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "Hello from the laboratory.\n"
+    assert (tmp_path / "hello.wav").read_bytes()[44:] == mouth.pcm("A table for two, please.", 24_000)
