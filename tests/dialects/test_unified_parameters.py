@@ -283,7 +283,9 @@ def test_a_choice_of_a_tool_that_is_not_there() -> None:
 
 WRONG = {
     "temperature": ("hot", [0.5], {"a": 1}, True),
-    "max_tokens": ("many", 1.5),
+    "max_tokens": ("many", 1.5, 0, -1, "-1"),
+    "max_completion_tokens": (0, "0"),
+    "n": (0, -1, "0"),
     "stop": (3, {"a": 1}, [1]),
     "parallel_tool_calls": ("perhaps", 3),
     "reasoning_effort": ("enormous", ["low"]),

@@ -9,6 +9,8 @@ CODES = {
     "azure-foundry": "azure-openai", "azure": "azure-openai", "azure-openai": "azure-openai", "cohere": "cohere",
     "mistral": "mistral", "replicate": "replicate", "huggingface": "huggingface", "voyageai": "voyageai",
     "custom-llm": "custom-llm", "openrouter": "openrouter", "xai": "xai", "minimax": "minimax",
+    "deepgram": "deepgram", "elevenlabs": "elevenlabs", "cartesia": "cartesia", "assemblyai": "assemblyai",
+    "google-speech-service": "google-speech", "azure-speech-service": "azure-speech", "sarvamai": "sarvam",
     "togetherai": "together", "aws-bedrock": "bedrock", "bedrock": "bedrock",
 }  # fmt: skip
 """What the platform's callers of either generation call providers."""

@@ -10,6 +10,7 @@ from integration_api.proto import audit_logging_pb2 as wire
 from integration_api.proto import common_pb2 as common
 from integration_api.proto import unified_pb2 as unified
 from integration_api.rpc.audit import criteria_of
+from integration_api.rpc.listing import page_of
 from tests.e2e.conftest import base_url
 from tests.e2e.test_isolation import other_project
 from tests.rpc.caller import Caller, chat_request, credential, parameters, signed, until
@@ -43,6 +44,12 @@ class Audit:
 
 def entries(log: wire.AuditLog) -> dict[str, str]:
     return {one.key: one.value for one in log.externalAuditMetadatas}
+
+
+def test_a_page_of_no_size_is_as_large_as_pages_get() -> None:
+    assert page_of(common.Paginate()) == (1, 100, 0)
+    assert page_of(common.Paginate(page=3, pageSize=1000)) == (3, 100, 200)
+    assert page_of(common.Paginate(page=2, pageSize=7)) == (2, 7, 7)
 
 
 CALLS = (

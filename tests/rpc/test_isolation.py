@@ -27,7 +27,7 @@ SCOPES = {
     f"{UNIFIED}StreamChat": "infer",
     f"{UNIFIED}Embedding": "infer",
     f"{UNIFIED}Reranking": "infer",
-    f"{UNIFIED}VerifyCredential": "credentials:write",
+    f"{UNIFIED}VerifyCredential": "credentials:read",
     f"{AUDIT}GetAllAuditLog": "audit:read",
     f"{AUDIT}GetAuditLog": "audit:read",
     f"{AUDIT}CreateMetadata": "infer",
@@ -42,7 +42,7 @@ SCOPES = {
     f"{VAULT}GetCredential": "credentials:read",
     f"{VAULT}GetOauth2Credential": "credentials:read",
     **{
-        f"/integration_api.{service}/{method}": "credentials:write"
+        f"/integration_api.{service}/{method}": "credentials:read"
         if method == "VerifyCredential"
         else "infer"
         for service, offered in CONTRACT.items()

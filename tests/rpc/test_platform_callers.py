@@ -1,6 +1,7 @@
 """The platform's callers, as they say who they are, against the running service and a real web-api beside it."""
 
 import asyncio
+import http.client
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,18 @@ from tests.services.web_api import WebApi, playing, scoped
 
 ORGANIZATION, PROJECT = 7, 70
 PORT = free_port()
+PAGE = "https://app.example"
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("platform")
-    settings = {"SECRET": SECRET, "WEB_HOST": f"127.0.0.1:{PORT}", "PLATFORM__AUTH_CACHE_SECONDS": "0.001"}
+    settings = {
+        "SECRET": SECRET,
+        "WEB_HOST": f"127.0.0.1:{PORT}",
+        "PLATFORM__AUTH_CACHE_SECONDS": "0.001",
+        "CORS__ORIGINS": PAGE,
+    }
     with running(folder, **settings) as started:
         yield started
 
@@ -138,6 +145,13 @@ async def test_a_record_says_who_acted_and_which_service_called(
 
 
 @pytest.mark.parametrize("who", CALLERS)
+async def test_each_class_verifies(service: Service, web: WebApi, who: str) -> None:
+    asked = wire.VerifyCredentialRequest(providerName="sandbox")
+    path = SERVICE + "VerifyCredential"
+    assert (await call(service, path, asked, wire.VerifyCredentialResponse, CALLERS[who])).code == 200
+
+
+@pytest.mark.parametrize("who", CALLERS)
 async def test_only_users_create(service: Service, web: WebApi, who: str) -> None:
     if who in MAY_CREATE:
         assert (await create(service, CALLERS[who], who)).success
@@ -198,6 +212,26 @@ async def test_rest_knows_them_by_the_same_headers(service: Service, web: WebApi
     ):
         assert await asyncio.to_thread(ask, headers) == 200
     assert await asyncio.to_thread(ask, {"authorization": signed(new(), secret="rpd_pks")}) == 401
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [(PAGE, "POST"), ("https://evil.example", None)])
+def test_a_page_may_ask_over_grpc_web_what_it_may_send(
+    service: Service, origin: str, allowed: str | None
+) -> None:
+    wanted = "x-api-key, x-auth-id, x-project-id, x-client-source, x-grpc-web, content-type, authorization"
+    asked = {
+        "origin": origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": wanted,
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=SECONDS)
+    connection.request("OPTIONS", SERVICE + "Chat", headers=asked)
+    answer = connection.getresponse()
+    connection.close()
+    assert answer.status == 204
+    assert answer.getheader("access-control-allow-methods") == allowed
+    told = answer.getheader("access-control-allow-headers", "").split(", ")
+    assert set(wanted.split(", ")) <= set(told) or allowed is None
 
 
 async def test_no_token_is_logged_or_kept(service: Service, web: WebApi) -> None:

@@ -36,7 +36,7 @@ def read_embedding(
     if truncate is not None:
         truncate = TRUNCATE.get(truncate.lower())
     parameters.take("encoding_format")  # An answer holds both forms.
-    dimensions = parameters.integer("dimensions", "output_dimensionality", "output_dimension")
+    dimensions = parameters.count("dimensions", "output_dimensionality", "output_dimension")
     title, user = parameters.text("title"), parameters.text("user")
     extras, unknown = parameters.rest(understood)
     for key in unknown:

@@ -51,7 +51,7 @@ def read_parameters(
     """
     top_logprobs = parameters.integer("top_logprobs")
     logprobs = parameters.flag("logprobs")
-    if parameters.integer("n", "candidate_count") not in {None, 1}:
+    if parameters.count("n", "candidate_count") not in {None, 1}:
         notes.note("dropped", "n", "an answer has one candidate here")
     request = LlmRequest(
         model=model,
@@ -74,7 +74,7 @@ def read_parameters(
             logprobs=True if top_logprobs else logprobs,
             top_logprobs=top_logprobs,
         ),
-        max_output_tokens=parameters.integer("max_completion_tokens", "max_tokens", "max_output_tokens"),
+        max_output_tokens=parameters.count("max_completion_tokens", "max_tokens", "max_output_tokens"),
         reasoning=_reasoning(parameters),
         cache=Cache(
             key=parameters.text("prompt_cache_key"), retention=parameters.text("prompt_cache_retention")

@@ -101,12 +101,15 @@ class Parameters:
 
     def integer(self, *names: str) -> int | None:
         key, value = self.take(*names)
-        if value is None:
-            return None
-        number = value if type(value) is int else _number(value, key)
-        if number != int(number):
-            raise invalid("expected a whole number", key)
-        return int(number)
+        return _integer(value, key)
+
+    def count(self, *names: str) -> int | None:
+        """Return a whole number of 1 or more."""
+        key, value = self.take(*names)
+        number = _integer(value, key)
+        if number is not None and number < 1:
+            raise invalid("expected 1 or more", key)
+        return number
 
     def flag(self, *names: str) -> bool | None:
         key, value = self.take(*names)
@@ -171,6 +174,15 @@ def _number(value: Json, key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise invalid("expected a number", key)
     return float(value)
+
+
+def _integer(value: Json, key: str) -> int | None:
+    if value is None:
+        return None
+    number = value if type(value) is int else _number(value, key)
+    if number != int(number):
+        raise invalid("expected a whole number", key)
+    return int(number)
 
 
 def _whole(value: Json) -> Json:

@@ -17,6 +17,9 @@ from integration_api.telemetry.board import Count
 from integration_api.telemetry.log import Log
 from integration_api.telemetry.metrics import HTTP
 
+RPC = ("POST",)
+"""What pages may do where REST has no route: gRPC-Web, on the same port."""
+
 Authenticate = Callable[[Mapping[bytes, bytes]], Awaitable[Principal]]
 
 
@@ -38,7 +41,7 @@ class RestDoor:
         try:
             try:
                 if request.method == "OPTIONS":
-                    return self._cors.preflight(request.headers, self._routes.methods(request.path))
+                    return self._cors.preflight(request.headers, self._routes.methods(request.path) or RPC)
                 route, params = self._routes.find(request.method, request.path)
                 ask = Ask(request, request_id, params)
                 if route.scope is not None:

@@ -7,14 +7,14 @@ from integration_api.dialects.unified_values import invalid
 from integration_api.proto import common_pb2 as common
 from integration_api.storage.repository import Comparison
 
-PAGE_SIZE, MOST_ROWS = 20, 100
+MOST_ROWS = 100
 LARGEST_COUNT = (1 << 32) - 1
 COMPARISONS = {"": Comparison.EQUAL, "like": Comparison.CONTAINS} | {one.value: one for one in Comparison}
 
 
 def page_of(asked: common.Paginate) -> tuple[int, int, int]:
-    """Return page, size and offset. A size that was not given is 20, and none is above 100."""
-    page, size = max(1, asked.page), min(asked.pageSize or PAGE_SIZE, MOST_ROWS)
+    """Return page, size and offset. None is above 100; a size of 0, the platform's word for all, is 100."""
+    page, size = max(1, asked.page), min(asked.pageSize or MOST_ROWS, MOST_ROWS)
     return page, size, (page - 1) * size
 
 

@@ -166,7 +166,7 @@ class PerProviderDoor:
         ]
 
     def _method(self, service: str, provider: Provider | None, name: str) -> RpcMethod:
-        scope = Scope.CREDENTIALS_WRITE if name == "VerifyCredential" else Scope.INFER
+        scope = Scope.CREDENTIALS_READ if name == "VerifyCredential" else Scope.INFER
         unary: Unary
         if provider is None or not _offers(provider, name):
             unary = partial(_unimplemented, service)

@@ -23,6 +23,7 @@ def synthesize(ask: SynthesisRequest, credential: Credential) -> Speaking:
 AZURE_SPEECH = Provider(
     name=client.NAME,
     title="Azure Speech",
+    aliases=("azure-speech-service",),
     fields=(*client.FIELDS, BASE_URL),
     verify=verify_credential.verify,
     fault=client.fault,

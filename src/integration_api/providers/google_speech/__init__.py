@@ -15,6 +15,7 @@ from integration_api.providers.google_speech.voices import voices
 GOOGLE_SPEECH = Provider(
     name=client.NAME,
     title="Google Cloud Speech",
+    aliases=("google-speech-service",),
     fields=(
         client.KEY,
         client.PROJECT,

@@ -21,6 +21,7 @@ def listen(ask: ListenRequest, credential: Credential, so_far: Utterances) -> Li
 SARVAM = Provider(
     name=client.NAME,
     title="Sarvam AI",
+    aliases=("sarvamai",),
     fields=(KEY, BASE_URL),
     verify=verify_credential.verify,
     fault=client.fault,
