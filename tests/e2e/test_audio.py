@@ -24,13 +24,14 @@ __all__ = ["fresh", "lab", "service"]
 
 TEXT = " ".join(TURNS)
 FILE = ("speech.wav", wav(SPEECH, 16_000), "audio/wav")
-EARS = ["deepgram/nova-3", "azure-speech/fast", "openai/whisper-1"]
+EARS = ["deepgram/nova-3", "google-speech/long", "azure-speech/fast", "openai/whisper-1"]
 VOICES = [
     ("deepgram/aura-2", "aura-2-thalia-en"),
     ("azure-speech/neural", "en-US-JennyNeural"),
     ("openai/gpt-4o-mini-tts", "alloy"),
     ("elevenlabs/eleven_v3", "v"),
     ("sarvam/bulbul:v3", "shubh"),
+    ("google-speech/chirp-3-hd", "en-US-Chirp3-HD-Charon"),
 ]
 
 
@@ -80,7 +81,8 @@ def test_json_is_what_the_sdk_reads(client: OpenAI, model: str) -> None:
     assert made.text == TEXT
     assert made.usage is not None
     assert made.usage.type == "duration"
-    assert made.usage.seconds == 3.6
+    # Google bills whole seconds.
+    assert made.usage.seconds == (4.0 if model.startswith("google") else 3.6)
 
 
 @pytest.mark.usefixtures("scripted")
@@ -311,7 +313,7 @@ KINDS = {
 
 NOT_MADE = {
     (model, format) for model in ("azure-speech/neural", "elevenlabs/eleven_v3") for format in ("aac", "flac")
-}
+} | {("google-speech/chirp-3-hd", "flac")}
 
 
 @pytest.mark.parametrize("model, format", sorted(NOT_MADE))

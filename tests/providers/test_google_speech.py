@@ -153,7 +153,7 @@ def test_what_can_not_be_asked_is_explained(ask, code: str) -> None:
 def test_interims_come_in_pieces_and_are_told_whole() -> None:
     told = list(ear().feed(said(result("to be", stability=0.9), result(" or not", stability=0.1))))
     interim = next(one for one in told if isinstance(one, Interim))
-    assert interim.text == "to be or not"
+    assert (interim.text, interim.language) == ("to be or not", "en-US")
     assert interim.stability == pytest.approx(0.1)
 
 

@@ -125,7 +125,7 @@ def read(said: Recorded, model: str, notes: Notes) -> Transcript:
     return Transcript(
         model=model,
         text=" ".join(one.text for one in segments if one.text),
-        language=told[0][0].language_code if told else None,
+        language=client.language(told[0][0].language_code) if told else None,
         duration_ms=before or None,
         confidence=told[0][1].confidence if told else None,
         words=tuple(word for _, best in told for word in words(best.words)),

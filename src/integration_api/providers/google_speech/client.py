@@ -79,6 +79,14 @@ def url(service: str, path: str, credential: Credential, place: str) -> str:
     return credential.base_url(f"https://{host if place == GLOBAL else f'{place}-{host}'}") + path
 
 
+def language(code: str | None) -> str | None:
+    """Write a language as others do: Google says `en-us`."""
+    if not code:
+        return None
+    first, *rest = code.split("-")
+    return "-".join([first, *(one.upper() if len(one) == 2 else one.title() for one in rest)])
+
+
 def get(address: str, credential: Credential) -> HttpRequest:
     return HttpRequest(method="GET", url=address, headers=headers(credential), auth=auth(credential))
 

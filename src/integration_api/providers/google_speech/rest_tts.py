@@ -72,7 +72,7 @@ def body(ask: SpeakRequest) -> dict[str, Any]:
     if encoding is None:
         raise Failure(
             Kind.UNSUPPORTED,
-            f"{client.NAME} cannot make {ask.output.encoding}; ask for wav, mp3, ogg_opus, aac or samples",
+            f"{client.NAME} does not make {ask.output.encoding}; ask for wav, mp3, opus, aac or pcm",
             code="unsupported_format",
             param="response_format",
         )

@@ -176,7 +176,7 @@ class GoogleEar:
             self._unsettled = True
             text = "".join(pieces).strip()
             told += self._utterances.interim(
-                text, stability=stability, words=words, language=language or None
+                text, stability=stability, words=words, language=client.language(language)
             )
         return told
 
@@ -189,7 +189,7 @@ class GoogleEar:
             best.transcript.strip(),
             confidence=best.confidence or None,
             words=words,
-            language=result.language_code or None,
+            language=client.language(result.language_code),
             start_ms=words[0].start_ms if words else None,
             end_ms=_milliseconds(result.result_end_offset)
             if result.HasField("result_end_offset")
