@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Encoding(StrEnum):
@@ -26,7 +26,7 @@ class AudioFormat(Struct, frozen=True):
     """`sample_rate` is in Hz; samples of several channels alternate."""
 
     encoding: Encoding = Encoding.PCM_S16LE
-    sample_rate: int = 16_000
+    sample_rate: int = field(default=16_000, name="sample_rate_hz")
     channels: int = 1
 
     @property
