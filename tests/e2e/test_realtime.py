@@ -117,9 +117,25 @@ async def test_a_change_is_passed_on_and_a_model_in_the_address_is_enough(servic
     assert any("Configure" in one and "table" in one for one in said if isinstance(one, str))
 
 
+async def test_sound_that_comes_before_its_model_is_heard(service: Service, lab: str) -> None:
+    ask_lab(lab, "PUT", "script", {"deepgram": [{"heard": HEARD}]})
+    early = PIECE * 20
+    async with realtime(service) as connection:
+        await say(connection, SPEECH[:early])
+        await connection.session.update(session=session("deepgram/nova-3"))
+        await say(connection, SPEECH[early:])
+        events = await heard(connection, 2)
+    assert not [one for one in events if one.type == "error"]
+    (start, _) = [one.audio_start_ms for one in events if one.type == "input_audio_buffer.speech_started"]
+    assert start == 300
+
+
 WRONG: dict[str, tuple[Any, str]] = {
     "another kind": ({"type": "response.create", "event_id": "e1"}, "unknown_event"),
-    "no model": ({"type": "input_audio_buffer.append", "audio": "AAAA", "event_id": "e1"}, "model_required"),
+    "no model": (
+        {"type": "input_audio_buffer.append", "audio": b64encode(bytes(240_001)).decode(), "event_id": "e1"},
+        "model_required",
+    ),
     "another format": (
         {"type": "session.update", "event_id": "e1",
          "session": {"audio": {"input": {"format": {"type": "audio/ogg"}}}}},

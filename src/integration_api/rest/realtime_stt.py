@@ -18,6 +18,10 @@ from integration_api.rest.voice import CLOSE_CODES
 from integration_api.services import stt
 
 INTENT = "transcription"
+EARLY_BYTES = 240_000
+"""Sound that waits for a model to be named: five seconds. Clients send theirs before they have said what they want."""
+EARLY_MS = 20
+"""The length of the pieces in which it is passed on."""
 
 
 class RealtimeDoor:
@@ -57,7 +61,7 @@ class Conversation:
         self._socket = socket
         self._settings = surface.Settings(model=model)
         self._writer = surface.Writer(ask.request_id)
-        self._first = b""
+        self._early = b""
         """Sound that came before the session was open."""
 
     async def run(self) -> None:
@@ -96,15 +100,18 @@ class Conversation:
             try:
                 said = surface.parse(message)
                 if said.type == "input_audio_buffer.append":
-                    if not self._settings.model:
+                    self._early += surface.sound_of(said)
+                    if self._settings.model:
+                        return True
+                    if len(self._early) > EARLY_BYTES:
+                        self._early = b""
                         raise Failure(
                             Kind.INVALID_REQUEST,
                             "name a model first: session.update with audio.input.transcription.model",
                             code="model_required",
                             param="session.audio.input.transcription.model",
                         )
-                    self._first = surface.sound_of(said)
-                    return True
+                    continue
                 if said.type not in UPDATES:
                     raise surface.unknown(said)
                 self._settings = self._settings.updated(said.session or surface.Session())
@@ -117,8 +124,10 @@ class Conversation:
         return False
 
     async def _asks(self) -> AsyncGenerator[stt.Ask, None]:
-        if self._first:
-            yield stt.Sound(self._first)
+        step = self._settings.input.size(EARLY_MS)
+        for at in range(0, len(self._early), step):
+            yield stt.Sound(self._early[at : at + step])
+        self._early = b""
         while (message := await self._socket.receive()) is not None:
             said = surface.Said("")
             try:

@@ -18,6 +18,7 @@ VOICES = [
     ("openai/gpt-4o-mini-tts", "ash"),
 ]
 EARS = ["deepgram/nova-3", "cartesia/ink-whisper", "openai/gpt-4o-mini-transcribe"]
+LIVE = ["deepgram/nova-3", "deepgram/flux-general-en", "cartesia/ink-2"]
 
 
 @pytest.fixture
@@ -65,3 +66,28 @@ async def test_what_is_refused_is_told_as_such(reach: dict[str, str]) -> None:
                 pass
     assert refused.value.status_code == 400
     await speaker.aclose()
+
+
+@pytest.mark.parametrize("model", LIVE)
+async def test_turns_are_told_while_somebody_speaks(
+    reach: dict[str, str], hears: Callable[[str], None], model: str
+) -> None:
+    hears(model)
+    ear = openai.STT(model=model, language="en", use_realtime=True, **reach)
+    async with ear.stream() as stream:
+        stream.push_frame(frame(SPEECH))
+        stream.flush()
+        told = []
+        async for event in stream:
+            told.append(event)
+            if event.type == stt.SpeechEventType.RECOGNITION_USAGE:
+                break
+    kinds = stt.SpeechEventType
+    assert [one.type for one in told if one.type != kinds.INTERIM_TRANSCRIPT] == [
+        kinds.START_OF_SPEECH, kinds.END_OF_SPEECH, kinds.FINAL_TRANSCRIPT, kinds.RECOGNITION_USAGE,
+    ]  # fmt: skip
+    assert told[-2].alternatives[0].text == SAID
+    # Ink tells no times.
+    expected = 0 if model == "cartesia/ink-2" else pytest.approx(1.9, abs=0.02)
+    assert told[-1].recognition_usage.audio_duration == expected
+    await ear.aclose()

@@ -1,9 +1,13 @@
 """Pipecat's own OpenAI services, unmodified, in a pipeline, with providers of speech behind."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from pipecat.frames.frames import (
+    EndFrame,
+    ErrorFrame,
     Frame,
     InputAudioRawFrame,
     TranscriptionFrame,
@@ -12,11 +16,13 @@ from pipecat.frames.frames import (
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
-from pipecat.pipeline.worker import PipelineParams
-from pipecat.processors.frame_processor import FrameProcessor
-from pipecat.services.openai.stt import OpenAISTTService
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.openai.stt import OpenAIRealtimeSTTService, OpenAISTTService
 from pipecat.services.openai.tts import OpenAITTSService
 from pipecat.tests.utils import run_test
+from pipecat.workers.runner import WorkerRunner
 
 from tests.clients.voice_agents.conftest import RATE, SAID, SPEECH, spoken
 from tests.e2e.service import ADMIN_KEY, Service
@@ -30,7 +36,13 @@ VOICES = [
 ]
 """Pipecat offers no voices but OpenAI's, so the model names the others'."""
 EARS = ["deepgram/nova-3", "cartesia/ink-whisper", "openai/gpt-transcribe"]
+LIVE = ["deepgram/nova-3", "deepgram/flux-general-en", "cartesia/ink-2"]
 FRAME_BYTES = RATE // 50 * 2
+
+
+def sound_frames() -> list[Frame]:
+    starts = range(0, len(SPEECH), FRAME_BYTES)
+    return [InputAudioRawFrame(SPEECH[at : at + FRAME_BYTES], RATE, 1) for at in starts]
 
 
 async def through(processor: FrameProcessor, frames: Sequence[Frame]) -> Sequence[Frame]:
@@ -61,10 +73,62 @@ async def test_a_segment_is_written_down(
     reach: dict[str, str], hears: Callable[[str], None], model: str
 ) -> None:
     hears(model)
-    sound = [
-        InputAudioRawFrame(SPEECH[at : at + FRAME_BYTES], RATE, 1)
-        for at in range(0, len(SPEECH), FRAME_BYTES)
-    ]
     ear = OpenAISTTService(settings=OpenAISTTService.Settings(model=model), sample_rate=RATE, **reach)
-    frames = await through(ear, [VADUserStartedSpeakingFrame(), *sound, VADUserStoppedSpeakingFrame()])
+    frames = await through(
+        ear, [VADUserStartedSpeakingFrame(), *sound_frames(), VADUserStoppedSpeakingFrame()]
+    )
     assert [one.text for one in frames if isinstance(one, TranscriptionFrame)] == [SAID]
+
+
+class Last(FrameProcessor):
+    """The end of a pipeline: keeps what comes, and says when a turn has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames: list[Frame] = []
+        self.turn = asyncio.Event()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        self.frames.append(frame)
+        if isinstance(frame, TranscriptionFrame):
+            self.turn.set()
+        await self.push_frame(frame, direction)
+
+
+TURNS: dict[str, Any] = {"of the provider": {"type": "server_vad"}, "of the pipeline": False}
+
+
+@pytest.mark.parametrize("turns", TURNS.values(), ids=TURNS)
+@pytest.mark.parametrize("model", LIVE)
+async def test_turns_are_told_while_somebody_speaks(
+    service: Service, hears: Callable[[str], None], model: str, turns: Any
+) -> None:
+    hears(model)
+    ear = OpenAIRealtimeSTTService(
+        api_key=ADMIN_KEY,
+        base_url=f"{service.url.replace('http', 'ws')}/v1/realtime",
+        settings=OpenAIRealtimeSTTService.Settings(model=model),
+        turn_detection=turns,
+    )
+    last = Last()
+    worker = PipelineWorker(
+        Pipeline([ear, last]),
+        params=PipelineParams(audio_in_sample_rate=RATE),
+        cancel_on_idle_timeout=False,
+        enable_rtvi=False,
+    )
+
+    async def speak() -> None:
+        for frame in sound_frames():
+            await worker.queue_frame(frame)
+        if not turns:
+            await worker.queue_frame(VADUserStoppedSpeakingFrame())
+        await asyncio.wait_for(last.turn.wait(), 20)
+        await worker.queue_frame(EndFrame())
+
+    runner = WorkerRunner(handle_sigint=False)
+    await runner.add_workers(worker)
+    await asyncio.gather(runner.run(), speak())
+    assert [one.text for one in last.frames if isinstance(one, TranscriptionFrame)] == [SAID]
+    assert not [one for one in last.frames if isinstance(one, ErrorFrame)]
