@@ -808,3 +808,15 @@ async def test_bad_words_to_a_voice_are_explained(service: Service) -> None:
 
 def test_the_key_is_in_no_file(service: Service, tmp_path: Path) -> None:
     assert KEY not in service.log.read_text()
+
+
+@pytest.mark.parametrize("voice", ["deepgram/aura-2-thalia-en", "cartesia/sonic-3"])
+async def test_an_utterance_without_text_is_done_at_once(service: Service, voice: str) -> None:
+    target = {"model": voice, "voice_id": "" if voice.startswith("deepgram") else "a-voice"}
+    async with call(service, "tts", target=target) as socket:
+        await socket.send(json.dumps({"type": "text", "utterance_id": "a", "final": True}))
+        await socket.send(json.dumps({"type": "text", "utterance_id": "b", "text": "Yes.", "final": True}))
+        await socket.send('{"type": "end"}')
+        events, frames = await heard(socket)
+    assert [(one["utterance_id"], one["audio_ms"]) for one in of(events, "done")] == [("a", 0), ("b", 160)]
+    assert set(frames) == {"b"}

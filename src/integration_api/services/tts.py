@@ -470,6 +470,8 @@ class Synthesis:
             one.said.append((text, ask.ssml))
             self._waiting_since = clock.perf() if ask.final else self._waiting_since
             acts += session.text(id, text, ssml=ask.ssml)
+        if ask.final and not one.said:
+            return [Spoken(utterance_id=id, characters=0)]  # There is nothing that a provider could speak.
         if ask.final:
             self._waiting_since = clock.perf()
             acts += session.end_utterance(id)
