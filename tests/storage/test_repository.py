@@ -66,10 +66,6 @@ async def test_projects_are_made_once_and_read_by_their_owner(kept: Kept) -> Non
         await store.create_project(Project(Tenant(2, 101), "an id of another organization's project", 1.0))
     with pytest.raises(Failure):
         await store.create_project(Project(Tenant(77, 1), "of no organization", 1.0))
-    await store.create_project(Project(Tenant(2, 202), "talkative", 1.0, keep_content=True))
-    talkative = await store.project(Tenant(2, 202))
-    assert talkative is not None
-    assert talkative.keep_content is True
 
 
 async def test_worker_numbers_are_handed_out_in_turn(kept: Kept) -> None:

@@ -23,8 +23,6 @@ class Project(Struct, frozen=True):
     tenant: Tenant
     name: str
     created_at: float
-    keep_content: bool = False
-    """Whether audit may keep what was said. Off unless the project turns it on."""
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):

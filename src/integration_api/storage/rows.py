@@ -70,8 +70,8 @@ def seconds(moment: datetime | str) -> float:
 
 
 def read_project(row: Row) -> Project:
-    organization_id, id, name, created_at, keep_content = row
-    return Project(Tenant(organization_id, id), name, created_at, bool(keep_content))
+    organization_id, id, name, created_at = row
+    return Project(Tenant(organization_id, id), name, created_at)
 
 
 def read_api_key(row: Row) -> ApiKey:

@@ -31,13 +31,12 @@ def create_organization(organization: Organization) -> Operation[None]:
 def create_project(project: Project) -> Operation[None]:
     tenant = project.tenant
     added = yield from execute(
-        "INSERT INTO projects (organization_id, id, name, created_at, keep_content)"
-        " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        "INSERT INTO projects (organization_id, id, name, created_at)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         tenant.organization_id,
         tenant.project_id,
         project.name,
         project.created_at,
-        project.keep_content,
     )
     if not added:
         raise Failure(Kind.CONFLICT, "a project with this id exists already")
@@ -52,8 +51,8 @@ def know(tenant: Tenant, now: float) -> Operation[None]:
         now,
     )
     yield from execute(
-        "INSERT INTO projects (organization_id, id, name, created_at, keep_content)"
-        " VALUES ($1, $2, '', $3, false) ON CONFLICT DO NOTHING",
+        "INSERT INTO projects (organization_id, id, name, created_at)"
+        " VALUES ($1, $2, '', $3) ON CONFLICT DO NOTHING",
         tenant.organization_id,
         tenant.project_id,
         now,
@@ -62,8 +61,7 @@ def know(tenant: Tenant, now: float) -> Operation[None]:
 
 def project(tenant: Tenant) -> Operation[Project | None]:
     row = yield from fetch_one(
-        "SELECT organization_id, id, name, created_at, keep_content FROM projects"
-        " WHERE organization_id = $1 AND id = $2",
+        "SELECT organization_id, id, name, created_at FROM projects WHERE organization_id = $1 AND id = $2",
         tenant.organization_id,
         tenant.project_id,
     )
@@ -72,7 +70,7 @@ def project(tenant: Tenant) -> Operation[Project | None]:
 
 def first_project() -> Operation[Project | None]:
     row = yield from fetch_one(
-        "SELECT organization_id, id, name, created_at, keep_content FROM projects ORDER BY created_at, id LIMIT 1"
+        "SELECT organization_id, id, name, created_at FROM projects ORDER BY created_at, id LIMIT 1"
     )
     return read_project(row) if row else None
 
