@@ -61,7 +61,7 @@ class Conversation:
         self._socket = socket
         self._settings = surface.Settings(model=model)
         self._writer = surface.Writer(ask.request_id)
-        self._early = b""
+        self._early = bytearray()
         """Sound that came before the session was open."""
 
     async def run(self) -> None:
@@ -104,7 +104,7 @@ class Conversation:
                     if self._settings.model:
                         return True
                     if len(self._early) > EARLY_BYTES:
-                        self._early = b""
+                        self._early.clear()
                         raise Failure(
                             Kind.INVALID_REQUEST,
                             "name a model first: session.update with audio.input.transcription.model",
@@ -126,8 +126,8 @@ class Conversation:
     async def _asks(self) -> AsyncGenerator[stt.Ask, None]:
         step = self._settings.input.size(EARLY_MS)
         for at in range(0, len(self._early), step):
-            yield stt.Sound(self._early[at : at + step])
-        self._early = b""
+            yield stt.Sound(bytes(self._early[at : at + step]))
+        self._early.clear()
         while (message := await self._socket.receive()) is not None:
             said = surface.Said("")
             try:
