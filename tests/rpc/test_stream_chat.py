@@ -197,17 +197,17 @@ def test_a_new_chat_ends_the_one_before_with_the_provider_too(caller: Caller) ->
     before = left(caller)
     with caller.talk() as talk:
         talk.configure("openai")
-        talk.chat("first", f"openai/{SLOW}")
-        assert talk.next().chat.requestId == "first"
+        talk.chat("overtaken", f"openai/{SLOW}")
+        assert talk.next().chat.requestId == "overtaken"
         talk.chat("second", "openai/gpt-4o-mini")
-        while (frame := talk.next().chat).requestId == "first":
+        while (frame := talk.next().chat).requestId == "overtaken":
             assert not frame.metrics
         frames = [frame]
         while not frames[-1].metrics:
             frames.append(talk.next().chat)
         assert {frame.requestId for frame in frames} == {"second"}
     until(lambda: left(caller) == before + 1)
-    (record,) = until(lambda: records(caller, "first"))
+    (record,) = until(lambda: records(caller, "overtaken"))
     assert record["status"] == "cancelled"
     assert len(until(lambda: records(caller, "second"))) == 1
 
