@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from lab.distort import spoiled_body
 from lab.faults import Fault
 from lab.http import JSON, Call, Provider, Refused, Response, encode
-from lab.keys import bearer
+from lab.keys import offered
 from lab.record import Received, Stats, received
 from lab.replay import Shelf
 from lab.script import Answer, Queue
@@ -79,11 +79,12 @@ class Desk:
             fault = asked.fault
         if asked.gap_ms and not response.gap_ms:
             response.gap_ms = asked.gap_ms
-        if fault is not None and fault.status is not None:
+        if fault is not None and fault.echo_key and fault.end is None:
+            response = provider.refusal(
+                fault.status or 400, call, f"The key {offered(call)} may not do this."
+            )
+        elif fault is not None and fault.status is not None:
             response = broken(fault, provider.refusal(fault.status, call))
-        elif fault is not None and fault.echo_key:
-            key = bearer(call) or call.header("x-api-key") or call.header("x-goog-api-key")
-            response = provider.refusal(400, call, f"The key {key} may not use this model.")
         elif fault is not None and not response.streamed:
             # A whole answer has no middle to fail in: the failure is its status.
             failed = fault.error_midstream and response.status == 200

@@ -6,12 +6,22 @@ from lab.http import Call
 
 Verdict = Literal["good", "missing", "invalid", "forbidden", "noquota"]
 _WORDS: tuple[Verdict, ...] = ("invalid", "forbidden", "noquota")
+_HEADERS = (
+    "authorization", "x-api-key", "x-goog-api-key", "xi-api-key", "ocp-apim-subscription-key",
+    "api-subscription-key",
+)  # fmt: skip
 
 
 def bearer(call: Call) -> str:
     """The key of an `Authorization: Bearer` header, or the empty string."""
     scheme, _, key = call.header("authorization").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def offered(call: Call) -> str:
+    """The key of a request, whichever header it came in; of a scheme and a key, the key."""
+    given = next((value for name in _HEADERS if (value := call.header(name))), "")
+    return given.rpartition(" ")[2]
 
 
 def verdict(key: str) -> Verdict:

@@ -21,8 +21,10 @@ from tests.e2e.memory import copies, spellings
 from tests.e2e.service import ADMIN_KEY, Service, lab_running, metric, postgres_settings, redis_settings
 from tests.servers import RedisServer, connected, database, postgres_server
 
-ADDRESS = {"openai": "/v1", "anthropic": "", "mistral": "/v1"}
-"""What follows a provider's place in the lab, as its credential's base_url would say it."""
+ADDRESS = {"openai": "/v1", "mistral": "/v1"}
+"""What follows a provider's place in the lab, as its credential's base_url would say it, where anything does."""
+FIELDS = {"google-speech": {"project_id": "lab"}}
+"""What a credential needs beside its key."""
 MARKER = "MARKER"
 
 
@@ -111,7 +113,8 @@ class Stage:
             "name": self.name(),
             "value": {
                 "key": self.key(word),
-                "base_url": base_url or f"{self.lab}/{provider}{ADDRESS[provider]}",
+                "base_url": base_url or f"{self.lab}/{provider}{ADDRESS.get(provider, '')}",
+                **FIELDS.get(provider, {}),
             },
         }
         status, answer = self.ask("POST", "/v1/credentials" + ("" if verify else "?verify=false"), body)
@@ -138,6 +141,21 @@ class Stage:
         assert self.control.encode() in held, f"the search does not find what is in {where}"
         found = {needle: held.count(needle) for needle in spellings(self.token) if needle in held}
         assert found == {}, f"in {where}"
+
+    def assert_absent_from_answers(self) -> None:
+        self.assert_absent("the answers and metrics", bytes(self.said))
+
+    def assert_absent_everywhere(self) -> None:
+        """Stop the service, and assert that no part of a key was ever answered, logged, cached or stored."""
+        self.assert_absent_from_answers()
+        self.assert_absent("the log", self.service.log.read_bytes())
+        if not self.postgres:
+            self.assert_absent("the spool", self.spool())
+        else:
+            self.assert_absent("Redis", self.cached())
+        assert self.service.stop() == 0
+        self.assert_absent("the log", self.service.log.read_bytes())
+        self.assert_absent("the database", self.pages() if self.postgres else self.files())
 
     def files(self) -> bytes:
         """Read everything in the data directory: database, write-ahead log, spool."""
@@ -201,6 +219,7 @@ def staged(folder: Path, *, shared: bool) -> Iterator[Stage]:
             "UPSTREAM__FIRST_BYTE_SECONDS": "1",
             "UPSTREAM__IDLE_SECONDS": "1",
             "UPSTREAM__RETRIES": "1",
+            "VOICE__WARM_SOCKETS": "0",  # A socket that waits has met the faults of another time.
         }
         postgres = since = cache = ""
         vouching = b""

@@ -40,7 +40,9 @@ def measured(path: Path) -> tuple[bytes, int, list[tuple[int, int]]]:
     """Return the sound, its bytes a second, and when each utterance begins and ends in milliseconds."""
     sound = path.read_bytes()
     rate = 8_000 if path.suffix == ".ulaw" else 32_000
-    volumes = [_volume(one) for one in sound] if rate == 8_000 else [abs(one) for one in array.array("h", sound)]
+    volumes = (
+        [_volume(one) for one in sound] if rate == 8_000 else [abs(one) for one in array.array("h", sound)]
+    )
     size = len(volumes) * rate * FRAME_MS // 1000 // len(sound)
     loud = [
         at // size * FRAME_MS for at in range(0, len(volumes), size) if max(volumes[at : at + size]) > LOUD

@@ -1,0 +1,241 @@
+"""A key that speaks or listens for someone is as little left behind as any other: see test_secrecy.py.
+
+Every provider of the registry that hears or speaks is looked into: each of its sockets, and whole calls.
+"""
+
+import json
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from integration_api.providers import PROVIDERS
+from lab import mouth
+from lab.wave import wav
+from tests.e2e.secrecy import Stage, staged
+from tests.e2e.service import ADMIN_KEY
+from tests.rpc.caller import until
+
+EARS = {
+    "deepgram": ("nova-3", "flux-general-en"),
+    "cartesia": ("ink-2", "ink-whisper"),
+    "azure-speech": ("default",),
+    "assemblyai": ("universal-streaming-english",),
+    "sarvam": ("saaras:v3-realtime", "saaras:v3"),
+}
+BY_GRPC = {"google-speech"}
+"""Those whose sessions are no WebSockets: the lab has no gRPC over TLS, so whole calls are looked into alone."""
+VOICES = {
+    "deepgram": ("aura-2-thalia-en", "flux-haley-en"),
+    "cartesia": ("sonic-3",),
+    "azure-speech": ("en-US-JennyNeural",),
+    "sarvam": ("bulbul:v3",),
+    "elevenlabs": ("eleven_flash_v2_5",),
+}
+RECORDINGS = {
+    "openai": ("whisper-1",),
+    "deepgram": ("nova-3",),
+    "cartesia": ("ink-whisper",),
+    "azure-speech": ("fast",),
+    "assemblyai": ("universal-2", "universal-3-5-pro"),
+    "sarvam": ("saaras:v3",),
+    "google-speech": ("chirp_3",),
+}
+TEXTS = {
+    "openai": ("gpt-4o-mini-tts",),
+    "deepgram": ("aura-2",),
+    "cartesia": ("sonic-3",),
+    "azure-speech": ("neural",),
+    "sarvam": ("bulbul:v3",),
+    "elevenlabs": ("eleven_flash_v2_5",),
+    "google-speech": ("chirp-3-hd",),
+}
+VOICE = {
+    "google-speech": "en-US-Chirp3-HD-Charon",
+    "openai": "alloy",
+    "azure-speech": "en-US-JennyNeural",
+    "sarvam": "shubh",
+    "deepgram": "aura-2-thalia-en",
+}
+SPEECH = mouth.pcm("a" * 25, 16_000)
+"""One second that is loud."""
+FRAME = 640
+STATUS = {"sarvam": 403}
+"""What a wrong key is answered with, where that is not 401."""
+
+
+def refused(stage: Stage, provider: str) -> dict[str, Any]:
+    """A refusal of all tries that quotes the key, as Deepgram does in the body alone."""
+    if provider == "deepgram":
+        said = {"err_code": "INVALID_AUTH", "err_msg": f"The key {stage.key()} is not known."}
+        return {"status": 401, "body": said, "times": 0}
+    return {"status": STATUS.get(provider, 401), "echo_key": True, "times": 0}
+
+
+BROKEN = {"end": "reset", "after": 200, "times": 0}
+SOCKETS = {
+    f"{side} {provider}/{model}": (side, provider, model)
+    for side, models in (("stt", EARS), ("tts", VOICES))
+    for provider, names in models.items()
+    for model in names
+}
+WHOLE = {
+    f"{side} {provider}/{model}": (side, provider, model)
+    for side, models in (("stt", RECORDINGS), ("tts", TEXTS))
+    for provider, names in models.items()
+    for model in names
+}
+
+
+def test_every_provider_that_hears_or_speaks_is_looked_into() -> None:
+    speech = PROVIDERS.values()
+    assert EARS.keys() | BY_GRPC == {one.name for one in speech if one.stt and one.stt.listen}
+    assert VOICES.keys() | BY_GRPC == {one.name for one in speech if one.tts and one.tts.synthesize}
+    assert set(RECORDINGS) == {one.name for one in speech if one.stt and one.stt.transcribe}
+    assert set(TEXTS) == {one.name for one in speech if one.tts and one.tts.speak}
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """With PostgreSQL, Redis and TLS: what SQLite keeps is looked into in test_secrecy.py."""
+    with staged(tmp_path_factory.mktemp("secrecy"), shared=True) as made:
+        for provider in {*EARS, *VOICES, *RECORDINGS, *TEXTS}:
+            made.store(provider)
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def fresh(request: pytest.FixtureRequest) -> None:
+    if "stage" in request.fixturenames:
+        faulty(request.getfixturevalue("stage"), "", None)
+
+
+def faulty(stage: Stage, provider: str, fault: dict[str, Any] | None) -> None:
+    """Tell the lab to fail as `fault` says, or never."""
+    method, path, body = ("PUT", "faults", {provider: [fault]}) if fault else ("DELETE", "", None)
+    asked = urllib.request.Request(
+        f"{stage.lab}/_lab/{path}", method=method, data=json.dumps(body).encode() if body else None
+    )
+    trusting = ssl.create_default_context(cafile=stage.service.folder / "lab.pem")
+    urllib.request.urlopen(asked, context=trusting).close()
+
+
+def talk(stage: Stage, side: str, provider: str, model: str) -> list[dict[str, Any]]:
+    """Have one session, keep all that was told in it, and return the events."""
+    headers = {"authorization": f"Bearer {ADMIN_KEY}", "x-request-id": f"ask-{stage.control}"}
+    url = f"{stage.service.url.replace('http', 'ws', 1)}/v1/voice/{side}"
+    target = {"model": f"{provider}/{model}", "voice_id": VOICE.get(provider, "v")}
+    if side == "stt" or provider == "deepgram":
+        del target["voice_id"]
+    with connect(url, additional_headers=headers, ssl=stage.service.tls) as socket:
+        with suppress(ConnectionClosed):
+            socket.send(json.dumps({"type": "start", "target": target}))
+            for message in LISTEN if side == "stt" else SPEAK:
+                socket.send(message)
+        return told(stage, socket)
+
+
+LISTEN = [*(SPEECH[at : at + FRAME] for at in range(0, len(SPEECH), FRAME)), '{"type": "end"}']
+SPEAK = ['{"type": "text", "text": "Hello, this is a test.", "final": true}', '{"type": "end"}']
+
+
+def told(stage: Stage, socket: ClientConnection) -> list[dict[str, Any]]:
+    events = []
+    with suppress(ConnectionClosed):
+        while True:
+            message = socket.recv(timeout=30)
+            stage.said += message.encode() if isinstance(message, str) else message
+            if isinstance(message, str):
+                events.append(json.loads(message))
+    stage.said += (socket.close_reason or "").encode()
+    return events
+
+
+@pytest.mark.parametrize("side, provider, model", SOCKETS.values(), ids=SOCKETS)
+def test_a_session_leaves_no_key_in_memory(stage: Stage, side: str, provider: str, model: str) -> None:
+    events = talk(stage, side, provider, model)
+    assert events[0]["type"] == "ready"
+    assert (events[-1]["type"], events[-1].get("reason")) == ("closed", "finished"), events[-2:]
+    stage.assert_forgotten()
+
+
+@pytest.mark.parametrize("side, provider, model", SOCKETS.values(), ids=SOCKETS)
+def test_a_refused_handshake_that_quotes_the_key_leaves_none_in_memory(
+    stage: Stage, side: str, provider: str, model: str
+) -> None:
+    faulty(stage, provider, refused(stage, provider))
+    error = next(one for one in talk(stage, side, provider, model) if one["type"] == "error")
+    assert error["code"] == "credential_rejected"
+    stage.assert_absent_from_answers()
+    stage.assert_forgotten()
+
+
+@pytest.mark.parametrize("side, provider, model", SOCKETS.values(), ids=SOCKETS)
+def test_a_session_that_breaks_leaves_no_key_in_memory(
+    stage: Stage, side: str, provider: str, model: str
+) -> None:
+    faulty(stage, provider, BROKEN)
+    assert talk(stage, side, provider, model)[-1]["type"] == "closed"
+    stage.assert_absent_from_answers()
+    stage.assert_forgotten()
+
+
+def whole(stage: Stage, side: str, provider: str, model: str) -> int:
+    if side == "tts":
+        voice = VOICE.get(provider, "v")
+        body = {"model": f"{provider}/{model}", "voice": voice, "input": "Hello.", "response_format": "wav"}
+        return stage.ask("POST", "/v1/audio/speech", body, x_request_id=f"ask-{stage.control}")[0]
+    border = "form-border"
+    parts = [
+        f'--{border}\r\ncontent-disposition: form-data; name="model"\r\n\r\n{provider}/{model}\r\n'.encode(),
+        f'--{border}\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n'
+        "content-type: audio/wav\r\n\r\n".encode()
+        + wav(SPEECH, 16_000)
+        + b"\r\n",
+        f"--{border}--\r\n".encode(),
+    ]
+    return stage.ask(
+        "POST",
+        "/v1/audio/transcriptions",
+        b"".join(parts),
+        content_type=f"multipart/form-data; boundary={border}",
+        x_request_id=f"ask-{stage.control}",
+    )[0]
+
+
+@pytest.mark.parametrize("side, provider, model", WHOLE.values(), ids=WHOLE)
+def test_a_whole_call_leaves_no_key_in_memory(stage: Stage, side: str, provider: str, model: str) -> None:
+    assert whole(stage, side, provider, model) == 200
+    stage.assert_forgotten()
+    faulty(stage, provider, refused(stage, provider))
+    assert whole(stage, side, provider, model) == 424
+    stage.assert_absent_from_answers()
+    stage.assert_forgotten()
+
+
+def test_a_caller_who_leaves_a_session_leaves_no_key_in_memory(stage: Stage) -> None:
+    headers = {"authorization": f"Bearer {ADMIN_KEY}"}
+    url = f"{stage.service.url.replace('http', 'ws', 1)}/v1/voice/stt"
+    with connect(url, additional_headers=headers, ssl=stage.service.tls) as socket:
+        socket.send(json.dumps({"type": "start", "target": {"model": "deepgram/nova-3"}}))
+        socket.recv()
+    until(lambda: stage.metric("integration_calls_in_flight") == 0)
+    stage.assert_forgotten()
+
+
+def test_no_key_was_ever_written_or_said(stage: Stage) -> None:
+    for provider in sorted({*EARS, *VOICES}):
+        talk(
+            stage, "stt" if provider in EARS else "tts", provider, (EARS.get(provider) or VOICES[provider])[0]
+        )
+    stage.said += (
+        stage.client.get("/metrics").content
+        + stage.client.get("/v1/audit?limit=100", headers={"authorization": f"Bearer {ADMIN_KEY}"}).content
+    )
+    stage.assert_forgotten(thoroughly=True)
+    stage.assert_absent_everywhere()
