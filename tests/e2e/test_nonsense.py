@@ -28,6 +28,8 @@ HEADERS = (
     "x-request-id", "x-credential-id", "x-integration-provider", "x-integration-credential", "x-integration-model",
     "x-integration-strict", "x-project-id", "x-auth-id", "x-client-source", "accept", "content-type", "expect", "user-agent",
 )  # fmt: skip
+FORM = "multipart/form-data"
+BOUNDARY = "a-line-that-stands-nowhere-else"
 MALFORMED = frozenset({
     grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNAVAILABLE,
 })  # fmt: skip
@@ -64,10 +66,12 @@ def ask(
     service: Service, method: str, path: str, said: dict[str, Any], nonsense: Nonsense
 ) -> tuple[int, Any]:
     """Ask once, and return status and answer."""
-    body = b""
-    if "requestBody" in said:
-        schema = said["requestBody"]["content"]["application/json"]["schema"]
-        body = nonsense.written(nonsense.fitting(schema, SCHEMAS))
+    body, kind = b"", "application/json"
+    for kind, content in said.get("requestBody", {}).get("content", {}).items():
+        fitting = nonsense.fitting(content["schema"], SCHEMAS)
+        body = nonsense.written(fitting) if kind == "application/json" else form(fitting, nonsense)
+    if kind == FORM:
+        kind += f"; boundary={BOUNDARY}"
     query = []
     for one in said.get("parameters", ()):
         value = nonsense.random.choice(
@@ -88,7 +92,7 @@ def ask(
             path = path.replace(f"{{{one['name']}}}", value)
         elif nonsense.random.random() < 0.5:
             query.append(f"{one['name']}={value}")
-    headers = {"authorization": f"Bearer {ADMIN_KEY}", "content-type": "application/json"}
+    headers = {"authorization": f"Bearer {ADMIN_KEY}", "content-type": kind}
     if nonsense.random.random() < 0.5:
         headers[nonsense.random.choice(HEADERS)] = nonsense.header()
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
@@ -98,6 +102,22 @@ def ask(
         return answer.status, answer.read()
     finally:
         connection.close()
+
+
+def form(fields: Any, nonsense: Nonsense) -> bytes:
+    """Write what fits a form's description as one, with a file that is nearly sound."""
+    lines = []
+    for name, value in fields.items() if isinstance(fields, dict) else ():
+        text = json.dumps(value) if not isinstance(value, str) else value
+        quoted = name.encode("utf-8", "replace")
+        lines.append(b'content-disposition: form-data; name="%s"' % quoted)
+        if name == "file":
+            lines[-1] += b'; filename="a.wav"'
+            text = nonsense.random.choice(("RIFF", "", "x" * 70_000, "\0" * 44))
+        lines[-1] += b"\r\n\r\n" + text.encode("utf-8", "replace")
+    mark = f"--{BOUNDARY}".encode()
+    end = b"" if nonsense.random.random() < 0.1 else mark + b"--\r\n"
+    return b"".join(mark + b"\r\n" + line + b"\r\n" for line in lines) + end
 
 
 @pytest.mark.parametrize(
