@@ -1,5 +1,6 @@
 """What both of Azure's live voices have in common: one turn at a time on a socket that is kept for the next."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from integration_api.providers.azure_speech import client, formats, usp, wire
 DEFAULT_VOICE = "en-US-JennyNeural"
 
 
-class Turns:
+class Turns(ABC):
     """The turns of one socket. There is no word to stop one: whoever wants that hangs up and dials anew."""
 
     keep_alive: KeepAlive | None = None
@@ -92,14 +93,14 @@ class Turns:
 
     # --- turns -------------------------------------------------------------------------------
 
-    def _speak(self, id: str, text: str, ssml: bool) -> list[Act]:
-        raise NotImplementedError
+    @abstractmethod
+    def _speak(self, id: str, text: str, ssml: bool) -> list[Act]: ...
 
-    def _end(self, id: str) -> list[Act]:
-        raise NotImplementedError
+    @abstractmethod
+    def _end(self, id: str) -> list[Act]: ...
 
-    def _over(self, current: str) -> list[Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def _over(self, current: str) -> list[Any]: ...
 
     def _begin_turn(self, synthesis: dict[str, Any], *, words: bool = False) -> Say:
         self._turn = self._names.next()
