@@ -167,6 +167,34 @@ class Voice(Struct, frozen=True, forbid_unknown_fields=True):
     may count against the tenant's limit at the provider."""
 
 
+class Telephony(Struct, frozen=True, forbid_unknown_fields=True):
+    """Telephone calls (docs/telephony.md)."""
+
+    public_url: str = ""
+    """Where carriers reach this service, as https://voice.example.com; unset, no calls are made or taken. Their
+    signatures are over it, so it must be what they see, whatever proxies stand between."""
+    exotel_addresses: str = ""
+    """CIDRs, separated by commas, that Exotel calls from: it signs nothing. Unset refuses all of its requests."""
+    trusted_proxies: str = ""
+    """CIDRs, separated by commas, of the proxies whose x-forwarded-for is believed; unset, nobody's is."""
+    replay_seconds: float = 300.0
+    """How old a signed request may be, by its own word: carriers send again for about as long."""
+    detach_seconds: float = 30.0
+    """How long a call goes on whose caller has detached: long enough to attach again, short enough for whoever
+    waits in silence."""
+    lease_seconds: float = 3.0
+    """How long one process is the only one that dials with a credential without saying so again: after a crash
+    another goes on this much later."""
+    doubt_seconds: float = 5.0
+    """How long after a crash a call that may have been dialed is looked for at its carrier, before it is again."""
+    stale_seconds: float = 300.0
+    """How long a call under way may be without news before its carrier is asked."""
+
+    @property
+    def url(self) -> str:
+        return self.public_url.rstrip("/")
+
+
 class Models(Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of models (docs/models.md)."""
 
@@ -217,6 +245,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     upstream: Upstream = Upstream()
     models: Models = Models()
     voice: Voice = Voice()
+    telephony: Telephony = Telephony()
 
     @property
     def root_key(self) -> str:

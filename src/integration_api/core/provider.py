@@ -8,13 +8,29 @@ from integration_api.core.credential import BASE_URL, Credential, CredentialFiel
 from integration_api.core.embedding import EmbeddingRequest, EmbeddingResponse
 from integration_api.core.exchange import Exchange, Fault, Stream
 from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse
+from integration_api.core.media import Media
 from integration_api.core.models import ModelInfo
 from integration_api.core.moderation import ModerationRequest, ModerationResponse
 from integration_api.core.relay import RecordingRelay, Relay
 from integration_api.core.reranking import RerankingRequest, RerankingResponse
 from integration_api.core.stt import Listening, ListenRequest, Takes, TranscribeRequest, Transcript
+from integration_api.core.telephony import (
+    Arrival,
+    CallEvent,
+    CallReport,
+    Control,
+    DialRequest,
+    Document,
+    Done,
+    Lookup,
+    Notice,
+    Numbers,
+    Routes,
+    Transfer,
+)
 from integration_api.core.tts import Gives, Speaking, SpeakRequest, SynthesisRequest, TtsEvent, Voice
 from integration_api.core.utterances import Utterances
+from integration_api.core.webhook import Proof
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
@@ -56,6 +72,34 @@ class Tts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Telephony:
+    """Telephone calls: made, answered, told of, and their sound."""
+
+    dial: Unary[DialRequest, CallReport]
+    """Asks once: a call that may have been made is not asked for again, see `find`."""
+    report: Callable[[str, Credential], Exchange[CallReport]]
+    """How a call stands, by the carrier's id of it."""
+    find: Callable[[Lookup, Credential], Exchange[CallReport | None]]
+    """Whether a call was made, by what is known without the carrier's id."""
+    hang_up: Unary[Control, Done] | None
+    """None where closing the media socket is the only way."""
+    send_dtmf: Unary[Control, Done] | None
+    transfer: Unary[Transfer, Done] | None
+    numbers: Callable[[Credential], Exchange[Numbers]]
+    proof: Callable[[Credential], Proof | None]
+    """How its requests prove themselves; None where this credential lacks what it takes, and they are refused."""
+    arrival: Callable[[Notice], Arrival]
+    """Read the request for an answer. Raises `Failure` (INVALID_REQUEST)."""
+    answer: Callable[[Arrival, Routes, Mapping[str, str], Credential], Document]
+    """Connect a call to `Routes.media`, with these `media_params`."""
+    events: Callable[[Notice], tuple[CallEvent, ...]]
+    """Read a request on the status route. Raises `Failure` (INVALID_REQUEST)."""
+    media: Callable[[], Media]
+    calls_per_second: float
+    """What the carrier takes of an account by default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """A capability that a provider lacks is None."""
 
@@ -88,6 +132,7 @@ class Provider:
     it: what is published of a model holds wherever it is served. None where both are as they stand."""
     stt: Stt | None = None
     tts: Tts | None = None
+    telephony: Telephony | None = None
 
     @property
     def needs_credential(self) -> bool:
@@ -96,7 +141,7 @@ class Provider:
 
     @property
     def capabilities(self) -> tuple[str, ...]:
-        """The names of INTERFACE: chat, embedding, rerank, moderation, models, stt, tts."""
+        """The names of INTERFACE: chat, embedding, rerank, moderation, models, stt, tts, telephony."""
         offers = {
             "chat": self.llm,
             "embedding": self.embedding,
@@ -105,5 +150,6 @@ class Provider:
             "models": self.models,
             "stt": self.stt,
             "tts": self.tts,
+            "telephony": self.telephony,
         }
         return tuple(name for name, offer in offers.items() if offer is not None)

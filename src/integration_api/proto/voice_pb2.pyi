@@ -26,6 +26,27 @@ class Timestamps(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NONE: _ClassVar[Timestamps]
     WORD: _ClassVar[Timestamps]
     CHAR: _ClassVar[Timestamps]
+
+class CallState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CALL_STATE_UNSPECIFIED: _ClassVar[CallState]
+    QUEUED: _ClassVar[CallState]
+    DIALING: _ClassVar[CallState]
+    RINGING: _ClassVar[CallState]
+    ANSWERED: _ClassVar[CallState]
+    MACHINE: _ClassVar[CallState]
+    COMPLETED: _ClassVar[CallState]
+    BUSY: _ClassVar[CallState]
+    NO_ANSWER: _ClassVar[CallState]
+    REJECTED: _ClassVar[CallState]
+    CANCELLED: _ClassVar[CallState]
+    FAILED: _ClassVar[CallState]
+
+class CallDirection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DIRECTION_UNSPECIFIED: _ClassVar[CallDirection]
+    INBOUND: _ClassVar[CallDirection]
+    OUTBOUND: _ClassVar[CallDirection]
 PCM_S16LE: AudioEncoding
 MULAW: AudioEncoding
 ALAW: AudioEncoding
@@ -39,6 +60,21 @@ AAC: AudioEncoding
 NONE: Timestamps
 WORD: Timestamps
 CHAR: Timestamps
+CALL_STATE_UNSPECIFIED: CallState
+QUEUED: CallState
+DIALING: CallState
+RINGING: CallState
+ANSWERED: CallState
+MACHINE: CallState
+COMPLETED: CallState
+BUSY: CallState
+NO_ANSWER: CallState
+REJECTED: CallState
+CANCELLED: CallState
+FAILED: CallState
+DIRECTION_UNSPECIFIED: CallDirection
+INBOUND: CallDirection
+OUTBOUND: CallDirection
 
 class AudioFormat(_message.Message):
     __slots__ = ("encoding", "sample_rate_hz", "channels")
@@ -783,3 +819,593 @@ class ListVoicesResponse(_message.Message):
     VOICES_FIELD_NUMBER: _ClassVar[int]
     voices: _containers.RepeatedCompositeFieldContainer[Voice]
     def __init__(self, voices: _Optional[_Iterable[_Union[Voice, _Mapping]]] = ...) -> None: ...
+
+class MediaPlan(_message.Message):
+    __slots__ = ("mode", "params", "answer_url", "stt", "tts")
+    class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STREAM: _ClassVar[MediaPlan.Mode]
+        ANSWER_URL: _ClassVar[MediaPlan.Mode]
+        INLINE: _ClassVar[MediaPlan.Mode]
+    STREAM: MediaPlan.Mode
+    ANSWER_URL: MediaPlan.Mode
+    INLINE: MediaPlan.Mode
+    class ParamsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_URL_FIELD_NUMBER: _ClassVar[int]
+    STT_FIELD_NUMBER: _ClassVar[int]
+    TTS_FIELD_NUMBER: _ClassVar[int]
+    mode: MediaPlan.Mode
+    params: _containers.ScalarMap[str, str]
+    answer_url: str
+    stt: SttClient.Start
+    tts: TtsClient.Start
+    def __init__(self, mode: _Optional[_Union[MediaPlan.Mode, str]] = ..., params: _Optional[_Mapping[str, str]] = ..., answer_url: _Optional[str] = ..., stt: _Optional[_Union[SttClient.Start, _Mapping]] = ..., tts: _Optional[_Union[TtsClient.Start, _Mapping]] = ...) -> None: ...
+
+class Call(_message.Message):
+    __slots__ = ("id", "provider", "credential_id", "direction", "state", "to", "provider_call_id", "provider_state", "provider_code", "created_at", "dialed_at", "answered_at", "ended_at", "duration_s", "price", "hung_up_by", "error_code", "batch_id", "row", "attempt", "metadata", "route_id", "media_open")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_ID_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_STATE_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_CODE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    DIALED_AT_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    HUNG_UP_BY_FIELD_NUMBER: _ClassVar[int]
+    ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
+    BATCH_ID_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    ROUTE_ID_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_OPEN_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    provider: str
+    credential_id: str
+    direction: CallDirection
+    state: CallState
+    to: str
+    provider_call_id: str
+    provider_state: str
+    provider_code: str
+    created_at: float
+    dialed_at: float
+    answered_at: float
+    ended_at: float
+    duration_s: float
+    price: str
+    hung_up_by: str
+    error_code: str
+    batch_id: str
+    row: int
+    attempt: int
+    metadata: _containers.ScalarMap[str, str]
+    route_id: str
+    media_open: bool
+    def __init__(self, id: _Optional[str] = ..., provider: _Optional[str] = ..., credential_id: _Optional[str] = ..., direction: _Optional[_Union[CallDirection, str]] = ..., state: _Optional[_Union[CallState, str]] = ..., to: _Optional[str] = ..., provider_call_id: _Optional[str] = ..., provider_state: _Optional[str] = ..., provider_code: _Optional[str] = ..., created_at: _Optional[float] = ..., dialed_at: _Optional[float] = ..., answered_at: _Optional[float] = ..., ended_at: _Optional[float] = ..., duration_s: _Optional[float] = ..., price: _Optional[str] = ..., hung_up_by: _Optional[str] = ..., error_code: _Optional[str] = ..., batch_id: _Optional[str] = ..., row: _Optional[int] = ..., attempt: _Optional[int] = ..., metadata: _Optional[_Mapping[str, str]] = ..., route_id: _Optional[str] = ..., media_open: _Optional[bool] = ..., **kwargs) -> None: ...
+
+class CallEvent(_message.Message):
+    __slots__ = ("id", "call_id", "at", "source", "state", "what", "detail")
+    class DetailEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    call_id: str
+    at: float
+    source: str
+    state: CallState
+    what: str
+    detail: _containers.ScalarMap[str, str]
+    def __init__(self, id: _Optional[str] = ..., call_id: _Optional[str] = ..., at: _Optional[float] = ..., source: _Optional[str] = ..., state: _Optional[_Union[CallState, str]] = ..., what: _Optional[str] = ..., detail: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class CreateCallRequest(_message.Message):
+    __slots__ = ("credential_id", "provider", "to", "media", "ring_timeout_s", "max_duration_s", "amd", "record", "metadata", "idempotency_key", "provider_options")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CREDENTIAL_ID_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    RING_TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    MAX_DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    AMD_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    credential_id: str
+    provider: str
+    to: str
+    media: MediaPlan
+    ring_timeout_s: int
+    max_duration_s: int
+    amd: bool
+    record: bool
+    metadata: _containers.ScalarMap[str, str]
+    idempotency_key: str
+    provider_options: _struct_pb2.Struct
+    def __init__(self, credential_id: _Optional[str] = ..., provider: _Optional[str] = ..., to: _Optional[str] = ..., media: _Optional[_Union[MediaPlan, _Mapping]] = ..., ring_timeout_s: _Optional[int] = ..., max_duration_s: _Optional[int] = ..., amd: _Optional[bool] = ..., record: _Optional[bool] = ..., metadata: _Optional[_Mapping[str, str]] = ..., idempotency_key: _Optional[str] = ..., provider_options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., **kwargs) -> None: ...
+
+class GetCallRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class ListCallsRequest(_message.Message):
+    __slots__ = ("limit", "after", "states", "direction", "provider", "batch_id", "number")
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    BATCH_ID_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    after: str
+    states: _containers.RepeatedScalarFieldContainer[CallState]
+    direction: CallDirection
+    provider: str
+    batch_id: str
+    number: str
+    def __init__(self, limit: _Optional[int] = ..., after: _Optional[str] = ..., states: _Optional[_Iterable[_Union[CallState, str]]] = ..., direction: _Optional[_Union[CallDirection, str]] = ..., provider: _Optional[str] = ..., batch_id: _Optional[str] = ..., number: _Optional[str] = ...) -> None: ...
+
+class ListCallsResponse(_message.Message):
+    __slots__ = ("calls", "has_more")
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_FIELD_NUMBER: _ClassVar[int]
+    calls: _containers.RepeatedCompositeFieldContainer[Call]
+    has_more: bool
+    def __init__(self, calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ..., has_more: _Optional[bool] = ...) -> None: ...
+
+class HangupCallRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class SendDtmfRequest(_message.Message):
+    __slots__ = ("id", "digits")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DIGITS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    digits: str
+    def __init__(self, id: _Optional[str] = ..., digits: _Optional[str] = ...) -> None: ...
+
+class TransferCallRequest(_message.Message):
+    __slots__ = ("id", "to")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    to: str
+    def __init__(self, id: _Optional[str] = ..., to: _Optional[str] = ..., **kwargs) -> None: ...
+
+class ListNumbersRequest(_message.Message):
+    __slots__ = ("provider", "credential_id")
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_ID_FIELD_NUMBER: _ClassVar[int]
+    provider: str
+    credential_id: str
+    def __init__(self, provider: _Optional[str] = ..., credential_id: _Optional[str] = ...) -> None: ...
+
+class PhoneNumber(_message.Message):
+    __slots__ = ("number", "id", "name", "country", "capabilities")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    number: str
+    id: str
+    name: str
+    country: str
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, number: _Optional[str] = ..., id: _Optional[str] = ..., name: _Optional[str] = ..., country: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListNumbersResponse(_message.Message):
+    __slots__ = ("numbers",)
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    numbers: _containers.RepeatedCompositeFieldContainer[PhoneNumber]
+    def __init__(self, numbers: _Optional[_Iterable[_Union[PhoneNumber, _Mapping]]] = ...) -> None: ...
+
+class BatchRow(_message.Message):
+    __slots__ = ("to", "metadata", "params")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class ParamsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    TO_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_FIELD_NUMBER: _ClassVar[int]
+    to: str
+    metadata: _containers.ScalarMap[str, str]
+    params: _containers.ScalarMap[str, str]
+    def __init__(self, to: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., params: _Optional[_Mapping[str, str]] = ..., **kwargs) -> None: ...
+
+class CallingWindow(_message.Message):
+    __slots__ = ("start", "end", "tz", "days")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    TZ_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    start: str
+    end: str
+    tz: str
+    days: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, start: _Optional[str] = ..., end: _Optional[str] = ..., tz: _Optional[str] = ..., days: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class RetryRule(_message.Message):
+    __slots__ = ("max", "backoff_s", "on")
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    BACKOFF_S_FIELD_NUMBER: _ClassVar[int]
+    ON_FIELD_NUMBER: _ClassVar[int]
+    max: int
+    backoff_s: float
+    on: _containers.RepeatedScalarFieldContainer[CallState]
+    def __init__(self, max: _Optional[int] = ..., backoff_s: _Optional[float] = ..., on: _Optional[_Iterable[_Union[CallState, str]]] = ...) -> None: ...
+
+class CreateBatchRequest(_message.Message):
+    __slots__ = ("template", "rows", "name", "calls_per_second", "max_concurrent", "window", "retry", "idempotency_key")
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CALLS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONCURRENT_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    template: CreateCallRequest
+    rows: _containers.RepeatedCompositeFieldContainer[BatchRow]
+    name: str
+    calls_per_second: float
+    max_concurrent: int
+    window: CallingWindow
+    retry: RetryRule
+    idempotency_key: str
+    def __init__(self, template: _Optional[_Union[CreateCallRequest, _Mapping]] = ..., rows: _Optional[_Iterable[_Union[BatchRow, _Mapping]]] = ..., name: _Optional[str] = ..., calls_per_second: _Optional[float] = ..., max_concurrent: _Optional[int] = ..., window: _Optional[_Union[CallingWindow, _Mapping]] = ..., retry: _Optional[_Union[RetryRule, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+
+class Batch(_message.Message):
+    __slots__ = ("id", "name", "provider", "credential_id", "state", "calls_per_second", "max_concurrent", "window", "retry", "total", "progress", "attempts", "created_at", "metadata")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Batch.State]
+        RUNNING: _ClassVar[Batch.State]
+        PAUSED: _ClassVar[Batch.State]
+        CANCELLED: _ClassVar[Batch.State]
+        COMPLETED: _ClassVar[Batch.State]
+    STATE_UNSPECIFIED: Batch.State
+    RUNNING: Batch.State
+    PAUSED: Batch.State
+    CANCELLED: Batch.State
+    COMPLETED: Batch.State
+    class ProgressEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CALLS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONCURRENT_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    provider: str
+    credential_id: str
+    state: Batch.State
+    calls_per_second: float
+    max_concurrent: int
+    window: CallingWindow
+    retry: RetryRule
+    total: int
+    progress: _containers.ScalarMap[str, int]
+    attempts: int
+    created_at: float
+    metadata: _containers.ScalarMap[str, str]
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., provider: _Optional[str] = ..., credential_id: _Optional[str] = ..., state: _Optional[_Union[Batch.State, str]] = ..., calls_per_second: _Optional[float] = ..., max_concurrent: _Optional[int] = ..., window: _Optional[_Union[CallingWindow, _Mapping]] = ..., retry: _Optional[_Union[RetryRule, _Mapping]] = ..., total: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., attempts: _Optional[int] = ..., created_at: _Optional[float] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class GetBatchRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class ControlBatchRequest(_message.Message):
+    __slots__ = ("id", "action")
+    class Action(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ACTION_UNSPECIFIED: _ClassVar[ControlBatchRequest.Action]
+        PAUSE: _ClassVar[ControlBatchRequest.Action]
+        RESUME: _ClassVar[ControlBatchRequest.Action]
+        CANCEL: _ClassVar[ControlBatchRequest.Action]
+    ACTION_UNSPECIFIED: ControlBatchRequest.Action
+    PAUSE: ControlBatchRequest.Action
+    RESUME: ControlBatchRequest.Action
+    CANCEL: ControlBatchRequest.Action
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    action: ControlBatchRequest.Action
+    def __init__(self, id: _Optional[str] = ..., action: _Optional[_Union[ControlBatchRequest.Action, str]] = ...) -> None: ...
+
+class WatchBatchRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class WatchCallsRequest(_message.Message):
+    __slots__ = ("call_id", "batch_id")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    BATCH_ID_FIELD_NUMBER: _ClassVar[int]
+    call_id: str
+    batch_id: str
+    def __init__(self, call_id: _Optional[str] = ..., batch_id: _Optional[str] = ...) -> None: ...
+
+class CreateInboundRouteRequest(_message.Message):
+    __slots__ = ("provider", "credential_id", "name", "media", "metadata")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    provider: str
+    credential_id: str
+    name: str
+    media: MediaPlan
+    metadata: _containers.ScalarMap[str, str]
+    def __init__(self, provider: _Optional[str] = ..., credential_id: _Optional[str] = ..., name: _Optional[str] = ..., media: _Optional[_Union[MediaPlan, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class InboundRoute(_message.Message):
+    __slots__ = ("id", "name", "provider", "credential_id", "media", "metadata", "answer_url", "status_url", "created_at")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIAL_ID_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_URL_FIELD_NUMBER: _ClassVar[int]
+    STATUS_URL_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    provider: str
+    credential_id: str
+    media: MediaPlan
+    metadata: _containers.ScalarMap[str, str]
+    answer_url: str
+    status_url: str
+    created_at: float
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., provider: _Optional[str] = ..., credential_id: _Optional[str] = ..., media: _Optional[_Union[MediaPlan, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., answer_url: _Optional[str] = ..., status_url: _Optional[str] = ..., created_at: _Optional[float] = ...) -> None: ...
+
+class ListInboundRoutesRequest(_message.Message):
+    __slots__ = ("limit", "after")
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    after: str
+    def __init__(self, limit: _Optional[int] = ..., after: _Optional[str] = ...) -> None: ...
+
+class ListInboundRoutesResponse(_message.Message):
+    __slots__ = ("routes", "has_more")
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_FIELD_NUMBER: _ClassVar[int]
+    routes: _containers.RepeatedCompositeFieldContainer[InboundRoute]
+    has_more: bool
+    def __init__(self, routes: _Optional[_Iterable[_Union[InboundRoute, _Mapping]]] = ..., has_more: _Optional[bool] = ...) -> None: ...
+
+class DeleteInboundRouteRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class DeleteInboundRouteResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class MediaClient(_message.Message):
+    __slots__ = ("attach", "audio", "mark", "clear", "hangup", "dtmf", "text", "flush", "cancel")
+    class Attach(_message.Message):
+        __slots__ = ("call_id", "format")
+        CALL_ID_FIELD_NUMBER: _ClassVar[int]
+        FORMAT_FIELD_NUMBER: _ClassVar[int]
+        call_id: str
+        format: AudioFormat
+        def __init__(self, call_id: _Optional[str] = ..., format: _Optional[_Union[AudioFormat, _Mapping]] = ...) -> None: ...
+    class Mark(_message.Message):
+        __slots__ = ("name",)
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        def __init__(self, name: _Optional[str] = ...) -> None: ...
+    class Clear(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
+    class Hangup(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
+    class Dtmf(_message.Message):
+        __slots__ = ("digits",)
+        DIGITS_FIELD_NUMBER: _ClassVar[int]
+        digits: str
+        def __init__(self, digits: _Optional[str] = ...) -> None: ...
+    ATTACH_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    CLEAR_FIELD_NUMBER: _ClassVar[int]
+    HANGUP_FIELD_NUMBER: _ClassVar[int]
+    DTMF_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    FLUSH_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    attach: MediaClient.Attach
+    audio: bytes
+    mark: MediaClient.Mark
+    clear: MediaClient.Clear
+    hangup: MediaClient.Hangup
+    dtmf: MediaClient.Dtmf
+    text: TtsClient.Text
+    flush: TtsClient.Flush
+    cancel: TtsClient.Cancel
+    def __init__(self, attach: _Optional[_Union[MediaClient.Attach, _Mapping]] = ..., audio: _Optional[bytes] = ..., mark: _Optional[_Union[MediaClient.Mark, _Mapping]] = ..., clear: _Optional[_Union[MediaClient.Clear, _Mapping]] = ..., hangup: _Optional[_Union[MediaClient.Hangup, _Mapping]] = ..., dtmf: _Optional[_Union[MediaClient.Dtmf, _Mapping]] = ..., text: _Optional[_Union[TtsClient.Text, _Mapping]] = ..., flush: _Optional[_Union[TtsClient.Flush, _Mapping]] = ..., cancel: _Optional[_Union[TtsClient.Cancel, _Mapping]] = ...) -> None: ...
+
+class MediaServer(_message.Message):
+    __slots__ = ("envelope", "started", "audio", "dtmf", "mark_reached", "cleared", "stopped", "warning", "error", "closed", "stt", "tts")
+    class Started(_message.Message):
+        __slots__ = ("call_id", "stream_id", "provider", "format", "custom")
+        class CustomEntry(_message.Message):
+            __slots__ = ("key", "value")
+            KEY_FIELD_NUMBER: _ClassVar[int]
+            VALUE_FIELD_NUMBER: _ClassVar[int]
+            key: str
+            value: str
+            def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+        CALL_ID_FIELD_NUMBER: _ClassVar[int]
+        STREAM_ID_FIELD_NUMBER: _ClassVar[int]
+        PROVIDER_FIELD_NUMBER: _ClassVar[int]
+        FORMAT_FIELD_NUMBER: _ClassVar[int]
+        CUSTOM_FIELD_NUMBER: _ClassVar[int]
+        call_id: str
+        stream_id: str
+        provider: str
+        format: AudioFormat
+        custom: _containers.ScalarMap[str, str]
+        def __init__(self, call_id: _Optional[str] = ..., stream_id: _Optional[str] = ..., provider: _Optional[str] = ..., format: _Optional[_Union[AudioFormat, _Mapping]] = ..., custom: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    class Audio(_message.Message):
+        __slots__ = ("audio", "offset_ms")
+        AUDIO_FIELD_NUMBER: _ClassVar[int]
+        OFFSET_MS_FIELD_NUMBER: _ClassVar[int]
+        audio: bytes
+        offset_ms: int
+        def __init__(self, audio: _Optional[bytes] = ..., offset_ms: _Optional[int] = ...) -> None: ...
+    class Dtmf(_message.Message):
+        __slots__ = ("digit", "duration_ms")
+        DIGIT_FIELD_NUMBER: _ClassVar[int]
+        DURATION_MS_FIELD_NUMBER: _ClassVar[int]
+        digit: str
+        duration_ms: int
+        def __init__(self, digit: _Optional[str] = ..., duration_ms: _Optional[int] = ...) -> None: ...
+    class MarkReached(_message.Message):
+        __slots__ = ("name", "cancelled")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        CANCELLED_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        cancelled: bool
+        def __init__(self, name: _Optional[str] = ..., cancelled: _Optional[bool] = ...) -> None: ...
+    class Cleared(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
+    class Stopped(_message.Message):
+        __slots__ = ("reason",)
+        REASON_FIELD_NUMBER: _ClassVar[int]
+        reason: str
+        def __init__(self, reason: _Optional[str] = ...) -> None: ...
+    ENVELOPE_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    DTMF_FIELD_NUMBER: _ClassVar[int]
+    MARK_REACHED_FIELD_NUMBER: _ClassVar[int]
+    CLEARED_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
+    WARNING_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    STT_FIELD_NUMBER: _ClassVar[int]
+    TTS_FIELD_NUMBER: _ClassVar[int]
+    envelope: Envelope
+    started: MediaServer.Started
+    audio: MediaServer.Audio
+    dtmf: MediaServer.Dtmf
+    mark_reached: MediaServer.MarkReached
+    cleared: MediaServer.Cleared
+    stopped: MediaServer.Stopped
+    warning: Warning
+    error: Error
+    closed: Closed
+    stt: SttServer
+    tts: TtsServer
+    def __init__(self, envelope: _Optional[_Union[Envelope, _Mapping]] = ..., started: _Optional[_Union[MediaServer.Started, _Mapping]] = ..., audio: _Optional[_Union[MediaServer.Audio, _Mapping]] = ..., dtmf: _Optional[_Union[MediaServer.Dtmf, _Mapping]] = ..., mark_reached: _Optional[_Union[MediaServer.MarkReached, _Mapping]] = ..., cleared: _Optional[_Union[MediaServer.Cleared, _Mapping]] = ..., stopped: _Optional[_Union[MediaServer.Stopped, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., closed: _Optional[_Union[Closed, _Mapping]] = ..., stt: _Optional[_Union[SttServer, _Mapping]] = ..., tts: _Optional[_Union[TtsServer, _Mapping]] = ...) -> None: ...
