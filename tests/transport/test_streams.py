@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import ssl
 from collections.abc import AsyncIterator, Callable
 
@@ -12,8 +13,9 @@ from integration_api.core.errors import Kind, Phase, ProviderError, StreamCut
 from integration_api.core.exchange import Bearer, HttpRequest, Stream
 from integration_api.core.relay import Tally
 from integration_api.dialects.sse import SseFraming
+from integration_api.transport.connection import DONE
 from integration_api.transport.drive import Transport
-from integration_api.transport.limits import KIB, MIB, READ_AHEAD
+from integration_api.transport.limits import INFLATE_STEP, KIB, MIB, READ_AHEAD
 from tests.transport.upstream import Held, Trace, Upstream, answer, fault, to, transport
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nx-request-id: r1\r\n\r\n"
@@ -289,6 +291,44 @@ async def test_a_caller_who_closes_a_stream_closes_the_connection(way: Way, said
         await heard.aclose()
         await watched.left.wait()
         assert not over._client.pool._oldest
+
+
+def gzipped(body: bytes) -> bytes:
+    return answer(200, gzip.compress(body), content_encoding="gzip")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("first", "rest", "next_one"),
+    [
+        (HEAD + chunk(event(b"one")), chunk(event(b"two")) + END, says(b"next")),
+        (b"", gzipped(event(b"one") + bytes(2 * INFLATE_STEP)), gzipped(event(b"next"))),
+    ],
+    ids=["plain", "gzip"],
+)
+async def test_nobody_hears_the_rest_of_an_answer_that_another_caller_left(
+    way: Way, first, rest, next_one
+) -> None:
+    go_on = asyncio.Event()
+
+    async def speaks(asked, reader, writer) -> None:
+        writer.write(first)
+        await go_on.wait()
+        writer.write(rest)
+
+    async with Upstream([speaks, next_one]).serving() as upstream, transport() as over:
+        left = way(over, to(upstream))
+        if first:
+            await anext(left)
+            go_on.set()
+        else:
+            go_on.set()
+            await anext(left)
+        async with asyncio.timeout(5):
+            while any(connection.state != DONE for connection in over._client.pool._open):
+                await asyncio.sleep(0)
+        await left.aclose()
+        assert await anext(way(over, to(upstream))) in ([b"next"], event(b"next"))
 
 
 @pytest.mark.parametrize(

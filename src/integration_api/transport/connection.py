@@ -113,13 +113,18 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may follow: nothing failed, nothing is missing and nothing is left over."""
+        """Whether another request may follow: nothing failed, nothing is missing and nothing is left over.
+
+        What nobody has read of an answer that came whole is left over, too: the next caller would read it.
+        """
         return (
             self._kept
             and not self.lost
             and self._unsent is None
             and self._sent
             and (self.state == DONE or self.state == IDLE)
+            and not self._parts
+            and self._pieces is None
             and not self._transport.is_closing()
         )
 
