@@ -297,3 +297,12 @@ async def test_an_account_that_has_spent_its_budget_is_told_at_once_and_another_
         assert tries[:10] == [2] * 10
         assert tries[-7:] == [1] * 7
         assert await asked("b") == 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_what_is_to_be_sent_once_is_sent_once(status) -> None:
+    async with Upstream([answer(status, b"", retry_after="0")]).serving() as upstream, transport() as over:
+        request = HttpRequest(method="POST", url=f"{upstream.url}/v1", idempotent=False, once=True)
+        with pytest.raises(ProviderError):
+            await send(over, request, None)
+        assert len(upstream.to("/v1")) == 1

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v1
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from integration_api.core.errors import Failure, Kind, ProviderError
-from integration_api.core.exchange import EntraToken, Exchange, GoogleToken, HttpRequest
+from integration_api.core.exchange import ApplicationToken, EntraToken, Exchange, GoogleToken, HttpRequest
 from integration_api.core.secret import Secret
 from integration_api.transport.drive import Trace
 from integration_api.transport.grant import Grant, Pocket
@@ -758,6 +758,34 @@ async def test_the_egress_guard_stands_before_token_endpoints_too():
         )
         with pytest.raises(Failure, match="authority"):
             await send(over, request, Held(client_secret=LONG))
+
+
+# --- an application's own --------------------------------------------------------------------
+
+
+async def test_an_application_signs_its_own_token_and_asks_nobody():
+    async with Upstream().serving() as upstream, transport() as over:
+        auth = ApplicationToken("app-1")
+        held = Held(private_key=pem())
+        for _ in range(2):
+            await send(over, to(upstream, "/v1", auth=auth), held)
+        first, again = bearers(upstream)
+    assert first == again, "a token serves until it ends"
+    header, claims, signature, said = segments(first)
+    KEY.public_key().verify(signature, said, PKCS1v15(), SHA256())
+    assert header == {"alg": "RS256", "typ": "JWT"}
+    assert claims["application_id"] == "app-1"
+    assert claims["exp"] - claims["iat"] == 900
+    assert abs(claims["iat"] - time.time()) < 60
+    assert len(claims["jti"]) == 36
+
+
+async def test_a_private_key_that_is_none_is_said_to_be_none():
+    async with Upstream().serving() as upstream, transport() as over:
+        with pytest.raises(Failure, match="private_key cannot be used") as refused:
+            await send(over, to(upstream, "/v1", auth=ApplicationToken("a")), Held(private_key=LONG))
+        assert upstream.connections == 0
+    assert refused.value.kind is Kind.CREDENTIAL_INVALID
 
 
 # --- silence ---------------------------------------------------------------------------------

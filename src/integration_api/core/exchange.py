@@ -97,7 +97,16 @@ class EntraToken(Struct, frozen=True):
     """What `field` holds: a secret; a certificate with its private key, in PEM; or what another issuer asserts."""
 
 
-Auth: TypeAlias = Header | Headers | Bearer | Query | Basic | Form | SigV4 | GoogleToken | EntraToken
+class ApplicationToken(Struct, frozen=True):
+    """Sign by a JWT that an application makes with its private key, RS256, as a bearer token."""
+
+    application_id: str
+    field: str = "private_key"
+
+
+Auth: TypeAlias = (
+    Header | Headers | Bearer | Query | Basic | Form | SigV4 | GoogleToken | EntraToken | ApplicationToken
+)
 """How to sign a request and with which fields. Only the transport acts on it."""
 
 
@@ -117,6 +126,8 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
     One that must not be sent twice is not given up halfway either: when the caller leaves, its
     answer is still waited for, so that the exchange can stop what it has started.
     """
+    once: bool = False
+    """Whether it is never sent again of itself, whatever comes of it: for whoever keeps a pace of its own."""
     upgrade: tuple[str, ...] | None = None
     """Opens a WebSocket and offers these subprotocols; the method is GET and there is no body."""
     grpc: bool = False

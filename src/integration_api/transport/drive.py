@@ -491,7 +491,7 @@ class Transport:
                     raise
                 error = failure
             pause = None
-            if not once:
+            if not (once or request.once):
                 pause = self._retries.pause(
                     error, tried, trace.headers, account, idempotent=request.idempotent
                 )

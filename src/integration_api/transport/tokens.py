@@ -13,14 +13,14 @@ from typing import TypeAlias
 
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure
-from integration_api.core.exchange import Bearer, EntraToken, Exchange, GoogleToken
+from integration_api.core.exchange import ApplicationToken, Bearer, EntraToken, Exchange, GoogleToken
 from integration_api.core.secret import Secret, wipe
-from integration_api.transport import entra_token, google_token
+from integration_api.transport import application_token, entra_token, google_token
 from integration_api.transport.grant import Grant, Pocket
 from integration_api.transport.signing import no_credential
 
-TokenAuth: TypeAlias = GoogleToken | EntraToken
-BY_TOKEN = (GoogleToken, EntraToken)
+TokenAuth: TypeAlias = GoogleToken | EntraToken | ApplicationToken
+BY_TOKEN = (GoogleToken, EntraToken, ApplicationToken)
 
 EARLY = 300.0
 """Seconds before its end that a token is got anew, while the old one still serves: nobody waits for it."""
@@ -145,12 +145,7 @@ class Tokens:
         asked_at = loop.time()
         pocket, plain = Pocket(), secret.copy()
         try:
-            exchange = (
-                google_token.exchange(auth, plain, pocket, self._allowed)
-                if isinstance(auth, GoogleToken)
-                else entra_token.exchange(auth, plain, pocket, self._allowed)
-            )
-            grant = await self._run(exchange, pocket)
+            grant = await self._run(self._exchange(auth, plain, pocket), pocket)
         finally:
             wipe(plain)
             pocket.wipe()
@@ -158,6 +153,15 @@ class Tokens:
         if self._asking.get(key) is asyncio.current_task():
             self._keep(key, token)
         return token
+
+    def _exchange(self, auth: TokenAuth, plain: bytearray, pocket: Pocket) -> Exchange[Grant]:
+        match auth:
+            case GoogleToken():
+                return google_token.exchange(auth, plain, pocket, self._allowed)
+            case EntraToken():
+                return entra_token.exchange(auth, plain, pocket, self._allowed)
+            case ApplicationToken():
+                return application_token.exchange(auth, plain)
 
     def _keep(self, key: Key, token: Token) -> None:
         self._forget(key)
