@@ -29,6 +29,13 @@ def asked(model: str, **more: Any) -> tuple[HttpRequest, dict[str, list[str]], T
     return request, found, done.value.value
 
 
+def test_samples_are_sent_as_a_file() -> None:
+    request, _, told = asked("whisper-1", format=AudioFormat(Encoding.MULAW, 8_000), filename="call")
+    assert b'filename="audio.wav"\r\n' in request.body
+    assert b"audio/wav\r\n\r\nRIFF" in request.body
+    assert told.warnings == ()
+
+
 FORMS: dict[str, tuple[str, dict[str, Any], dict[str, list[str]], list[str]]] = {
     "whisper": (
         "whisper-1",

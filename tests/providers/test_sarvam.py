@@ -243,14 +243,18 @@ def test_the_first_translator_has_an_address_of_its_own() -> None:
     assert b"language_code" not in request.body
 
 
-def test_what_a_recording_can_not_be_asked_for_is_told_or_refused() -> None:
+def test_what_a_recording_can_not_be_asked_for_is_refused() -> None:
     with pytest.raises(Failure):
         asked(diarize=True, strict=True)
-    with pytest.raises(Failure) as refused:
-        asked(format=AudioFormat(Encoding.MULAW, 8_000))
-    assert refused.value.code == "unsupported_audio_format"
-    _, request = asked(format=PCM)
+
+
+def test_samples_that_are_not_taken_bare_are_sent_as_a_file() -> None:
+    _, request = asked(format=PCM, audio=b"\1\2")
     assert b'name="input_audio_codec"\r\n\r\npcm_s16le' in request.body
+    assert b"RIFF" not in request.body
+    _, request = asked(format=AudioFormat(Encoding.MULAW, 8_000), audio=b"\1\2")
+    assert b"input_audio_codec" not in request.body
+    assert b"audio/wav\r\n\r\nRIFF" in request.body
 
 
 # --- voices ---------------------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 
 from struct import pack
 
+from msgspec.structs import replace
+
 from integration_api.core.audio import SAMPLE_BYTES, AudioFormat, Encoding
+from integration_api.core.stt import TranscribeRequest
 
 CODES = {Encoding.PCM_S16LE: 1, Encoding.ALAW: 6, Encoding.MULAW: 7}
 HEAD = 44
@@ -19,3 +22,11 @@ def wav(samples: bytes, form: AudioFormat) -> bytes:
         b"data", len(samples),
     )  # fmt: skip
     return head + samples
+
+
+def filed(ask: TranscribeRequest) -> TranscribeRequest:
+    """Return the same recording as a file that says itself what it is: samples are put into a WAV file."""
+    if ask.format is None or not ask.format.raw:
+        return ask
+    sound = wav(ask.audio, ask.format)
+    return replace(ask, audio=sound, format=None, filename="audio.wav", mime="audio/wav")

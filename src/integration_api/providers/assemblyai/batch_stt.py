@@ -11,7 +11,7 @@ from integration_api.core.exchange import Exchange, decode
 from integration_api.core.llm import Usage
 from integration_api.core.stt import Segment, TranscribeRequest, Transcript
 from integration_api.dialects.notes import Notes
-from integration_api.dialects.riff import wav
+from integration_api.dialects.riff import filed
 from integration_api.providers.assemblyai import client, wire
 from integration_api.providers.assemblyai.short_stt import fits, transcribe_short
 
@@ -33,9 +33,8 @@ def transcribe(ask: TranscribeRequest, credential: Credential) -> Exchange[Trans
     notes = Notes(strict=ask.strict)
     if fits(ask):
         return (yield from transcribe_short(ask, credential, notes))
-    sound = ask.audio if ask.format is None or not ask.format.raw else wav(ask.audio, ask.format)
     kind = [("content-type", "application/octet-stream")]
-    reply = yield client.post("/v2/upload", sound, kind, credential)
+    reply = yield client.post("/v2/upload", filed(ask).audio, kind, credential)
     url = decode(reply, wire.UPLOADED).upload_url
     reply = yield client.post_json("/v2/transcript", body(ask, url, notes), credential)
     job = decode(reply, wire.JOB)

@@ -11,6 +11,7 @@ from integration_api.core.llm import Usage
 from integration_api.core.stt import Segment, TranscribeRequest, Transcript, Word
 from integration_api.dialects.multipart import File, form
 from integration_api.dialects.notes import Notes
+from integration_api.dialects.riff import filed
 from integration_api.providers.openai import client
 
 WHISPER, DIARIZING, LISTING = "whisper", "diarize", "gpt-transcribe"
@@ -64,6 +65,7 @@ SAID = msgspec.json.Decoder(Said, strict=False)
 def transcribe(ask: TranscribeRequest, credential: Credential) -> Exchange[Transcript]:
     """Return what a recording says, with as much of its times and speakers as the model tells."""
     notes = Notes(strict=ask.strict)
+    ask = filed(ask)
     kind, body = form(fields(ask, notes), [File("file", ask.filename, ask.mime, ask.audio)])
     reply = yield HttpRequest(
         method="POST",

@@ -1,24 +1,26 @@
 """Recordings. https://docs.sarvam.ai/api-reference-docs/speech-to-text/transcribe"""
 
-from integration_api.core.audio import Encoding
+from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
-from integration_api.core.errors import Failure, Kind
 from integration_api.core.exchange import Exchange, decode
 from integration_api.core.json import encode_text
 from integration_api.core.stt import Segment, TranscribeRequest, Transcript
 from integration_api.dialects.multipart import File, form
 from integration_api.dialects.notes import Notes
+from integration_api.dialects.riff import filed
 from integration_api.providers.sarvam import client, wire
 
-RAW_RATE = 16_000
-"""Hz, of sound without a container: the only one."""
+RAW = AudioFormat(Encoding.PCM_S16LE, 16_000)
+"""What is taken without a container; other samples are sent as files."""
 TRANSLATOR = "saaras:v2.5"
 """Does nothing else, under an address of its own."""
 
 
 def transcribe(ask: TranscribeRequest, credential: Credential) -> Exchange[Transcript]:
-    """Return what a recording says. It may last 30 seconds. Raises `Failure` for raw sound that is not taken."""
+    """Return what a recording says. It may last 30 seconds."""
     notes = Notes(strict=ask.strict)
+    if ask.format != RAW:
+        ask = filed(ask)
     kind, body = form(fields(ask, notes), [File("file", ask.filename, ask.mime, ask.audio)])
     path = "/speech-to-text-translate" if ask.model == TRANSLATOR else "/speech-to-text"
     reply = yield client.post(path, kind, body, credential)
@@ -27,14 +29,7 @@ def transcribe(ask: TranscribeRequest, credential: Credential) -> Exchange[Trans
 
 def fields(ask: TranscribeRequest, notes: Notes) -> list[tuple[str, str]]:
     found = [("model", ask.model)]
-    if ask.format is not None and ask.format.raw:
-        if ask.format.encoding is not Encoding.PCM_S16LE or ask.format.sample_rate != RAW_RATE:
-            raise Failure(
-                Kind.UNSUPPORTED,
-                f"{client.NAME} takes raw sound as pcm_s16le at {RAW_RATE} Hz only; send a WAV file",
-                code="unsupported_audio_format",
-                param="file",
-            )
+    if ask.format == RAW:
         found.append(("input_audio_codec", "pcm_s16le"))
     if ask.model == TRANSLATOR:
         if ask.prompt:
