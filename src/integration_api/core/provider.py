@@ -88,6 +88,8 @@ class Telephony:
     numbers: Callable[[Credential], Exchange[Numbers]]
     proof: Callable[[Credential], Proof | None]
     """How its requests prove themselves; None where this credential lacks what it takes, and they are refused."""
+    media_proof: Callable[[Credential], Proof | None]
+    """How the handshake of its media socket does."""
     arrival: Callable[[Notice], Arrival]
     """Read the request for an answer. Raises `Failure` (INVALID_REQUEST)."""
     answer: Callable[[Arrival, Routes, Mapping[str, str], Credential], Document]

@@ -21,7 +21,8 @@ class UrlFormHmac(Struct, frozen=True):
 class BodyJwt(Struct, frozen=True):
     """`authorization: Bearer <JWT>`, HS256, whose `payload_hash` is the body's SHA-256 in hexadecimal.
 
-    A request without a body carries none. `iat` may be no older than the replay window, `exp` not past.
+    Of a request without a body it is that of its query, written as a JSON object without spaces, and may be missing.
+    `iat` may be no older than the replay window, `exp` not past.
     https://developer.vonage.com/en/getting-started/concepts/webhooks#decoding-signed-webhooks
     """
 
@@ -36,4 +37,8 @@ class Addresses(Struct, frozen=True):
     """Nothing is signed: the path is unguessable, and the request must come from an address the operator lists."""
 
 
-Proof: TypeAlias = UrlFormHmac | BodyJwt | Addresses
+class Path(Struct, frozen=True):
+    """Nothing beside the path, which nobody can guess, and which is good for one media socket."""
+
+
+Proof: TypeAlias = UrlFormHmac | BodyJwt | Addresses | Path
