@@ -79,8 +79,11 @@ class Telephony:
     """Asks once: a call that may have been made is not asked for again, see `find`."""
     report: Callable[[str, Credential], Exchange[CallReport]]
     """How a call stands, by the carrier's id of it."""
-    find: Callable[[Lookup, Credential], Exchange[CallReport | None]]
-    """Whether a call was made, by what is known without the carrier's id."""
+    find: Callable[[Lookup, Credential], Exchange[tuple[CallReport, ...]]]
+    """Which calls may be the one looked for, by what is known without the carrier's id; none if it was not made.
+
+    All of one number's that fit, newest or oldest first: those that are known as other calls are left out here.
+    """
     hang_up: Unary[Control, Done] | None
     """None where closing the media socket is the only way."""
     send_dtmf: Unary[Control, Done] | None
