@@ -116,12 +116,12 @@ def everything() -> Iterator[tuple[list[Target], Path]]:
         output = stack.enter_context((folder / "out").open("wb"))
         serve = pinned(SUT_CORE, sys.executable, "-m", "integration_api", "serve")
         ours = stack.enter_context(
-            started(*serve, env=_settings(folder, service), cwd=folder, stdout=output, stderr=output)
+            started(*serve, env=settings(folder, service), cwd=folder, stdout=output, stderr=output)
         )
         wait_for(nginx)
         wait_for(service)
         for provider in ("openai", "mistral"):
-            _store(service, provider, f"http://127.0.0.1:{mock}/v1")
+            store(service, provider, f"http://127.0.0.1:{mock}/v1")
         auth = [f"Authorization: Bearer {KEY}"]
         yield (
             [
@@ -134,7 +134,8 @@ def everything() -> Iterator[tuple[list[Target], Path]]:
         )
 
 
-def _settings(folder: Path, port: int) -> dict[str, str]:
+def settings(folder: Path, port: int) -> dict[str, str]:
+    """Return an environment in which the service keeps everything in `folder` and may call the mock."""
     clean = {name: value for name, value in os.environ.items() if "__" not in name}
     return {
         **clean,
@@ -148,7 +149,8 @@ def _settings(folder: Path, port: int) -> dict[str, str]:
     }
 
 
-def _store(port: int, provider: str, base_url: str) -> None:
+def store(port: int, provider: str, base_url: str) -> None:
+    """Store a credential of `provider` that leads to the mock."""
     value = {"key": "sk-bench-0123456789abcdef", "base_url": base_url}
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/v1/credentials?verify=false",

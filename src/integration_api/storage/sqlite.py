@@ -264,15 +264,14 @@ def _repeated(sql: str, times: int) -> str:
 
 def _bound(args: Iterable[Any]) -> list[Any]:
     """Return parameters SQLite can keep, refusing the text that no other database would take."""
-    bound = []
-    for value in args:
-        if isinstance(value, datetime):
-            bound.append(value.isoformat(" ", "microseconds"))
-        elif isinstance(value, str) and "\0" in value:
-            raise _unfit()
-        else:
-            bound.append(value)
+    bound = list(args)
+    if "\0" in "".join(filter(str.__instancecheck__, bound)):
+        raise _unfit()
     return bound
+
+
+# Times are kept as ISO 8601 text of one width, so that they sort as they passed.
+sqlite3.register_adapter(datetime, lambda moment: moment.isoformat(" ", "microseconds"))
 
 
 @contextmanager
