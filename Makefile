@@ -115,6 +115,10 @@ lock-one:
 bench: .venv/.built ## Measure the service beside nginx and a C mock, in one interleaved run
 	@bench/run
 
+.PHONY: bench-voice
+bench-voice: .venv/.built ## Measure 400 live speech sessions beside a plain relay; ARGS='--minutes 10' watches memory
+	@bench/run voice $(ARGS)
+
 # --- with PostgreSQL and Redis, in containers -----------------------------------------------------
 
 COMPOSE = docker compose --file docker/compose.yml
