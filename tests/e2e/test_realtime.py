@@ -80,6 +80,38 @@ async def test_turns_are_told_in_openais_events(service: Service, lab: str, mode
     assert [one.previous_item_id for one in commits] == [None, completed[0].item_id]
 
 
+TURN_DETECTION: dict[str, tuple[dict[str, str], list[tuple[str, float]]]] = {
+    "by silence": ({"type": "server_vad"}, [(TURNS[0], 1.9), (TURNS[1], 0.6)]),
+    "by meaning": ({"type": "semantic_vad", "eagerness": "high"}, [(" ".join(TURNS), 3.3)]),
+}
+"""Without a length of silence: OpenAI's own are half a second, and two seconds at the most."""
+
+
+@pytest.mark.parametrize("turns, told", TURN_DETECTION.values(), ids=TURN_DETECTION)
+async def test_turns_end_where_openai_ends_them(
+    service: Service, lab: str, turns: dict[str, str], told: list[tuple[str, float]]
+) -> None:
+    ask_lab(lab, "PUT", "script", {"azure-speech": [{"heard": HEARD, "times": 0}]})
+    async with realtime(service) as connection:
+        await connection.session.update(session=session("azure-speech/default", turn_detection=turns))
+        await say(connection, SPEECH + bytes(RATE * 2))
+        events = await heard(connection, len(told))
+    completed = [one for one in events if one.type == "conversation.item.input_audio_transcription.completed"]
+    assert [(one.transcript, one.usage.seconds) for one in completed] == told
+
+
+async def test_a_turn_lasts_from_its_first_word_also_where_that_is_told_late(
+    service: Service, lab: str
+) -> None:
+    ask_lab(lab, "PUT", "script", {"sarvam": [{"heard": HEARD}]})
+    async with realtime(service) as connection:
+        await connection.session.update(session=session("sarvam/saaras:v3-realtime"))
+        await say(connection, SPEECH)
+        events = await heard(connection, 2)
+    completed = [one for one in events if one.type == "conversation.item.input_audio_transcription.completed"]
+    assert [one.usage.seconds for one in completed] == [1.9, 0.6]
+
+
 async def test_a_caller_who_detects_turns_itself_commits_them(service: Service, lab: str) -> None:
     ask_lab(lab, "PUT", "script", {"deepgram": [{"heard": HEARD}]})
     async with realtime(service) as connection:

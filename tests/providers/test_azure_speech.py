@@ -95,8 +95,7 @@ def test_ticks_become_milliseconds_of_the_session_across_turns() -> None:
     list(session.audio(SECOND * 3))
     list(session.feed(phrase("One.", 500, 1200)))
     list(session.feed(told("turn.start", context={"serviceTag": "tag"})))
-    list(session.feed(told("turn.end")))
-    again = said(session.audio(SECOND))
+    again = [*said(session.feed(told("turn.end"))), *said(session.audio(SECOND))]
     assert [one.path for one in again[:2]] == ["speech.context", "audio"]
     continued = again[0].json()["continuation"]
     assert continued == {"previousServiceTag": "tag", "audio": {"streams": {"1": {"offset": "12000000"}}}}

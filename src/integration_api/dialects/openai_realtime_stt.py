@@ -51,12 +51,27 @@ class Transcription(Struct):
     prompt: str | None = None
 
 
+SILENCE_MS = 500
+"""What ends a turn where nobody said how much: https://platform.openai.com/docs/guides/realtime-vad"""
+PATIENCE_MS = {"low": 8_000, "medium": 4_000, "auto": 4_000, "high": 2_000}
+"""The silence after which a turn has ended that is judged by its meaning, by eagerness; from the same page."""
+
+
 class TurnDetection(Struct, frozen=True):
     type: str = "server_vad"
     silence_duration_ms: int | None = None
     threshold: float | None = None
     prefix_padding_ms: int | None = None
     eagerness: str | None = None
+
+    def endpointing(self) -> Endpointing:
+        """Return when a turn is over: OpenAI tells that of every turn, so no provider is left to its own habits."""
+        if self.type == "semantic_vad":
+            return Endpointing(
+                utterance_end_ms=PATIENCE_MS.get(self.eagerness or "auto", PATIENCE_MS["auto"])
+            )
+        silence = SILENCE_MS if self.silence_duration_ms is None else self.silence_duration_ms
+        return Endpointing(silence_ms=silence)
 
 
 class Input(Struct):
@@ -118,10 +133,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         )
 
     def request(self) -> ListenRequest:
-        if self.turns is None:
-            endpointing = Endpointing(mode="client")
-        else:
-            endpointing = Endpointing(silence_ms=self.turns.silence_duration_ms)
+        endpointing = Endpointing(mode="client") if self.turns is None else self.turns.endpointing()
         return ListenRequest(
             model="",
             input=self.input,
@@ -194,6 +206,8 @@ class Writer:
         self._committed = False
         self._text = ""
         self._start_ms: int | None = None
+        self._guessed = False
+        """Whether that is only when the item before it ended."""
         self._end_ms = 0
 
     def created(self, settings: Settings) -> dict[str, Any]:
@@ -228,7 +242,7 @@ class Writer:
     def write(self, event: SttEvent) -> Iterable[dict[str, Any]]:
         match event:
             case SpeechStarted() if self._start_ms is None:
-                return [self._started(event.audio_time_ms or self._end_ms)]
+                return [self._started(event.audio_time_ms)]
             case Final() if event.text:
                 return self._final(event)
             case UtteranceEnd():
@@ -236,14 +250,17 @@ class Writer:
             case _:
                 return ()
 
-    def _started(self, at: int) -> dict[str, Any]:
-        self._start_ms = at
+    def _started(self, told: int | None) -> dict[str, Any]:
+        self._guessed = told is None
+        at = self._start_ms = self._end_ms if told is None else told
         return self._event(
             "input_audio_buffer.speech_started", audio_start_ms=at, item_id=self._item(self._place)
         )
 
     def _final(self, event: Final) -> list[dict[str, Any]]:
-        told = [] if self._start_ms is not None else [self._started(event.start_ms or self._end_ms)]
+        told = [] if self._start_ms is not None else [self._started(event.start_ms)]
+        if self._guessed and event.start_ms is not None:
+            self._start_ms, self._guessed = event.start_ms, False
         delta = f" {event.text}" if self._text else event.text
         self._text += delta
         self._end_ms = event.end_ms or self._end_ms

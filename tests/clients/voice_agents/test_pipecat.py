@@ -24,19 +24,10 @@ from pipecat.services.openai.tts import OpenAITTSService
 from pipecat.tests.utils import run_test
 from pipecat.workers.runner import WorkerRunner
 
-from tests.clients.voice_agents.conftest import RATE, SAID, SPEECH, spoken
+from tests.clients.voice_agents.conftest import EARS, LIVE, RATE, SAID, SPEECH, VOICES, spoken
 from tests.e2e.service import ADMIN_KEY, Service
 
 TEXT = "A table for two, please."
-VOICES = [
-    "deepgram/aura-2@aura-2-thalia-en",
-    "cartesia/sonic-3@a0e99841-438c-4a64-b679-ae501e7d6091",
-    "elevenlabs/eleven_flash_v2_5@21m00Tcm4TlvDq8ikWAM",
-    "openai/gpt-4o-mini-tts",
-]
-"""Pipecat offers no voices but OpenAI's, so the model names the others'."""
-EARS = ["deepgram/nova-3", "cartesia/ink-whisper", "openai/gpt-transcribe"]
-LIVE = ["deepgram/nova-3", "deepgram/flux-general-en", "cartesia/ink-2"]
 FRAME_BYTES = RATE // 50 * 2
 
 
@@ -57,9 +48,10 @@ def reach(service: Service) -> dict[str, str]:
     return {"base_url": f"{service.url}/v1", "api_key": ADMIN_KEY}
 
 
-@pytest.mark.parametrize("model", VOICES)
-async def test_a_voice_speaks_sample_for_sample(reach: dict[str, str], model: str) -> None:
-    settings = OpenAITTSService.Settings(model=model, voice="alloy")
+@pytest.mark.parametrize(("model", "voice"), VOICES.items(), ids=VOICES)
+async def test_a_voice_speaks_sample_for_sample(reach: dict[str, str], model: str, voice: str) -> None:
+    # Pipecat offers no voices but OpenAI's, so the model names the others'.
+    settings = OpenAITTSService.Settings(model=f"{model}@{voice}", voice="alloy")
     speaker = OpenAITTSService(settings=settings, sample_rate=RATE, **reach)
     frames = await through(speaker, [TTSSpeakFrame(TEXT)])
     heard = b"".join(one.audio for one in frames if isinstance(one, TTSAudioRawFrame))
@@ -124,8 +116,10 @@ async def test_turns_are_told_while_somebody_speaks(
             await worker.queue_frame(frame)
         if not turns:
             await worker.queue_frame(VADUserStoppedSpeakingFrame())
-        await asyncio.wait_for(last.turn.wait(), 20)
-        await worker.queue_frame(EndFrame())
+        try:
+            await asyncio.wait_for(last.turn.wait(), 10)
+        finally:
+            await worker.queue_frame(EndFrame())
 
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)

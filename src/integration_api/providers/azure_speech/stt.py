@@ -199,7 +199,9 @@ class Conversation:
             told += self._utterances.end(EndReason.FINALIZE)
         if self._finishing:
             return [*told, *(self._end() if self._kept else [HangUp()])]
-        return [*told, *(self._open() if ended and self._kept else ())]
+        # A turn in which something was settled may have ended before sound that was sent in it already.
+        again = self._kept and (ended or self._kept.start_ms > self._base)
+        return [*told, *(self._open() if again else ())]
 
     def _phrase(self, said: wire.Phrase) -> list[SttEvent]:
         end = self._base + (said.offset + said.duration) / usp.TICKS
