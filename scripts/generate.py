@@ -43,6 +43,7 @@ KINDS = {
     "models": ("models",),
     "stt": ("stt-batch", "stt-stream"),
     "tts": ("tts",),
+    "telephony": ("rest",),
 }
 """A capability to the kinds of answers that recordings are sorted by."""
 

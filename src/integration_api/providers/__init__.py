@@ -26,6 +26,7 @@ from integration_api.providers.sandbox import SANDBOX
 from integration_api.providers.sarvam import SARVAM
 from integration_api.providers.together import TOGETHER
 from integration_api.providers.vertexai import VERTEXAI
+from integration_api.providers.vonage import VONAGE
 from integration_api.providers.voyageai import VOYAGEAI
 from integration_api.providers.xai import XAI
 
@@ -58,6 +59,7 @@ PROVIDERS: dict[str, Provider] = {
         AZURE_SPEECH,
         ASSEMBLYAI,
         SARVAM,
+        VONAGE,
         SANDBOX,
     )
 }
