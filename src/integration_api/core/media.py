@@ -73,6 +73,10 @@ class Media(Protocol):
         """Have sound played after what is playing; what is less than the carrier takes at once is kept back."""
         ...
 
+    def flush(self) -> Outcome[MediaEvent]:
+        """Send what was kept back, filled up with silence: nothing more is coming for now."""
+        ...
+
     def mark(self, name: str) -> Outcome[MediaEvent]:
         """Ask to be told when all that was said so far has been played; what was kept back goes out first."""
         ...

@@ -67,14 +67,17 @@ class VonageMedia:
         del self._rest[:whole]
         return acts
 
+    def flush(self) -> Outcome[MediaEvent]:
+        if not self._rest:
+            return ()
+        last = bytes(self._rest.ljust(self._frame, b"\0"))
+        self._rest.clear()
+        return (Say(last),)
+
     def mark(self, name: str) -> Outcome[MediaEvent]:
-        acts = []
-        if self._rest:
-            acts.append(Say(bytes(self._rest.ljust(self._frame, b"\0"))))
-            self._rest.clear()
         self._marked += 1
         self._marks[self._marked] = name
-        return [*acts, Say(_text({"action": "notify", "payload": {"mark": self._marked}}))]
+        return [*self.flush(), Say(_text({"action": "notify", "payload": {"mark": self._marked}}))]
 
     def clear(self) -> Outcome[MediaEvent]:
         self._rest.clear()
