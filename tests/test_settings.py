@@ -60,6 +60,12 @@ def test_yaml_is_the_same_tree_in_lower_case(tmp_path: Path) -> None:
         ({"UPSTREAM__IDLE_SECONDS": "nan"}, "UPSTREAM__IDLE_SECONDS must be more than 0, not nan"),
         ({"UPSTREAM__TOTAL_SECONDS": "inf"}, "UPSTREAM__TOTAL_SECONDS must be more than 0, not inf"),
         ({"REDIS__PORT": "70000"}, "REDIS__PORT must be between"),
+        ({"TELEPHONY__PUBLIC_URL": "voice.example.com"}, "TELEPHONY__PUBLIC_URL"),
+        ({"TELEPHONY__PUBLIC_URL": "https://voice.example.com/?a=b"}, "TELEPHONY__PUBLIC_URL"),
+        ({"TELEPHONY__PUBLIC_URL": "https://voice.example.com:port"}, "TELEPHONY__PUBLIC_URL"),
+        ({"TELEPHONY__PUBLIC_URL": "http://voice.example.com"}, "https"),
+        ({"TELEPHONY__EXOTEL_ADDRESSES": "10.0.0.1/8"}, "TELEPHONY__EXOTEL_ADDRESSES"),
+        ({"TELEPHONY__TRUSTED_PROXIES": "nowhere"}, "TELEPHONY__TRUSTED_PROXIES"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(environ: dict[str, str], said: str) -> None:

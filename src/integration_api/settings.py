@@ -7,8 +7,10 @@ An unknown or malformed setting stops the start with one line that names it.
 import math
 import os
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -326,9 +328,34 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             "SECRET is a published default: with ENV=production give every service of the platform a random one"
         )
+    _check_telephony(settings)
     key = settings.bootstrap_api_key
     if key and (not key.startswith("iak_") or len(key) < 36 or not key.isascii() or not key.isprintable()):
         raise SettingsError("BOOTSTRAP_API_KEY must be iak_ and at least 32 printable ASCII characters")
+
+
+def _check_telephony(settings: Settings) -> None:
+    telephony = settings.telephony
+    for name in ("exotel_addresses", "trusted_proxies"):
+        for part in getattr(telephony, name).split(","):
+            try:
+                if part.strip():
+                    ip_network(part.strip())
+            except ValueError as error:
+                raise SettingsError(f"TELEPHONY__{name.upper()}: {error}") from None
+    if not telephony.public_url:
+        return
+    try:
+        parts = urlsplit(telephony.url)
+        usable = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or parts.scheme not in ("http", "https"):
+        raise SettingsError("TELEPHONY__PUBLIC_URL must be an address such as https://voice.example.com")
+    if parts.scheme == "http" and not settings.egress.allow_http:
+        raise SettingsError(
+            "TELEPHONY__PUBLIC_URL must begin with https://; carriers send what is confidential"
+        )
 
 
 def _numbers(values: Struct, prefix: str) -> Iterator[tuple[str, float]]:

@@ -16,6 +16,10 @@ class UrlFormHmac(Struct, frozen=True):
     field: str
     """The secret field that signs."""
     digest_parameter: str = "bodySHA256"
+    names: tuple[str, ...] = ()
+    """The form's fields that are read. As names and values are signed without anything between them, `CallStatusr`
+    with `inging` is signed like `CallStatus` with `ringing`: where one of these seems to be cut elsewhere, the
+    request is refused."""
 
 
 class BodyJwt(Struct, frozen=True):
