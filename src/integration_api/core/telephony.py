@@ -114,6 +114,8 @@ class CallEvent(Struct, frozen=True, kw_only=True):
     """None for a notice that says nothing of the call's state."""
     note: str = ""
     """What it was, in the carrier's word, where it is not a state: `recording`, `stream-error`."""
+    detail: Mapping[str, str] = {}
+    """What else it said that is worth keeping, by its own names: where a recording is."""
 
 
 class Arrival(Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from integration_api.providers.replicate import REPLICATE
 from integration_api.providers.sandbox import SANDBOX
 from integration_api.providers.sarvam import SARVAM
 from integration_api.providers.together import TOGETHER
+from integration_api.providers.twilio import TWILIO
 from integration_api.providers.vertexai import VERTEXAI
 from integration_api.providers.vonage import VONAGE
 from integration_api.providers.voyageai import VOYAGEAI
@@ -59,6 +60,7 @@ PROVIDERS: dict[str, Provider] = {
         AZURE_SPEECH,
         ASSEMBLYAI,
         SARVAM,
+        TWILIO,
         VONAGE,
         SANDBOX,
     )
