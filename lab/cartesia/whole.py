@@ -45,7 +45,7 @@ def sse(call: Call) -> Response:
     return Response(
         200,
         client.stream_headers(call),
-        events=[*events, end],
+        events=events,
         ending=[end],
         error_event=_event({
             "type": "error", "done": True, "status_code": 500, **client.problem(500, call),

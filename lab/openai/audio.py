@@ -106,7 +106,7 @@ def spoken(call: Call) -> Response:
     usage = {"input_tokens": len(text), "output_tokens": len(pieces), "total_tokens": len(text) + len(pieces)}
     done = _event({"type": "speech.audio.done", "usage": usage})
     events = [_event({"type": "speech.audio.delta", "audio": b64encode(one).decode()}) for one in pieces]
-    return Response(200, client.stream_headers(call), events=[*events, done], ending=[done], gap_ms=gap)
+    return Response(200, client.stream_headers(call), events=events, ending=[done], gap_ms=gap)
 
 
 def _form(call: Call, allowed: frozenset[str]) -> dict[str, list[str]]:
@@ -191,7 +191,7 @@ def _events(call: Call, ear: Ear, format: str) -> Response:
         ]
     done = _event({"type": "transcript.text.done", "text": text, "usage": _tokens(text, duration)})
     end = b"data: [DONE]\n\n"
-    events = [*(_event(one) for one in pieces), done, end]
+    events = [_event(one) for one in pieces]
     return Response(200, client.stream_headers(call), events=events, ending=[done, end])
 
 

@@ -68,6 +68,7 @@ from integration_api.services.lines import Lines
 from integration_api.services.llm import LlmService
 from integration_api.services.models import ModelService
 from integration_api.services.relay_stt import RecordingRelays
+from integration_api.services.relay_tts import SpeechRelays
 from integration_api.services.service_token import ServiceTokens
 from integration_api.services.stt import SttService
 from integration_api.services.tts import TtsService
@@ -404,7 +405,7 @@ def routes(house: House) -> list[Route]:
         *ModerationDoor(house.unary).routes(),
         *ModelDoor(house.models, house.credentials).routes(),
         *RecordingDoor(house.unary, relays, most=house.settings.limits.upload_bytes).routes(),
-        *SpeechDoor(house.speech, house.credentials).routes(),
+        *SpeechDoor(house.speech, SpeechRelays(house.calls, house.transport), house.credentials).routes(),
         *SttDoor(house.stt).routes(),
         *TtsDoor(house.tts).routes(),
         *RealtimeDoor(house.stt).routes(),

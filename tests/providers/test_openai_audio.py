@@ -3,16 +3,18 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
-from integration_api.core.errors import Failure
+from integration_api.core.errors import Failure, ProviderError, StreamCut
 from integration_api.core.exchange import HttpRequest, HttpResponse
 from integration_api.core.session import Warned
 from integration_api.core.stt import TranscribeRequest, Transcript
 from integration_api.core.tts import SpeakRequest
 from integration_api.providers.openai import OPENAI
+from integration_api.providers.openai.relay_tts import RELAY
 from lab.http import Call
 from lab.multipart import fields
 
@@ -145,3 +147,63 @@ def test_what_openai_can_not_say_is_refused(more: dict[str, Any], param: str) ->
     with pytest.raises(Failure) as refused:
         speak(**more)
     assert refused.value.param == param
+
+
+# --- texts that pass through ----------------------------------------------------------------------
+
+PASSES = {
+    "plain": ({}, True),
+    "a voice of one's own": ({"voice": {"id": "voice_1"}}, True),
+    "that is written as a text": ({"voice": "voice_1"}, False),
+    "no voice": ({"voice": None}, False),
+    "our language": ({"language": "de"}, False),
+    "no language": ({"language": None}, True),
+    "events": ({"stream_format": "sse"}, True),
+    "events of an older model": ({"model": "tts-1-hd", "stream_format": "sse"}, False),
+    "instructions": ({"instructions": "whisper"}, True),
+    "instructions for an older model": ({"model": "tts-1", "instructions": "whisper"}, False),
+}
+
+
+def raw(**more: Any) -> dict[str, msgspec.Raw]:
+    body = {"model": "gpt-4o-mini-tts", "input": "Hello.", "voice": "alloy", **more}
+    return msgspec.json.decode(json.dumps(body), type=dict[str, msgspec.Raw])
+
+
+@pytest.mark.parametrize("more, passes", PASSES.values(), ids=PASSES)
+def test_a_body_passes_that_needs_no_change(more: dict[str, Any], passes: bool) -> None:
+    model = more.get("model", "gpt-4o-mini-tts")
+    assert RELAY.accepts(raw(**more), model) is passes
+
+
+def test_a_body_that_passes_keeps_what_it_says_as_it_was_said() -> None:
+    body = raw(provider={"options": {"x": 1}})
+    body["speed"] = msgspec.Raw(b"1.50")
+    request = RELAY.request(body, "gpt-4o-mini-tts", {"x": 1}, CREDENTIAL)
+    assert b'"speed":1.50' in request.body
+    assert json.loads(request.body) == {
+        "model": "gpt-4o-mini-tts", "input": "Hello.", "voice": "alloy", "speed": 1.5, "x": 1,
+    }  # fmt: skip
+
+
+DELTA = b'data: {"type":"speech.audio.delta","audio":"AAA="}\n\n'
+DONE = b'data: {"type":"speech.audio.done","usage":{"input_tokens":3,"output_tokens":5,"total_tokens":8}}\n\n'
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_events_that_pass_are_watched_for_what_they_cost(step: int) -> None:
+    watched = RELAY.stream()
+    body = DELTA + DONE
+    passed = b"".join(watched.feed(body[at : at + step]) for at in range(0, len(body), step))
+    rest, tally = watched.close()
+    assert passed + rest == body
+    assert (tally.usage.input_total, tally.usage.output_total) == (3, 5)
+
+
+def test_events_that_break_off_or_fail_are_no_answer() -> None:
+    watched = RELAY.stream()
+    assert watched.feed(DELTA + DONE[:20]) == DELTA
+    with pytest.raises(StreamCut):
+        watched.close()
+    with pytest.raises(ProviderError, match="broke"):
+        RELAY.stream().feed(b'data: {"type":"error","error":{"message":"it broke","code":"x"}}\n\n')

@@ -11,7 +11,7 @@ from integration_api.core.llm import LlmEvent, LlmRequest, LlmResponse
 from integration_api.core.media import Media
 from integration_api.core.models import ModelInfo
 from integration_api.core.moderation import ModerationRequest, ModerationResponse
-from integration_api.core.relay import RecordingRelay, Relay
+from integration_api.core.relay import RecordingRelay, Relay, SpeechRelay
 from integration_api.core.reranking import RerankingRequest, RerankingResponse
 from integration_api.core.stt import Listening, ListenRequest, Takes, TranscribeRequest, Transcript
 from integration_api.core.telephony import (
@@ -67,6 +67,7 @@ class Tts:
     speak: Callable[[SpeakRequest, Credential], Stream[TtsEvent]] | None = None
     """One text whose sound comes as it is made."""
     voices: Callable[[Credential], Exchange[tuple[Voice, ...]]] | None = None
+    relay: SpeechRelay | None = None
     warm_seconds: float = 0.0
     """How long an open socket may wait for its first text; 0 where none may."""
 

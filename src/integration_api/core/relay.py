@@ -7,7 +7,7 @@ audit must know (`Tally`) is read in passing.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -75,3 +75,17 @@ class RecordingRelay:
     """Start watching a streamed answer."""
     accepts: Callable[[str, bool], bool] = lambda model, stream: True
     """Whether a model answers as it is asked to: whole, or streamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRelay:
+    """A provider's offer to take texts in a body of one language as it is, and give its sound or its events."""
+
+    language: str
+    """`openai_audio`: the caller's language must be the same."""
+    accepts: Callable[[RawBody, str], bool]
+    """Whether that body needs no change for that model beyond the edits `request` makes."""
+    request: Callable[[RawBody, str, Mapping[str, Any], Credential], HttpRequest]
+    """The caller's body, the provider's model id, the provider's own options, and the credential."""
+    stream: Callable[[], RelayedStream]
+    """Start watching an answer in events."""

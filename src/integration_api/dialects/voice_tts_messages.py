@@ -51,6 +51,11 @@ def read_text(asked: wire.TtsClient.Text) -> tuple[str, bool]:
     return surface.check_text(surface.Text(text=asked.text, ssml=asked.ssml))
 
 
+def read_whole(asked: wire.SynthesizeRequest) -> tuple[str, bool]:
+    """Return the one text, and whether it is SSML. Raises `Failure` (INVALID_REQUEST)."""
+    return surface.check_text(surface.Text(text=asked.text, ssml=asked.ssml))
+
+
 def write_voices(voices: tuple[Voice, ...]) -> wire.ListVoicesResponse:
     return wire.ListVoicesResponse(
         voices=[

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
-from integration_api.core.tts import Manner, SynthesisRequest
+from integration_api.core.tts import Manner, SpeakRequest, SynthesisRequest
 from integration_api.dialects.voice_surface import FallbackChoice, Format, TargetChoice
 
 LONGEST_TEXT = 100_000
@@ -62,6 +62,20 @@ class Start(Struct, tag="start", frozen=True, forbid_unknown_fields=True):
             text_buffering=self.text_buffering.lower(),  # type: ignore[arg-type]
             ssml_allowed=self.ssml_allowed,
             extras=self.target.provider_options,
+        )
+
+    def read_whole(self, text: str, *, ssml: bool) -> SpeakRequest:
+        """Return the same asked of a whole text. Raises `Failure` (INVALID_REQUEST) naming the field."""
+        asked = self.read()
+        return SpeakRequest(
+            model="",
+            voice=asked.voice,
+            text=text,
+            ssml=ssml,
+            output=asked.output,
+            manner=asked.manner,
+            timestamps=asked.timestamps,
+            extras=asked.extras,
         )
 
 

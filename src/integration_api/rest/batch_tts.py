@@ -1,14 +1,15 @@
 """POST /v1/audio/speech and GET /v1/voices. https://platform.openai.com/docs/api-reference/audio/createSpeech"""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from integration_api.core.records import Page
 from integration_api.core.tenant import Scope
-from integration_api.core.tts import TtsEvent
 from integration_api.dialects import openai_surface_tts as surface
+from integration_api.dialects.openai_surface_json import decode_object
 from integration_api.edge.application import Response
 from integration_api.rest.answers import JSON, SSE_HEADERS, encode
 from integration_api.rest.reading import read
@@ -19,7 +20,12 @@ from integration_api.rest.targeting import strict, target_of
 from integration_api.services.batch_tts import SpeechService
 from integration_api.services.credential import CredentialService
 from integration_api.services.particulars import call_headers
+from integration_api.services.relay_tts import Passed, SpeechRelays
+from integration_api.services.target import Target
 
+Item = TypeVar("Item")
+
+LANGUAGE = "openai_audio"
 EVERY = Page(1000)
 ANY_MODEL = "*"
 """Voices are a provider's, whatever model speaks with them."""
@@ -28,8 +34,9 @@ VOICE = "@"
 
 
 class SpeechDoor:
-    def __init__(self, speech: SpeechService, credentials: CredentialService) -> None:
+    def __init__(self, speech: SpeechService, relays: SpeechRelays, credentials: CredentialService) -> None:
         self._speech = speech
+        self._relays = relays
         self._credentials = credentials
 
     async def speak(self, ask: Ask) -> Response:
@@ -39,6 +46,8 @@ class SpeechDoor:
         model, _, voice = target.model.partition(VOICE)
         if voice:
             target, request = replace(target, model=model), replace(request, voice=voice)
+        elif self._relays.passes(target, LANGUAGE, raw := decode_object(ask.request.body)):
+            return await self._relay(ask, target, body, Passed(raw, request.extras, len(body.input)))
         call, events = await self._speech.speak(ask.origin, target, request)
         first = await first_of(call, events)
         if body.stream_format == "sse":
@@ -50,7 +59,22 @@ class SpeechDoor:
                 keepalive=PING,
             )
         kind = surface.FORMATS[body.response_format][1]
-        return Response(200, [(b"content-type", kind), *call_headers(call)], _sound(first, events))
+        return Response(
+            200, [(b"content-type", kind), *call_headers(call)], _cut(first, events, surface.sound)
+        )
+
+    async def _relay(self, ask: Ask, target: Target, body: surface.SpeechBody, passed: Passed) -> Response:
+        """Give the provider the caller's own body, and the caller the provider's own sound or events."""
+        events = body.stream_format == "sse"
+        call, chunks = await self._relays.relay(ask.origin, target, passed, events=events)
+        first = await first_of(call, chunks)
+        if events:
+            told = follow(first, chunks, lambda chunk: chunk, lambda: b"")
+            return Response(200, [*SSE_HEADERS, *call_headers(call)], told, keepalive=PING)
+        kind = surface.FORMATS[body.response_format][1]
+        return Response(
+            200, [(b"content-type", kind), *call_headers(call)], _cut(first, chunks, lambda chunk: chunk)
+        )
 
     async def voices(self, ask: Ask) -> Response:
         """List one provider's voices, or those of every provider that the project has a credential for."""
@@ -76,14 +100,14 @@ class SpeechDoor:
         ]  # fmt: skip
 
 
-async def _sound(
-    first: "asyncio.Task[list[TtsEvent]]", events: AsyncGenerator[list[TtsEvent], None]
+async def _cut(
+    first: "asyncio.Task[Item]", source: AsyncGenerator[Item, None], sound: Callable[[Item], bytes]
 ) -> AsyncGenerator[bytes, None]:
     """Give sound on. A failure cuts the answer off: sound that merely ends would be taken for all of it."""
     try:
-        yield surface.sound(await first)
-        async for told in events:
-            yield surface.sound(told)
+        yield sound(await first)
+        async for item in source:
+            yield sound(item)
     finally:
         first.cancel()
-        await events.aclose()
+        await source.aclose()

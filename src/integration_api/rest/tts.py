@@ -5,16 +5,18 @@ Binary messages belong to the utterance that was `started` last: each is one fra
 
 from base64 import b64encode
 from collections.abc import AsyncGenerator
+from typing import Any
 
-from integration_api.core.errors import Failure
 from integration_api.core.tenant import Scope
+from integration_api.core.tts import Speaking
 from integration_api.dialects import voice_tts_surface as surface
 from integration_api.dialects.voice_surface import read
-from integration_api.edge.application import Upgrade, WebSocket
+from integration_api.edge.application import Upgrade
 from integration_api.rest.routing import Ask, Route
-from integration_api.rest.voice import Line, first_of
+from integration_api.rest.voice import Line, live
 from integration_api.services import tts
 from integration_api.services.call import Origin
+from integration_api.services.leg import Leg
 from integration_api.services.voice import fallback_of, target_of
 
 
@@ -23,47 +25,30 @@ class TtsDoor:
         self._service = service
 
     async def synthesize(self, ask: Ask) -> Upgrade:
-        caller, request_id, received_at = ask.caller, ask.request_id, ask.request.received_at
+        return live(ask, surface.Start, self._told, _tell)
 
-        async def talk(socket: WebSocket) -> None:
-            line = Line(socket, caller, request_id)
-            try:
-                await self._talk(line, Origin(caller, request_id, received_at))
-            except Failure as error:
-                await line.fail(error)
-
-        return Upgrade(talk)
-
-    async def _talk(self, line: Line, origin: Origin) -> None:
-        start = await first_of(line.socket, surface.Start)
-        if start is None:
-            return
+    def _told(
+        self, line: Line, origin: Origin, start: surface.Start
+    ) -> AsyncGenerator[tuple[Leg[Speaking], list[tts.Told]], None]:
         target, fallback = target_of(start.target), fallback_of(start.fallback)
-        origin = Origin(origin.principal, origin.request_id, origin.received_at, start.metadata)
-        told = self._service.synthesize(
+        return self._service.synthesize(
             origin, target, start.read(), _asks(line), fallback, frame_ms=start.chunk_ms
         )
-        try:
-            async for leg, events in told:
-                for event in events:
-                    match event:
-                        case tts.Ended():
-                            raise event.error
-                        case tts.Audio() if not start.audio_events:
-                            await line.socket.send(event.data)
-                        case tts.Audio():
-                            await line.tell(_audio(event), leg)
-                        case _:
-                            await line.tell(event, leg)
-        finally:
-            await told.aclose()
-        await line.socket.close()
 
     def routes(self) -> list[Route]:
         return [
             Route(method="GET", path="/v1/voice/tts", handler=self.synthesize, scope=Scope.INFER,
                   summary="Live speech, over a WebSocket", body=surface.Start, status=101),
         ]  # fmt: skip
+
+
+async def _tell(line: Line, start: surface.Start, event: tts.Told, leg: Leg[Any]) -> None:
+    if not isinstance(event, tts.Audio):
+        await line.tell(event, leg)
+    elif start.audio_events:
+        await line.tell(_audio(event), leg)
+    else:
+        await line.socket.send(event.data)
 
 
 def _audio(event: tts.Audio) -> dict[str, object]:

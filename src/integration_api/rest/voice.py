@@ -1,17 +1,31 @@
 """What both live WebSockets share: how they begin, and telling a caller what is heard and what went wrong."""
 
 import asyncio
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, Protocol, TypeVar
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.tenant import Principal
 from integration_api.dialects.voice_surface import Envelope, error_of, read
-from integration_api.edge.application import WebSocket
-from integration_api.services import clock
+from integration_api.edge.application import Upgrade, WebSocket
+from integration_api.rest.routing import Ask
+from integration_api.services import clock, stt, tts
+from integration_api.services.call import Origin
 from integration_api.services.leg import Leg
 from integration_api.services.voice import START_SECONDS
 
 Start = TypeVar("Start")
+
+
+class Noted(Protocol):
+    """What every `start` holds."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
+
+
+Begun = TypeVar("Begun", bound=Noted)
 
 CLOSE_CODES = {
     Kind.INVALID_REQUEST: 1008,
@@ -46,6 +60,37 @@ class Line:
         await self.tell(error_of(error))
         await self.tell({"type": "closed", "reason": "error"})
         await self.socket.close(CLOSE_CODES.get(error.kind, 1011))
+
+
+def live(
+    ask: Ask,
+    into: type[Begun],
+    open: Callable[[Line, Origin, Begun], AsyncGenerator[tuple[Leg[Any], list[Any]], None]],
+    tell: Callable[[Line, Begun, Any, Leg[Any]], Awaitable[None]],
+) -> Upgrade:
+    """Return what is done with a socket: its first message is read as `into`, the session that `open` gives is told
+    event by event, and what goes wrong last.
+    """
+    caller, request_id, received_at = ask.caller, ask.request_id, ask.request.received_at
+
+    async def talk(socket: WebSocket) -> None:
+        line = Line(socket, caller, request_id)
+        try:
+            start = await first_of(socket, into)
+            if start is None:
+                return
+            origin = Origin(caller, request_id, received_at, start.metadata)
+            async with aclosing(open(line, origin, start)) as told:
+                async for leg, events in told:
+                    for event in events:
+                        if isinstance(event, (stt.Ended, tts.Ended)):
+                            raise event.error
+                        await tell(line, start, event, leg)
+            await socket.close()
+        except Failure as error:
+            await line.fail(error)
+
+    return Upgrade(talk)
 
 
 async def first_of(socket: WebSocket, into: type[Start]) -> Start | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from typing import TypeAlias
 
 from integration_api.core.errors import Failure
 from integration_api.core.tenant import Scope
@@ -11,21 +12,25 @@ from integration_api.dialects.voice_tts_messages import (
     read_id,
     read_start,
     read_text,
+    read_whole,
     write_voices,
 )
+from integration_api.dialects.voice_tts_surface import Start
 from integration_api.proto import voice_pb2 as wire
 from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.reading import parsed
 from integration_api.rpc.told_tts import write
-from integration_api.rpc.voice import Line, first_of, not_understood, start_required
+from integration_api.rpc.voice import Line, Teller, first_of, not_understood, start_required
 from integration_api.services import tts
 from integration_api.services.batch_tts import SpeechService
 from integration_api.services.particulars import call_headers
 from integration_api.services.voice import fallback_of, target_of
+from integration_api.services.whole_tts import only_whole, speak_whole
 
 SERVICE = "integration.voice.v1.TextToSpeech"
 ANY_MODEL = "*"
 """Voices are a provider's, whatever model speaks with them."""
+Source: TypeAlias = AsyncGenerator[tuple[Teller, list[tts.Told]], None]
 
 
 class TtsDoor:
@@ -42,18 +47,20 @@ class TtsDoor:
         return write_voices(voices).SerializeToString()
 
     async def speak(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
-        """Speak one text: a session of one utterance, which says `end` itself."""
+        """Speak one text: a session of one utterance, which says `end` itself; by a provider without live voices
+        as `/v1/audio/speech` has it spoken.
+        """
         line = Line(ask)
         try:
             asked = await first_of(messages, wire.SynthesizeRequest)
             asked.start.ssml_allowed = asked.start.ssml_allowed or bool(asked.ssml)
-            said = wire.TtsClient.Text(final=True)
-            if asked.ssml:
-                said.ssml = asked.ssml
+            text, ssml = read_whole(asked)
+            start = read_start(asked.start)
+            if only_whole(target_of(start.target)):
+                source: Source = self._spoken(ask, start, text, ssml=ssml)
             else:
-                said.text = asked.text
-            text, ssml = read_text(said)
-            async with aclosing(self._told(ask, line, asked.start, _whole(text, ssml=ssml))) as told:
+                source = self._live(ask, start, _whole(text, ssml=ssml))
+            async with aclosing(_written(line, source)) as told:
                 async for frame in told:
                     yield frame
         except Failure as error:
@@ -67,7 +74,8 @@ class TtsDoor:
             first = await first_of(messages, wire.TtsClient)
             if not first.HasField("start"):
                 raise start_required()
-            async with aclosing(self._told(ask, line, first.start, _asks(messages))) as told:
+            source = self._live(ask, read_start(first.start), _asks(messages))
+            async with aclosing(_written(line, source)) as told:
                 async for frame in told:
                     yield frame
         except Failure as error:
@@ -75,18 +83,18 @@ class TtsDoor:
                 yield frame
             raise
 
-    async def _told(
-        self, ask: Ask, line: Line, asked: wire.TtsClient.Start, asks: AsyncGenerator[tts.Ask, None]
-    ) -> AsyncGenerator[bytes, None]:
-        start = read_start(asked)
+    def _live(self, ask: Ask, start: Start, asks: AsyncGenerator[tts.Ask, None]) -> Source:
         target, fallback = target_of(start.target), fallback_of(start.fallback)
-        source = self._service.synthesize(
+        return self._service.synthesize(
             ask.origin(start.metadata), target, start.read(), asks, fallback, frame_ms=start.chunk_ms
         )
-        async with aclosing(source):
-            async for leg, events in source:
-                for event in events:
-                    yield write(event, line.envelope(leg)).SerializeToString()
+
+    def _spoken(self, ask: Ask, start: Start, text: str, *, ssml: bool) -> Source:
+        target, fallback = target_of(start.target), fallback_of(start.fallback)
+        request = start.read_whole(text, ssml=ssml)
+        return speak_whole(
+            self._speech, ask.origin(start.metadata), target, request, fallback, frame_ms=start.chunk_ms
+        )
 
     def methods(self) -> list[RpcMethod]:
         return [
@@ -94,6 +102,13 @@ class TtsDoor:
             RpcMethod(service=SERVICE, name="StreamSynthesize", scope=Scope.INFER, stream=self.synthesize),
             RpcMethod(service=SERVICE, name="ListVoices", scope=Scope.INFER, unary=self.voices),
         ]
+
+
+async def _written(line: Line, source: Source) -> AsyncGenerator[bytes, None]:
+    async with aclosing(source):
+        async for teller, events in source:
+            for event in events:
+                yield write(event, line.envelope(teller)).SerializeToString()
 
 
 async def _whole(text: str, *, ssml: bool) -> AsyncGenerator[tts.Ask, None]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -12,11 +12,20 @@ from integration_api.proto import voice_pb2 as wire
 from integration_api.rpc.methods import Ask
 from integration_api.rpc.reading import parsed
 from integration_api.services import clock
-from integration_api.services.leg import Leg
+from integration_api.services.call import Call
 from integration_api.services.particulars import call_headers
 from integration_api.services.voice import START_SECONDS
 
 Said = TypeVar("Said", bound=Message)
+
+
+class Teller(Protocol):
+    """Who tells something: a leg of a live session, or whoever speaks a text whole."""
+
+    @property
+    def call(self) -> Call: ...
+    @property
+    def request_id(self) -> str: ...
 
 
 class Line:
@@ -27,16 +36,16 @@ class Line:
         self._seq = 0
         self._started = clock.perf()
 
-    def envelope(self, leg: Leg[Any] | None = None) -> wire.Envelope:
+    def envelope(self, teller: Teller | None = None) -> wire.Envelope:
         """Number the next message."""
-        if self._seq == 0 and leg is not None:
-            self._ask.call.initial_metadata += call_headers(leg.call)
+        if self._seq == 0 and teller is not None:
+            self._ask.call.initial_metadata += call_headers(teller.call)
         made = wire.Envelope(
             session_id=self._ask.request_id,
             seq=self._seq,
             mono_time_us=int((clock.perf() - self._started) * 1_000_000),
-            provider="" if leg is None else leg.call.target.provider.name,
-            provider_request_id="" if leg is None else leg.request_id,
+            provider="" if teller is None else teller.call.target.provider.name,
+            provider_request_id="" if teller is None else teller.request_id,
         )
         self._seq += 1
         return made

@@ -41,7 +41,7 @@ class SpeechService:
         tts = target.provider.tts
         if tts is None or tts.speak is None:
             raise unsupported(target, OPERATION)
-        shaper = Shaper(request.output, lambda form: tts.gives(form, target.model))
+        shaper = shaper_of(target, request.output)
         call = await self._calls.open(origin, target, OPERATION, streamed=True)
         asked = replace(request, model=target.model, output=shaper.made)
         return call, self._events(call, tts.speak, asked, shaper)
@@ -110,6 +110,12 @@ class SpeechService:
             finally:
                 await source.aclose()
             call.done(usage)
+
+
+def shaper_of(target: Target, output: AudioFormat) -> "Shaper":
+    """Return what makes of a target's sound the sound that was asked for."""
+    tts = target.provider.tts
+    return Shaper(output, lambda form: form if tts is None else tts.gives(form, target.model))
 
 
 class Shaper:

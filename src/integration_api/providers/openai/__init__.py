@@ -10,6 +10,7 @@ from integration_api.providers.openai import (
     models,
     moderation,
     relay_stt,
+    relay_tts,
     rest_tts,
     verify_credential,
 )
@@ -44,5 +45,5 @@ OPENAI = Provider(
     moderation=moderation.moderate,
     models=models.models,
     stt=Stt(takes=lambda form, model: form, transcribe=batch_stt.transcribe, relay=relay_stt.RELAY),
-    tts=Tts(gives=rest_tts.gives, speak=rest_tts.speak, voices=rest_tts.voices),
+    tts=Tts(gives=rest_tts.gives, speak=rest_tts.speak, voices=rest_tts.voices, relay=relay_tts.RELAY),
 )
