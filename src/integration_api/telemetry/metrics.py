@@ -48,6 +48,20 @@ IN_FLIGHT = BOARD.gauge("integration_calls_in_flight", "Calls being answered now
 SPOOL = BOARD.gauge(
     "integration_audit_spool_bytes", "Audit records on disk that the database has not stored yet."
 )
+TELEPHONE_CALLS = BOARD.counter(
+    "integration_telephone_calls_total", "Telephone calls by how they ended.", ("provider", "state")
+)
+WEBHOOKS_REFUSED = BOARD.counter(
+    "integration_webhooks_refused_total",
+    "Requests that were not proven to be a carrier's, or of no use.",
+    ("provider", "reason"),
+)
+MEDIA_SESSIONS = BOARD.gauge("integration_media_sessions", "Calls whose sound comes here now.")
+MEDIA_LOST = BOARD.counter(
+    "integration_media_lost_frames_total",
+    "Pieces of sound that nobody took in time.",
+    ("provider", "direction"),
+)
 
 
 class Meter:

@@ -1,0 +1,78 @@
+"""What is kept of every call once it is over: one audit record, and a count."""
+
+import hashlib
+
+from integration_api.core.llm import Usage
+from integration_api.core.records import AuditRecord
+from integration_api.core.telephony import CallState
+from integration_api.core.telephony_records import Author, CallRecord
+from integration_api.core.tenant import Principal, Scope
+from integration_api.services import clock
+from integration_api.services.audit import AuditTrail
+from integration_api.services.call import NANO, SERVICE, Ids, Origin
+from integration_api.telemetry.metrics import TELEPHONE_CALLS
+
+OPERATION = "call"
+STATUS = {CallState.COMPLETED: "success", CallState.CANCELLED: "cancelled"}
+"""Every other end is a failure."""
+
+
+def metadata_of(call: CallRecord) -> dict[str, str]:
+    """Return what each audit record of a call says of it, beside what its caller attached."""
+    ours = {"call_id": str(call.id)}
+    if call.batch_id:
+        ours["batch_id"] = str(call.batch_id)
+    return {**call.metadata, **ours}
+
+
+def origin_of(call: CallRecord, request_id: str = "") -> Origin:
+    """Return the origin of what is done later in the name of whoever made a call."""
+    return Origin(principal_of(call), request_id or f"call-{call.id}", clock.perf(), metadata_of(call))
+
+
+def principal_of(call: CallRecord) -> Principal:
+    author: Author = call.author
+    return Principal(call.tenant, author.key_id, frozenset({Scope.INFER}), author.service, author.actor)
+
+
+class CallEnds:
+    def __init__(self, audit: AuditTrail, ids: Ids) -> None:
+        self._audit = audit
+        self._ids = ids
+
+    def keep(self, call: CallRecord, *, first: bool) -> None:
+        """Keep the record of a call that has ended; `first` for whoever ended it, which counts it.
+
+        Kept again it is stored once: so whoever finds a call ended, and does not know whether its record was kept,
+        keeps it.
+        Raises `Failure(OVERLOADED)` when it can not be kept.
+        """
+        ended = call.ended_at or clock.now()
+        author, metadata = call.author, metadata_of(call)
+        if author.service:
+            metadata[SERVICE] = author.service
+        self._audit.keep(
+            AuditRecord(
+                event_id=hashlib.sha256(f"call-end/{call.id}".encode()).hexdigest()[:32],
+                id=self._ids.next(),
+                created_at=clock.now(),
+                organization_id=call.tenant.organization_id,
+                project_id=call.tenant.project_id,
+                key_id=author.key_id,
+                actor_type=author.actor.kind,
+                actor_id=author.actor.id,
+                operation=OPERATION,
+                provider=call.provider,
+                credential_id=call.credential_id,
+                status=STATUS.get(call.state, "failed"),
+                error_code="" if call.state is CallState.COMPLETED else call.error_code or call.state.value,
+                finish_reason=call.state.value,
+                request_id=f"call-{call.id}",
+                provider_request_id=call.provider_call_id,
+                time_taken=int(max(0.0, ended - call.created_at) * NANO),
+                usage=Usage(audio_seconds=call.duration_s),
+                metadata=metadata,
+            )
+        )
+        if first:
+            TELEPHONE_CALLS.of(call.provider, call.state.value).value += 1
