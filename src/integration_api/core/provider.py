@@ -85,6 +85,9 @@ class Telephony:
 
     All of one number's that fit, newest or oldest first: those that are known as other calls are left out here.
     """
+    finds_all: bool = True
+    """Whether a call that `find` does not name was not made. Where the carrier tells of ended calls only, that is
+    never known: such a call is given up, and not dialed again."""
     hang_up: Unary[Control, Done] | None
     """None where closing the media socket is the only way."""
     send_dtmf: Unary[Control, Done] | None

@@ -12,6 +12,7 @@ from integration_api.providers.custom_llm import CUSTOM_LLM
 from integration_api.providers.deepgram import DEEPGRAM
 from integration_api.providers.deepseek import DEEPSEEK
 from integration_api.providers.elevenlabs import ELEVENLABS
+from integration_api.providers.exotel import EXOTEL
 from integration_api.providers.gemini import GEMINI
 from integration_api.providers.google_speech import GOOGLE_SPEECH
 from integration_api.providers.groq import GROQ
@@ -62,6 +63,7 @@ PROVIDERS: dict[str, Provider] = {
         SARVAM,
         TWILIO,
         VONAGE,
+        EXOTEL,
         SANDBOX,
     )
 }

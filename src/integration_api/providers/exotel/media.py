@@ -1,0 +1,177 @@
+"""The socket of a call's sound: JSON with samples in base64, in either of two spellings and two encodings.
+
+https://developer.exotel.com/docs/agentstream/stream-voicebot-applet
+"""
+
+import binascii
+from base64 import b64decode, b64encode
+from typing import Any
+
+import msgspec
+
+from integration_api.core.audio import AudioFormat, Encoding
+from integration_api.core.errors import Kind, Phase, ProviderError
+from integration_api.core.media import Cleared, Dtmf, Heard, MarkReached, MediaEvent, Started, Stopped
+from integration_api.core.session import HangUp, Message, Outcome, Say
+from integration_api.providers.exotel import client, wire
+
+STEP = 320
+"""A chunk's bytes are a multiple of these, or there are gaps of 20 ms."""
+CHUNK = 3_200
+"""Fewer bytes at once may sound distorted."""
+LARGEST = 99_840
+"""The most multiples of `STEP` in 100 kB: larger chunks time out."""
+MULAW = frozenset({"mulaw", "ulaw", "pcmu", "g711", "g711_ulaw", "audio/x-mulaw", "audio/mulaw"})
+MULAW_RATE = "64kbps"
+SILENCE = {Encoding.PCM_S16LE: b"\0", Encoding.MULAW: b"\xff"}
+DEFAULT_RATE = 8_000
+RATES = frozenset({8_000, 16_000, 24_000})
+
+
+class ExotelMedia:
+    """Signed 16-bit samples, little-endian, unless the stream's start says mu-law."""
+
+    def __init__(self) -> None:
+        self._format = AudioFormat(Encoding.PCM_S16LE, DEFAULT_RATE)
+        self._rest = bytearray()
+        self._marks: dict[str, str] = {}
+        """What is to be told once it is reached, by what Exotel calls it: a name that is used once."""
+        self._marked = 0
+        self._sid = ""
+        self._sid_key = "stream_sid"
+        self._started = False
+        self._stopped = False
+
+    @property
+    def format(self) -> AudioFormat:
+        return self._format
+
+    def feed(self, message: Message) -> Outcome[MediaEvent]:
+        try:
+            told = wire.ON_SOCKET.decode(message)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise _unreadable() from None
+        match told.event:
+            case "start":
+                return self._begun(told)
+            case "media" if told.media is not None and self._started:
+                return self._heard(told.media)
+            case "dtmf" if told.dtmf is not None and told.dtmf.digit:
+                return (Dtmf(told.dtmf.digit, _whole(told.dtmf.duration)),)
+            case "mark" if told.mark is not None:
+                name = self._marks.pop(told.mark.name, None)
+                return () if name is None else (MarkReached(name),)
+            case "clear":
+                return (*self._cancelled(), Cleared())
+            case "stop":
+                return self._ended((told.stop and told.stop.reason) or "stop")
+            case _:
+                return ()
+
+    def say(self, sound: bytes) -> Outcome[MediaEvent]:
+        self._rest += sound
+        if len(self._rest) < CHUNK:
+            return ()
+        return self._out(len(self._rest) // STEP * STEP)
+
+    def flush(self) -> Outcome[MediaEvent]:
+        if not self._rest:
+            return ()
+        self._rest += SILENCE[self._format.encoding] * (-len(self._rest) % STEP)
+        return self._out(len(self._rest))
+
+    def mark(self, name: str) -> Outcome[MediaEvent]:
+        self._marked += 1
+        theirs = f"{self._marked}"
+        self._marks[theirs] = name
+        return [*self.flush(), self._say("mark", {"name": theirs})]
+
+    def clear(self) -> Outcome[MediaEvent]:
+        """Exotel does not tell when it has."""
+        self._rest.clear()
+        return [self._say("clear"), *self._cancelled(), Cleared()]
+
+    def hang_up(self) -> Outcome[MediaEvent]:
+        return (HangUp(),)
+
+    def close(self) -> Outcome[MediaEvent]:
+        return self._ended("disconnected")
+
+    def _begun(self, told: wire.OnSocket) -> Outcome[MediaEvent]:
+        start = told.start
+        if self._started or start is None:
+            return ()
+        self._started = True
+        camel = told.stream_sid_camel or start.stream_sid_camel
+        self._sid = told.stream_sid or start.stream_sid or camel
+        self._sid_key = "streamSid" if camel else "stream_sid"
+        self._format = _format(start.media_format or start.media_format_camel or wire.MediaFormat())
+        return (
+            Started(
+                provider_call_id=start.call_sid or start.call_sid_camel,
+                stream_id=self._sid,
+                format=self._format,
+                custom=start.custom_parameters or start.custom_parameters_camel or {},
+            ),
+        )
+
+    def _heard(self, media: wire.Media) -> Outcome[MediaEvent]:
+        try:
+            sound = b64decode(media.payload, validate=True)
+        except (binascii.Error, ValueError):
+            raise _unreadable() from None
+        return (Heard(sound, _whole(media.timestamp)),) if sound else ()
+
+    def _out(self, size: int) -> list[MediaEvent | Say]:
+        whole = bytes(self._rest[:size])
+        del self._rest[:size]
+        return [
+            self._say("media", {"payload": b64encode(whole[at : at + LARGEST]).decode()})
+            for at in range(0, size, LARGEST)
+        ]
+
+    def _say(self, event: str, about: dict[str, Any] | None = None) -> Say:
+        said: dict[str, Any] = {"event": event, self._sid_key: self._sid}
+        if about is not None:
+            said[event] = about
+        return Say(msgspec.json.encode(said).decode())
+
+    def _ended(self, reason: str) -> Outcome[MediaEvent]:
+        if self._stopped or not self._started:
+            return ()
+        self._stopped = True
+        return [*self._cancelled(), Stopped(reason)]
+
+    def _cancelled(self) -> list[MediaEvent]:
+        names = list(self._marks.values())
+        self._marks.clear()
+        return [MarkReached(name, cancelled=True) for name in names]
+
+
+def _format(said: wire.MediaFormat) -> AudioFormat:
+    """Believe the start: what one page of the documentation says of the encoding another contradicts."""
+    rate = _whole(said.sample_rate or said.sample_rate_camel)
+    bits = said.bit_rate or said.bit_rate_camel
+    mulaw = said.encoding.lower().partition(";")[0] in MULAW or (
+        rate in (None, DEFAULT_RATE) and bits.lower() == MULAW_RATE
+    )
+    if mulaw:
+        return AudioFormat(Encoding.MULAW, DEFAULT_RATE)
+    return AudioFormat(Encoding.PCM_S16LE, rate if rate in RATES else DEFAULT_RATE)
+
+
+def _whole(said: str | int | None) -> int | None:
+    try:
+        return None if said in (None, "") else int(said)
+    except ValueError:
+        return None
+
+
+def _unreadable() -> ProviderError:
+    return ProviderError(
+        Kind.BAD_RESPONSE,
+        f"{client.NAME} said something on the media socket that could not be read",
+        provider=client.NAME,
+        code="bad_upstream_response",
+        phase=Phase.STREAM,
+    )
