@@ -26,7 +26,8 @@ SISTER = Tenant(1, 102)
 """Another project of the same organization as `ACME`."""
 TABLES = (
     "organizations, projects, api_keys, vault_keys, credentials, credential_versions, changes,"
-    " external_audits, external_audit_metadata, external_audit_documents"
+    " external_audits, external_audit_metadata, external_audit_documents,"
+    " calls, call_notes, inbound_routes, call_batches, dialing_leases"
 )
 
 

@@ -10,15 +10,18 @@ import pytest
 
 from integration_api.core.records import Organization, Page, Project
 from integration_api.core.tenant import Tenant
+from integration_api.storage.dialing_store import Line
 from integration_api.storage.open import open_repository
 from integration_api.storage.repository import AuditFilter, Repository
 from tests.servers import connected, database, postgres_server
+from tests.storage.telephony import batch, call, note, route
 from tests.storage.test_repository import api_key, sealed, vault_key
 from tests.stores import ACME, GLOBEX, SISTER, audit, config_of, credential
 
 TABLES = (
     "organizations", "projects", "api_keys", "vault_keys", "credentials", "credential_versions", "changes",
-    "external_audits", "external_audit_metadata", "external_audit_documents",
+    "external_audits", "external_audit_metadata", "external_audit_documents", "calls", "call_notes",
+    "inbound_routes", "call_batches", "dialing_leases",
 )  # fmt: skip
 
 
@@ -64,6 +67,10 @@ async def filled(url: str) -> Repository:
         await store.add_api_key(api_key(at, tenant))
         await store.add_credential(credential(at, tenant), sealed())
         await store.add_audits([audit(at, tenant, metadata={"k": "v"}, documents={"request": b"sealed"})])
+        await store.telephony.add_call(call(at, tenant), note(at, at, tenant))
+        await store.telephony.add_batch(batch(at, tenant), [])
+        await store.telephony.add_route(route(at, tenant))
+        await store.dialing.lease(Line(tenant, at, "twilio"), "me", 1.0)
     for organization, key in ((1, b"a" * 16), (2, b"b" * 16)):
         await store.add_vault_key(vault_key(1, organization, id=key))
     return store
@@ -106,7 +113,9 @@ async def test_a_session_of_one_tenant_sees_its_own_rows_only(url: str) -> None:
                 for table, column in (
                     ("api_keys", "id"), ("credentials", "id"), ("credential_versions", "credential_id"),
                     ("external_audits", "id"), ("external_audit_metadata", "external_audit_id"),
-                    ("external_audit_documents", "external_audit_id"),
+                    ("external_audit_documents", "external_audit_id"), ("calls", "id"),
+                    ("call_notes", "call_id"), ("inbound_routes", "id"), ("call_batches", "id"),
+                    ("dialing_leases", "credential_id"),
                 ):  # fmt: skip
                     rows = await session.fetch(f"SELECT {column} FROM {table}")
                     assert [row[0] for row in rows] == [id], (table, tenant)

@@ -139,7 +139,7 @@ class Change(Struct, frozen=True):
 
     seq: int
     topic: str
-    """`credential`, `api_key`, `vault_key`, `project`."""
+    """`credential`, `api_key`, `vault_key`, `project`, `call`, `batch`."""
     tenant: Tenant
     subject: str
     """The row's id as a decimal string, or a provider's name for its default credential."""

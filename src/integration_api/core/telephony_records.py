@@ -118,6 +118,11 @@ class BatchState(StrEnum):
     """Nothing more is dialed; calls that were under way have gone on."""
     COMPLETED = "completed"
 
+    @property
+    def open(self) -> bool:
+        """Whether a call of it may still be dialed, now or later."""
+        return self in (BatchState.RUNNING, BatchState.PAUSED)
+
 
 class Window(Struct, frozen=True, kw_only=True):
     """When people may be called, by the clock on a wall: from `start` to `end`, as `HH:MM`.

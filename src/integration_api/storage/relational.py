@@ -29,6 +29,7 @@ from integration_api.storage import (
 from integration_api.storage.audit_filter import AuditFilter
 from integration_api.storage.credentials import CredentialFilter
 from integration_api.storage.operation import Database
+from integration_api.storage.relational_telephony import RelationalDialing, RelationalTelephony
 
 SLICE = 32
 """Records turned into rows in one go, between which calls that are under way have their turn."""
@@ -41,6 +42,8 @@ class RelationalRepository:
         self._database = database
         self._read = database.read
         self._write = database.write
+        self.telephony = RelationalTelephony(database)
+        self.dialing = RelationalDialing(database)
 
     async def migrate(self) -> None:
         await self._database.migrate()

@@ -24,11 +24,23 @@ from integration_api.core.records import (
 from integration_api.core.tenant import PROJECT, Actor, Tenant
 from integration_api.storage.audit_filter import AuditFilter, Comparison, Criterion
 from integration_api.storage.credentials import CredentialFilter
+from integration_api.storage.dialing_store import DialingStore
+from integration_api.storage.telephony_store import TelephonyStore
 
 __all__ = ["AuditFilter", "Comparison", "CredentialFilter", "Criterion", "Repository"]
 
 
 class Repository(Protocol):
+    @property
+    def telephony(self) -> TelephonyStore:
+        """Calls, batches of calls, and where calls come in."""
+        ...
+
+    @property
+    def dialing(self) -> DialingStore:
+        """What the dialer asks."""
+        ...
+
     # --- the store itself: whole installation ------------------------------------------------
 
     async def migrate(self) -> None:

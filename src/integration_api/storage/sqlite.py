@@ -34,14 +34,19 @@ ERASE_SECONDS = 1.0
 """How long to try to empty the write-ahead log; a reader in another process may hold it."""
 PAUSE_SECONDS = 0.01
 ROWS = (64, 8, 1)
-"""Of one INSERT: few sizes, so that each statement is prepared once. With 34 columns the largest is well below
+"""Of one INSERT: few sizes, so that each statement is prepared once. With 36 columns the largest is well below
 SQLite's 32,766 parameters."""
 
 _PLACE = re.compile(r"\$(\d+)")
 _ROW = re.compile(r"VALUES (\([^)]*\))")
 _NUMBER = re.compile(r"\?\d+")
 _CAST = re.compile(r"::\w+")
-_WORDS = {"strpos(": "instr(", "json_object_agg(": "json_group_object("}
+_WORDS = {
+    "strpos(": "instr(",
+    "json_object_agg(": "json_group_object(",
+    "extract(epoch FROM clock_timestamp())": "((julianday('now') - 2440587.5) * 86400.0)",
+    " FOR UPDATE": "",  # A writing transaction is alone already.
+}
 
 Result = TypeVar("Result")
 

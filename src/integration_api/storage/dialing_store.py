@@ -1,0 +1,98 @@
+"""What the dialer asks of the store: who dials for a credential, what is due, and what has become of it.
+
+One process at a time dials for one credential: the one whose lease stands. Leases, and the moments at which
+calls were claimed, go by the database's clock, so that processes need not agree on the time.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from integration_api.core.telephony_records import BatchRecord, CallNote, CallRecord
+from integration_api.core.tenant import Tenant
+
+
+class Line(NamedTuple):
+    """Whose calls are dialed one by one: those of one credential."""
+
+    tenant: Tenant
+    credential_id: int
+    provider: str
+
+
+class Lease(Struct, frozen=True):
+    """One process may dial for a credential, and no other."""
+
+    silent_for: float | None
+    """How many seconds before nobody could dial any more who could until then; None if nobody ever did."""
+
+
+class Wanted(Struct, frozen=True):
+    """How many calls of a batch may be claimed, at most."""
+
+    batch_id: int
+    most: int
+
+
+class Settlement(Struct, frozen=True):
+    """A call of a batch has ended, and what comes of it: another attempt, or nothing."""
+
+    call: CallRecord
+    retry: CallRecord | None = None
+
+
+class DialingStore(Protocol):
+    async def lines(self, doubt: float, stale: float) -> list[Line]:
+        """Whole installation: the credentials for which something is to be done.
+
+        Batches run and are not asleep, calls have ended and are not settled, calls are in doubt for `doubt`
+        seconds, or have been without news for `stale`.
+        """
+        ...
+
+    async def lease(self, line: Line, owner: str, seconds: float) -> Lease | None:
+        """Take a credential, or keep it, for `seconds` from now; None while it is another's."""
+        ...
+
+    async def release(self, line: Line, owner: str, sleep: float) -> None:
+        """Let go of a credential; its batches need nobody for `sleep` seconds, unless something changes."""
+        ...
+
+    async def running(self, line: Line) -> list[BatchRecord]:
+        """Return the batches that run, oldest first."""
+        ...
+
+    async def claim(
+        self, line: Line, owner: str, seconds: float, wanted: Sequence[Wanted], notes: Sequence[CallNote]
+    ) -> list[CallRecord] | None:
+        """Set queued calls that are due to `dialing`, and keep the lease; None when it is another's by now.
+
+        No more of a batch than it wants, or than its `max_concurrent` leaves room for, or than there are
+        `notes`: one for each call, whose `call_id`, `at` and `state` are filled in.
+        """
+        ...
+
+    async def due_in(self, line: Line, batches: Sequence[int]) -> float | None:
+        """Return in how many seconds the next queued call of these batches is due; None when none is queued."""
+        ...
+
+    async def claimed(self, tenant: Tenant, batch_id: int, within: float) -> int:
+        """Return how many calls that were claimed within these seconds have no answer of the carrier's yet."""
+        ...
+
+    async def unsettled(self, line: Line, limit: int) -> list[CallRecord]:
+        """Return calls of batches that have ended and are not settled."""
+        ...
+
+    async def settle(self, line: Line, settlements: Sequence[Settlement], now: float) -> None:
+        """Settle calls: add further attempts, unless the batch is cancelled, and complete batches that are through."""
+        ...
+
+    async def to_ask(self, line: Line, doubt: float, stale: float, limit: int) -> list[CallRecord]:
+        """Return calls to ask the carrier for: in doubt for `doubt` seconds, or `stale` without news."""
+        ...
+
+    async def known(self, line: Line, provider_call_ids: Sequence[str]) -> set[str]:
+        """Return which of a carrier's ids are those of calls that are stored."""
+        ...
