@@ -18,7 +18,7 @@ from tests.e2e.service import ADMIN_KEY, Service, lab_running, running
 
 FRAME_MS = 20
 KEY = "dg-lab-key-0123456789"
-HEARD = [
+HEARD: list[dict[str, Any]] = [
     {"text": "I would like a table", "start_ms": 300, "end_ms": 1300},
     {"text": "for two please.", "start_ms": 1400, "end_ms": 2200},
     {"text": "At eight.", "start_ms": 3000, "end_ms": 3600},

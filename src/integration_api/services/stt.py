@@ -15,6 +15,7 @@ from integration_api.core.errors import Failure, ProviderError
 from integration_api.core.llm import Usage
 from integration_api.core.session import Outcome
 from integration_api.core.stt import (
+    EndReason,
     Final,
     Heard,
     Interim,
@@ -45,6 +46,8 @@ WAITING = 64
 WATCH_SECONDS = 0.05
 NO_INTERIM_SECONDS = 30.0
 """How long a provider may be silent that tells nothing before a turn is over."""
+SETTLING_MS = 5_000
+"""How much a provider may hear behind a text, beyond the silence that ends a turn, until the text is final."""
 
 
 class Ready(Struct, frozen=True, kw_only=True, tag="ready", omit_defaults=True):
@@ -150,7 +153,13 @@ class Transcription:
         """Where in the caller's sound the present leg began to listen."""
         self._spoken_at = 0.0
         """When somebody was first heard to speak since the provider last said anything."""
+        self._open_at: float | None = None
+        """Where in the sound a text was told last that may change yet."""
+        self._finalize_at: float | None = None
+        """Where in the sound the caller asked for what was said, until that is answered."""
         self._asked_to_end = False
+        self._asked_at = 0.0
+        """When the caller last asked for what was said, or for the end."""
         self._out: asyncio.Queue[tuple[Leg[Listening], list[Told]]] = asyncio.Queue(WAITING)
 
     async def run(
@@ -250,10 +259,18 @@ class Transcription:
         """Let a leg hear what is not settled yet; return how many milliseconds that are."""
         self._offset = self._settled
         self._take(leg)
-        for _, sound in list(self._ring):
+        finalize_at = self._finalize_at if (self._finalize_at or 0.0) > self._settled else None
+        for end, sound in list(self._ring):
+            if finalize_at is not None and finalize_at < end:
+                finalize_at = None
+                await leg.tell(leg.session.finalize)
             await leg.tell(leg.session.audio, self._converter.feed(sound))
+            if not self._spoken_at and loud(sound, self._request.input):
+                self._spoken_at = clock.perf()
+        if finalize_at is not None:
+            await leg.tell(leg.session.finalize)
         if self._asked_to_end:
-            await leg.tell(leg.session.finish)
+            await leg.tell(self._say, leg.session, End())
         return self._position - self._offset if self._ring else 0.0
 
     def _sent(self, target: Target) -> AudioFormat:
@@ -274,11 +291,26 @@ class Transcription:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             leg = self._leg
-            if leg is None or not self._spoken_at:
+            if leg is None:
                 continue
             most = patience if leg.session.capabilities.interim else max(patience, NO_INTERIM_SECONDS)
-            if clock.perf() - max(self._spoken_at, leg.heard_at) > most:
+            since = self._spoken_at or (self._asked_at if self._answer_is_due() else 0.0)
+            if since and clock.perf() - max(since, leg.heard_at) > most:
                 leg.give_up(late("the provider said nothing while somebody spoke"))
+            elif self._unsettled() and clock.perf() - leg.heard_at > most:
+                leg.give_up(late("the provider did not settle what it heard"))
+
+    def _answer_is_due(self) -> bool:
+        """Whether the caller waits for the end, or for a text to be final: nothing said may be answered by nothing."""
+        return self._asked_to_end or (self._finalize_at is not None and self._open_at is not None)
+
+    def _unsettled(self) -> bool:
+        """Whether a text waits to be final though there was silence enough behind it."""
+        endpointing = self._request.endpointing
+        if self._open_at is None or endpointing.mode != "provider":
+            return False
+        silence = max(endpointing.silence_ms or 0, endpointing.utterance_end_ms or 0)
+        return self._position - self._open_at > silence + SETTLING_MS
 
     # --- the caller's side -------------------------------------------------------------------
 
@@ -297,7 +329,10 @@ class Transcription:
             async with self._turn:
                 if isinstance(ask, Sound):
                     self._keep(ask.data)
-                self._asked_to_end = self._asked_to_end or isinstance(ask, End)
+                elif isinstance(ask, Finalize | End):
+                    self._asked_at = clock.perf()
+                    self._asked_to_end = self._asked_to_end or isinstance(ask, End)
+                    self._finalize_at = self._finalize_at if self._asked_to_end else self._position
                 leg = self._leg
                 if leg is None:
                     continue  # It has just ended: what is in the ring is heard by the next.
@@ -343,6 +378,9 @@ class Transcription:
         """Return an event with the caller's times, and note what is settled by it."""
         match event:
             case Final():
+                self._open_at = None
+                if event.from_finalize:
+                    self._finalize_at = None
                 # Who tells no times has said all there is to say of what was sent.
                 self._settle(self._position if event.end_ms is None else event.end_ms + self._offset)
                 event = replace(
@@ -352,8 +390,12 @@ class Transcription:
                     words=self._words(event.words),
                 )
             case UtteranceEnd():
+                self._open_at = None
+                if event.reason is EndReason.FINALIZE:
+                    self._finalize_at = None
                 self._settle(self._settled)
             case Interim():
+                self._open_at = self._position
                 event = replace(event, words=self._words(event.words)) if event.words else event
             case Revision():
                 event = replace(event, words=self._words(event.words))

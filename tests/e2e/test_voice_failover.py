@@ -1,0 +1,184 @@
+"""A provider goes silent while somebody speaks: another hears the rest, and the transcript has neither hole nor repeat."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeAlias
+
+import pytest
+from google.protobuf import json_format
+
+from integration_api.proto import voice_pb2 as wire
+from tests.e2e.service import Service
+from tests.e2e.test_voice import (
+    FRAME_MS,
+    HEARD,
+    SILENCE,
+    SPEECH,
+    TURNS,
+    ask_lab,
+    call,
+    fresh,
+    lab,
+    of,
+    say,
+    service,
+    told,
+)
+from tests.rpc.test_voice import rest, streaming
+
+__all__ = ["fresh", "lab", "service"]
+
+PATIENCE_MS = 400
+"""How long a provider may say nothing: a tenth of the usual, and more than the lab ever takes."""
+PAIRS = {
+    "google to nova": ("google-speech/chirp_3", "deepgram/nova-3"),
+    "nova to universal": ("deepgram/nova-3", "assemblyai/universal-streaming-english"),
+    "universal to azure": ("assemblyai/universal-streaming-english", "azure-speech/default"),
+    "azure to saaras": ("azure-speech/default", "sarvam/saaras:v3-realtime"),
+    "saaras to flux": ("sarvam/saaras:v3-realtime", "deepgram/flux-general-en"),
+    "flux to ink": ("deepgram/flux-general-en", "cartesia/ink-2"),
+    "ink to google": ("cartesia/ink-2", "google-speech/chirp_3"),
+}
+"""Each listens first once, and once after another."""
+PAUSE = 0.002
+"""Seconds between frames of somebody who speaks: ten times as fast as anybody does."""
+Spoken: TypeAlias = AsyncIterator[bytes]
+Listen: TypeAlias = Callable[[Service, dict[str, Any], Spoken], Any]
+
+
+async def over_a_socket(service: Service, start: dict[str, Any], spoken: Spoken) -> list[dict[str, Any]]:
+    async with call(service, "stt", **start) as socket:
+        await socket.recv()
+        async for sound in spoken:
+            await socket.send(sound)
+        await socket.send('{"type": "end"}')
+        return await told(socket)
+
+
+async def over_grpc(service: Service, start: dict[str, Any], spoken: Spoken) -> list[dict[str, Any]]:
+    async with streaming(service, "SpeechToText/StreamTranscribe", wire.SttServer) as stream:
+        await stream.write(json_format.ParseDict({"start": start}, wire.SttClient()))
+        await stream.read()
+        async for sound in spoken:
+            await stream.write(wire.SttClient(audio=sound))
+        await stream.write(wire.SttClient(end=wire.SttClient.End()))
+        return [_as_json(one) for one in await rest(stream)]
+
+
+def _as_json(message: wire.SttServer) -> dict[str, Any]:
+    kind = message.WhichOneof("event")
+    return {
+        "type": kind,
+        **json_format.MessageToDict(getattr(message, kind), preserving_proto_field_name=True),
+    }
+
+
+async def spoken(pause: float) -> Spoken:
+    """Speech and then silence, in frames with a pause between them."""
+    step = 32 * FRAME_MS
+    for sound, wait in ((SPEECH, pause), (SILENCE, 0.0)):
+        for at in range(0, len(sound), step):
+            yield sound[at : at + step]
+            await asyncio.sleep(wait)
+
+
+def asked(first: str, second: str) -> dict[str, Any]:
+    return {
+        "target": {"model": first},
+        "endpointing": {"silence_ms": 300},
+        "fallback": {"targets": [{"model": second}], "first_event_timeout_ms": PATIENCE_MS},
+    }
+
+
+def provider(model: str) -> str:
+    return model.partition("/")[0]
+
+
+def script(lab: str, pair: tuple[str, str], after_ms: int, later: list[dict[str, Any]]) -> None:
+    """Have the first go silent once it has heard so much, and the second hear `later`."""
+    first, second = map(provider, pair)
+    ask_lab(lab, "PUT", "script", {first: [{"heard": HEARD}], second: [{"heard": later, "times": 0}]})
+    ask_lab(lab, "PUT", "faults", {first: [{"end": "hang", "after": after_ms}]})
+
+
+WAYS: dict[str, tuple[Listen, float]] = {
+    "websocket, while somebody speaks": (over_a_socket, PAUSE),
+    "websocket, all at once": (over_a_socket, 0.0),
+    "grpc, while somebody speaks": (over_grpc, PAUSE),
+}
+
+
+@pytest.mark.parametrize("door, pause", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+async def test_the_next_hears_all_that_was_said(
+    service: Service, lab: str, pair: tuple[str, str], door: Listen, pause: float
+) -> None:
+    script(lab, pair, 1000, HEARD)
+    async with asyncio.timeout(10):
+        events = await door(service, asked(*pair), spoken(pause))
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+    assert " ".join(one["text"] for one in of(events, "final")) == " ".join(TURNS)
+    again = of(events, "reconnected")
+    assert [one["new_provider"] for one in again] == [provider(pair[1])]
+    assert again[0]["gap_ms"] >= PATIENCE_MS
+    assert again[0]["replayed_ms"] > 0
+    assert events[-1]["reason"] == "finished"
+
+
+TIMED = [pair for pair in PAIRS.values() if provider(pair[0]) != "cartesia"]
+"""Who tells when something was said is gone on from right behind it."""
+
+
+@pytest.mark.parametrize("pair", TIMED, ids=["-".join(map(provider, pair)) for pair in TIMED])
+async def test_what_was_settled_is_not_heard_again(service: Service, lab: str, pair: tuple[str, str]) -> None:
+    ended = HEARD[1]["end_ms"]
+    rest = [{**HEARD[2], "start_ms": HEARD[2]["start_ms"] - ended, "end_ms": HEARD[2]["end_ms"] - ended}]
+    script(lab, pair, 2700, rest)
+    async with asyncio.timeout(10):
+        events = await over_a_socket(service, asked(*pair), spoken(PAUSE))
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+    assert " ".join(one["text"] for one in of(events, "final")) == " ".join(TURNS)
+    # Ink tells no times.
+    last = of(events, "final")[-1].get("end_ms")
+    assert last == (None if provider(pair[1]) == "cartesia" else HEARD[2]["end_ms"])
+
+
+NOVAS = ("deepgram/nova-3", "deepgram/nova-2")
+REST = [{"text": HEARD[1]["text"], "start_ms": 100, "end_ms": 900}]
+"""What is heard of the second piece from the end of the first on."""
+
+
+@pytest.mark.parametrize("ask", ["", '{"type": "finalize"}'], ids=["by silence", "by the caller"])
+async def test_a_text_that_is_never_settled_is_heard_again(service: Service, lab: str, ask: str) -> None:
+    """The provider goes silent in the middle of a turn, and somebody falls silent just then: no sound is missed."""
+    ask_lab(lab, "PUT", "script", {"deepgram": [{"heard": HEARD[:2]}, {"heard": REST}]})
+    ask_lab(lab, "PUT", "faults", {"deepgram": [{"end": "hang", "after": 1900}]})
+    async with asyncio.timeout(10), call(service, "stt", **asked(*NOVAS)) as socket:
+        await say(socket, SPEECH[: 32 * 2200])
+        events: list[dict[str, Any]] = []
+        while not of(events, "interim") or "for" not in of(events, "interim")[-1]["text"]:
+            events.append(json.loads(await socket.recv()))
+        if ask:
+            await socket.send(ask)
+        else:
+            await say(socket, bytes(32 * 6000))
+        while not of(events, "utterance_end"):
+            events.append(json.loads(await socket.recv()))
+    assert [one["text"] for one in of(events, "final") if one["text"]] == [one["text"] for one in HEARD[:2]]
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS[:1]
+    assert len(of(events, "reconnected")) == 1
+
+
+async def test_a_second_target_that_is_silent_too_is_told_at_last(service: Service, lab: str) -> None:
+    ask_lab(lab, "PUT", "faults", {"deepgram": [{"end": "hang", "after": 0, "times": 0}]})
+    async with asyncio.timeout(10), call(service, "stt", **asked(*NOVAS)) as socket:
+        await say(socket, SPEECH)
+        events = await told(socket)
+    assert [one["type"] for one in events if one["type"] != "ready"] == [
+        "reconnected",
+        "reconnected",
+        "error",
+        "closed",
+    ]
+    assert of(events, "error")[0]["code"] == "upstream_timeout"
