@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from collections.abc import Sequence
 from typing import Any
 
 from lab.ear import SILENCE_MS, Ear, Moment, Word, words_of
@@ -65,8 +66,7 @@ class Transcript:
             return
         for moment in self.ear.finalize():
             await self.tell(peer, moment)
-        billed = message({6: duration(self.ear.now_ms), 9: f"{self.call.serial:08x}"})
-        await peer.send(message({5: billed}))
+        await peer.send(self.billed())
 
     def begin(self, said: Fields) -> None:
         """Reads the first message. Raises `Wrong`."""
@@ -100,26 +100,40 @@ class Transcript:
             raise Wrong(f"Audio chunk can be of a maximum of {MOST_BYTES} bytes.")
         return sound
 
+    def billed(self) -> bytes:
+        """The last message."""
+        return message({5: message({6: duration(self.ear.now_ms), 9: f"{self.call.serial:08x}"})})
+
+    def event(self, kind: int, at_ms: float) -> bytes:
+        """A message that tells of the voice: 2 when it begins, 3 when it ends."""
+        return message({3: kind, 7: duration(at_ms)})
+
+    def told(self, *results: bytes) -> bytes:
+        """A message of results."""
+        return message({6: results})
+
+    def heard(self, words: Sequence[Word]) -> Sequence[bytes]:
+        """The words of a final result."""
+        return [_word(word, offsets=self.offsets) for word in words]
+
     async def tell(self, peer: Peer, moment: Moment) -> None:
         match moment.kind:
             case "start" if self.events:
-                await peer.send(message({3: 2, 7: duration(moment.at_ms)}))
+                await peer.send(self.event(2, moment.at_ms))
             case "interim" if self.interim:
                 # What is stable and what is not come as two results of one message.
                 *stable, last = moment.words
                 pieces = [_result(stable, stability=0.9)] if stable else []
-                await peer.send(
-                    message({6: [*pieces, _result([last], stability=0.1, joint=" " if stable else "")]})
-                )
+                joint = " " if stable else ""
+                await peer.send(self.told(*pieces, _result([last], stability=0.1, joint=joint)))
             case "final":
-                words = moment.words
+                words, said = moment.words, moment.said
                 end = words[-1].end_ms if words else moment.at_ms
-                await peer.send(message({6: _result(
-                    words, final=True, end_ms=end, offsets=self.offsets, confidence=moment.said.confidence,
-                    language=moment.said.language,
-                )}))  # fmt: skip
+                final = _result(words, final=self.heard(words), end_ms=end, confidence=said.confidence,
+                                language=said.language)  # fmt: skip
+                await peer.send(self.told(final))
             case "end" if self.events:
-                await peer.send(message({3: 3, 7: duration(moment.at_ms)}))
+                await peer.send(self.event(3, moment.at_ms))
             case _:
                 pass
 
@@ -130,23 +144,21 @@ def duration(milliseconds: float) -> bytes:
 
 
 def _result(
-    words: Any,
+    words: Sequence[Word],
     *,
-    final: bool = False,
+    final: Sequence[bytes] | None = None,
     stability: float = 0.0,
     end_ms: int | None = None,
-    offsets: bool = False,
     confidence: float = 0.0,
     language: str = "en",
     joint: str = "",
 ) -> bytes:
-    said = joint + " ".join(word.text for word in words)
-    alternative: dict[int, Any] = {1: said}
-    if final:
-        alternative[2] = confidence
-        alternative[3] = [_word(word, offsets=offsets) for word in words]
+    """A result; one that is `final` has its words."""
+    alternative: dict[int, Any] = {1: joint + " ".join(word.text for word in words)}
+    if final is not None:
+        alternative |= {2: confidence, 3: final}
     result: dict[int, Any] = {1: message(alternative), 6: f"{language}-US".lower()}
-    if final:
+    if final is not None:
         result[2] = 1
     if stability:
         result[3] = stability

@@ -23,6 +23,7 @@ EARS = {
     "azure": "azure-speech/fast",
     "saaras": "sarvam/saaras:v3",
     "chirp": "google-speech/chirp_3",
+    "google's v1": "google-speech/phone_call",
     "whisper": "openai/whisper-1",
 }
 JOB = "assemblyai/universal-2"

@@ -17,6 +17,7 @@ EARS = {
     "azure": "azure-speech/default",
     "saaras": "sarvam/saaras:v3-realtime",
     "chirp": "google-speech/chirp_3",
+    "google's v1": "google-speech/phone_call",
 }
 OLDER = "sarvam/saaras:v3"
 """It has no word for the end, and is waited for: each door hears it once."""

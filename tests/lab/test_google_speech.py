@@ -7,6 +7,15 @@ import grpc
 import pytest
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.credentials import AnonymousCredentials
+from google.cloud.speech_v1 import SpeechAsyncClient as SpeechAsyncClientV1
+from google.cloud.speech_v1 import SpeechClient as SpeechClientV1
+from google.cloud.speech_v1.services.speech.transports import (
+    SpeechGrpcAsyncIOTransport as SpeechGrpcAsyncIOTransportV1,
+)
+from google.cloud.speech_v1.services.speech.transports.rest import (
+    SpeechRestTransport as SpeechRestTransportV1,
+)
+from google.cloud.speech_v1.types import cloud_speech as speech_v1
 from google.cloud.speech_v2 import SpeechAsyncClient, SpeechClient
 from google.cloud.speech_v2.services.speech.transports import SpeechGrpcAsyncIOTransport
 from google.cloud.speech_v2.services.speech.transports.rest import SpeechRestTransport
@@ -154,6 +163,89 @@ async def test_a_recording_is_written_down(lab) -> None:
     texts = [one.alternatives[0].transcript for one in answer.results]
     assert texts == ["I would like a table", " for two please."]
     assert answer.results[1].alternatives[0].words[-1].end_offset.total_seconds() == 2.0
+
+
+# --- v1 ----------------------------------------------------------------------------------------
+
+
+def config_v1(**more) -> speech_v1.RecognitionConfig:
+    asked = {"encoding": 1, "sample_rate_hertz": 16_000, "language_code": "en-US", "model": "phone_call"}
+    return speech_v1.RecognitionConfig(**{**asked, "enable_word_time_offsets": True, **more})
+
+
+async def heard_v1(channel: grpc.aio.Channel, seconds: float, **config) -> list:
+    google = SpeechAsyncClientV1(transport=SpeechGrpcAsyncIOTransportV1(channel=channel))
+
+    async def asked():
+        yield speech_v1.StreamingRecognizeRequest(
+            streaming_config=speech_v1.StreamingRecognitionConfig(
+                config=config_v1(**config), interim_results=True, enable_voice_activity_events=True
+            )
+        )
+        for _ in range(round(seconds * 10)):
+            yield speech_v1.StreamingRecognizeRequest(audio_content=bytes(3200))
+
+    stream = await google.streaming_recognize(requests=asked(), metadata=KEY)
+    return [said async for said in stream]
+
+
+async def test_v1_tells_interims_in_pieces_finals_and_the_voice(lab, channel) -> None:
+    lab.script("google-speech", TWO)
+    said = await heard_v1(channel, 3)
+    finals = [one.results[0] for one in said if one.results and one.results[0].is_final]
+    assert [one.alternatives[0].transcript for one in finals] == ["I would like a table", "for two please."]
+    assert [one.result_end_time.total_seconds() for one in finals] == [1.2, 2.0]
+    assert finals[1].alternatives[0].words[-1].end_time.total_seconds() == 2.0
+    interims = [one.results for one in said if one.results and not one.results[0].is_final]
+    assert [piece.alternatives[0].transcript for piece in interims[1]] == ["I", " would"]
+    events = [one.speech_event_type.name for one in said if one.speech_event_type]
+    assert events == ["SPEECH_ACTIVITY_BEGIN", "SPEECH_ACTIVITY_BEGIN", "SPEECH_ACTIVITY_END"]
+    assert said[-1].total_billed_time.total_seconds() == 15.0
+
+
+async def test_v1_tells_who_spoke_of_all_words_since_the_beginning(lab, channel) -> None:
+    lab.script("google-speech", TWO)
+    said = await heard_v1(channel, 3, diarization_config={"enable_speaker_diarization": True})
+    finals = [one.results[0].alternatives[0] for one in said if one.results and one.results[0].is_final]
+    assert [len(one.words) for one in finals] == [5, 8]
+    assert {word.speaker_label for word in finals[1].words} == {"1"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"language_code": ""},
+        {"model": "chirp_3"},
+        {"sample_rate_hertz": 1},
+        {"alternative_language_codes": ["a"] * 4},
+    ],
+)
+async def test_v1_refuses_what_it_does_not_know(lab, channel, wrong) -> None:
+    with pytest.raises(GoogleAPICallError) as error:
+        await heard_v1(channel, 0, **wrong)
+    assert error.value.code == 400
+
+
+async def test_v1_writes_a_recording_down_with_who_spoke_last(lab) -> None:
+    lab.script("google-speech", TWO, TWO)
+    google = SpeechClientV1(transport=rest(lab, SpeechRestTransportV1))
+    audio = speech_v1.RecognitionAudio(content=b"RIFF")
+    for apart in (False, True):
+        config = config_v1(
+            encoding=0, sample_rate_hertz=0, diarization_config={"enable_speaker_diarization": apart}
+        )
+        answer = await asyncio.to_thread(google.recognize, config=config, audio=audio, metadata=KEY)
+        texts = [one.alternatives[0].transcript for one in answer.results]
+        assert texts == ["I would like a table", " for two please.", *[""] * apart]
+        words = answer.results[-1].alternatives[0].words
+        assert (len(words), words[-1].end_time.total_seconds()) == (8 if apart else 3, 2.0)
+        assert words[-1].speaker_tag == apart
+    with pytest.raises(GoogleAPICallError, match="encoding"):
+        unknown = speech_v1.RecognitionAudio(content=b"sound")
+        await asyncio.to_thread(google.recognize, config=config, audio=unknown, metadata=KEY)
+
+
+# --- voices ------------------------------------------------------------------------------------
 
 
 def speaking(*texts: str, name: str = "en-US-Chirp3-HD-Charon"):

@@ -13,8 +13,10 @@ from integration_api.core.exchange import Exchange, decode
 from integration_api.core.llm import Usage
 from integration_api.core.stt import Segment, TranscribeRequest, Transcript, Word
 from integration_api.dialects.notes import Notes
-from integration_api.providers.google_speech import client, formats
-from integration_api.providers.google_speech.stt import languages
+from integration_api.providers.google_speech import client, formats, v1_batch_stt
+from integration_api.providers.google_speech.v1_batch_stt import milliseconds
+from integration_api.providers.google_speech.v2_stt import languages
+from integration_api.providers.google_speech.version import fields, version
 
 MOST_BYTES = 10_000_000
 """Google takes longer recordings from its own storage alone."""
@@ -66,14 +68,20 @@ def transcribe(ask: TranscribeRequest, credential: Credential) -> Exchange[Trans
             param="file",
         )
     notes = Notes(strict=ask.strict)
+    if ask.prompt:
+        notes.cannot("prompt", f"{client.NAME} takes no prompt; keyterms steer it")
+    if ask.temperature is not None:
+        notes.cannot("temperature", f"{client.NAME} takes no temperature")
+    if version(ask.model, ask.extras, credential) == "v1":
+        return (yield from v1_batch_stt.transcribe(ask, credential, notes))
     place = client.location(credential, ask.extras.get("location"))
     path = f"/v2/{client.recognizer(credential, place)}:recognize"
-    body = {"config": config(ask, notes), "content": b64encode(ask.audio).decode()}
+    body = {"config": config(ask), "content": b64encode(ask.audio).decode()}
     reply = yield client.post(client.url(client.LISTENING, path, credential, place), body, credential)
     return read(decode(reply, _RECORDED), ask.model, notes)
 
 
-def config(ask: TranscribeRequest, notes: Notes) -> dict[str, Any]:
+def config(ask: TranscribeRequest) -> dict[str, Any]:
     features: dict[str, Any] = {
         "enableAutomaticPunctuation": ask.punctuate,
         "enableWordTimeOffsets": ask.word_timestamps or ask.segment_timestamps,
@@ -101,11 +109,7 @@ def config(ask: TranscribeRequest, notes: Notes) -> dict[str, Any]:
         asked["adaptation"] = {"phraseSets": [{"inlinePhraseSet": {"phrases": phrases}}]}
     if ask.translate:
         asked["translationConfig"] = {"targetLanguage": "en-US"}
-    if ask.prompt:
-        notes.cannot("prompt", f"{client.NAME} takes no prompt; keyterms steer it")
-    if ask.temperature is not None:
-        notes.cannot("temperature", f"{client.NAME} takes no temperature")
-    return asked | {name: value for name, value in ask.extras.items() if name != "location"}
+    return asked | fields(ask.extras)
 
 
 def read(said: Recorded, model: str, notes: Notes) -> Transcript:
@@ -146,8 +150,3 @@ def words(spoken: Sequence[SpokenWord]) -> tuple[Word, ...]:
         )
         for one in spoken
     )
-
-
-def milliseconds(offset: str) -> int:
-    """Read `1.500s`."""
-    return round(float(offset.removesuffix("s")) * 1000)

@@ -67,7 +67,8 @@ def recognizer(credential: Credential, place: str) -> str:
     if not _PROJECT.fullmatch(project):
         raise Failure(
             Kind.INVALID_REQUEST,
-            f"store the credential with the {PROJECT.name} that its speech is billed to",
+            f"store the credential with the {PROJECT.name} that its speech is billed to, or take a model of "
+            "Speech-to-Text v1 such as latest_long, which needs none",
             code="missing_required_parameter",
             param=PROJECT.name,
         )
