@@ -33,6 +33,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     unfinished: bool = False
     framing: Literal["crlf", "comments"] | None = None
     echo_key: bool = False
+    late: int = 1
+    """Pieces of sound that a voice has under way, and still sends, when it is told to stop."""
     times: int = 1
 
 

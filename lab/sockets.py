@@ -26,6 +26,8 @@ class Fate:
         self._fault = call.fault
         self._peer = peer
         self._ahead: asyncio.Task[str | bytes | None] | None = None
+        self.late = 1 if call.fault is None else call.fault.late
+        """How many pieces of sound still come when a voice is told to stop: what was under way."""
         self.idle = False
         """Whether the last `receive` waited in vain."""
 

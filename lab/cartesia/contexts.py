@@ -69,17 +69,18 @@ class Sonic:
                 if not self.contexts:
                     return
                 await self._forget(peer)
-            elif not isinstance(message, str) or not await self._hear(peer, message):
+            elif not isinstance(message, str) or not await self._hear(peer, message, fate.late):
                 return
 
-    async def _hear(self, peer: Peer, message: str) -> bool:
-        """Takes a request; whether the talk goes on."""
+    async def _hear(self, peer: Peer, message: str, late: int) -> bool:
+        """Takes a request; whether the talk goes on. One that is cancelled has so many pieces of sound under way."""
         asked = json.loads(message)
         id = asked.get("context_id", "")
         if asked.get("cancel"):
             one = self.contexts.pop(id, None)
-            if one is not None and one.waiting:
-                await self._piece(peer, one)  # What was under way still comes.
+            while one is not None and one.waiting and late:
+                await self._piece(peer, one)
+                late -= 1
             return True
         if said := self._wrong(id, asked):
             problem = client.problem(400, self.call, said)

@@ -132,8 +132,8 @@ class Aura:
                 "Interrupt",
             ):
                 await fate.receive()
-                # What was under way still arrives.
-                await peer.send(piece)
+                for _ in range(fate.late):
+                    await peer.send(piece)
                 await self.interrupted(peer, said, text, (at + 1) * STEP_MS)
                 return True
         await self.spoken(peer, text)

@@ -106,7 +106,7 @@ class Voice:
                                 "Have not received a new text input within the timeout",
                             )
                         return
-                    self.hear(json.loads(message))
+                    self.hear(json.loads(message), fate.late)
                 elif busy.pieces:
                     await self.say(peer, fate, busy)
                 else:
@@ -119,7 +119,8 @@ class Voice:
         except Broken:
             return
 
-    def hear(self, said: dict[str, Any]) -> None:
+    def hear(self, said: dict[str, Any], late: int) -> None:
+        """Takes a message; a context that is closed has so many pieces of sound under way."""
         if said.get("close_socket"):
             self.leaving = True
             for one in self.contexts.values():
@@ -156,8 +157,7 @@ class Voice:
         if said.get("close_context"):
             one.closed = True
             if not one.flushed:
-                # What was under way still arrives.
-                one.pieces = deque(list(one.pieces)[:1])
+                one.pieces = deque(list(one.pieces)[:late])
 
     async def say(self, peer: Peer, fate: Fate, one: Context) -> None:
         await fate.at(self.said_ms)

@@ -646,53 +646,6 @@ async def heard(socket: ClientConnection) -> tuple[list[dict[str, Any]], dict[st
     return events, frames
 
 
-CUT = {
-    "google": ({"model": "google-speech/en-US-Chirp3-HD-Charon-lab-paced-1-20"}, False),
-    "aura": ({"model": "deepgram/aura-2-thalia-en-lab-paced-1-20"}, False),
-    "flux": ({"model": "deepgram/flux-haley-en-lab-paced-1-20"}, True),
-    "sonic": ({"model": "cartesia/sonic-3-lab-paced-1-20", "voice_id": "v"}, False),
-    "azure": ({"model": "azure-speech/en-US-JennyNeural-lab-paced-1-20"}, False),
-    "bulbul": ({"model": "sarvam/bulbul:v3-lab-paced-1-20", "voice_id": "shubh"}, False),
-    "elevenlabs": ({"model": "elevenlabs/eleven_v3-lab-paced-1-20", "voice_id": "v"}, True),
-    "elevenlabs single": (
-        {
-            "model": "elevenlabs/eleven_v3-lab-paced-1-20",
-            "voice_id": "v",
-            "provider_options": {"multi_context": False},
-        },
-        True,
-    ),
-}
-"""With whether it is known what was heard: where the provider tells it, or when each character is."""
-
-
-@pytest.mark.parametrize("voice, exact", CUT.values(), ids=CUT)
-async def test_after_a_cancel_not_one_more_byte_is_heard(service: Service, voice: dict, exact: bool) -> None:
-    text = "This sentence is far too long to be heard to its very end by anybody at all."
-    async with call(service, "tts", target=voice) as socket:
-        await socket.send(json.dumps({"type": "text", "utterance_id": "a", "text": text, "final": True}))
-        played = 0
-        while played < 400:
-            played += FRAME_MS if isinstance(await socket.recv(), bytes) else 0
-        await socket.send('{"type": "cancel", "utterance_id": "a", "played_ms": 400}')
-        await socket.send(json.dumps({"type": "text", "utterance_id": "b", "text": "Yes?", "final": True}))
-        await socket.send('{"type": "end"}')
-        events: list[dict[str, Any]] = []
-        after = b""
-        async for message in socket:
-            if not isinstance(message, bytes):
-                events.append(json.loads(message))
-            elif any(one["type"] == "cancelled" for one in events):
-                after += message
-    cut = of(events, "cancelled")[0]
-    assert cut["text_spoken"] + cut["text_remaining"] == text
-    assert cut["estimated"] is not exact
-    if exact:
-        assert cut["text_spoken"] == text[: 400 // mouth.CHARACTER_MS]
-    assert after == mouth.pcm("Yes?", 24_000)
-    assert [one["utterance_id"] for one in of(events, "done")] == ["b"]
-
-
 async def test_the_times_of_words_say_what_was_heard_of_an_utterance_that_is_cut(service: Service) -> None:
     target = {"model": "cartesia/sonic-3-lab-paced-1-20", "voice_id": "v"}
     text = "This sentence is far too long to be heard to its very end by anybody at all."

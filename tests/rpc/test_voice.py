@@ -361,30 +361,6 @@ async def test_speech_is_told_as_over_the_socket(
     assert events == expected
 
 
-@pytest.mark.parametrize("voice, exact", [("aura-2-thalia-en", False), ("flux-haley-en", True)])
-async def test_after_a_cancel_not_one_more_byte_is_heard(service: Service, voice: str, exact: bool) -> None:
-    text = "This sentence is far too long to be heard to its very end by anybody at all."
-    async with streaming(service, "TextToSpeech/StreamSynthesize", wire.TtsServer) as stream:
-        target = wire.Target(model=f"deepgram/{voice}-lab-paced-1-20")
-        await stream.write(wire.TtsClient(start=wire.TtsClient.Start(target=target)))
-        said = wire.TtsClient.Text(utterance_id="a", text=text, final=True)
-        await stream.write(wire.TtsClient(text=said))
-        while not (await stream.read()).HasField("audio"):
-            pass
-        cancel = wire.TtsClient.Cancel(utterance_id="a", played_ms=400)
-        await stream.write(wire.TtsClient(cancel=cancel))
-        await stream.write(wire.TtsClient(text=wire.TtsClient.Text(text="Yes?", final=True)))
-        await stream.done_writing()
-        messages = await rest(stream)
-    at = next(at for at, one in enumerate(messages) if one.HasField("cancelled"))
-    cut = messages[at].cancelled
-    assert cut.text_spoken + cut.text_remaining == text
-    assert cut.estimated is not exact
-    after = [one.audio for one in messages[at:] if one.HasField("audio")]
-    assert {one.utterance_id for one in after} == {"0"}
-    assert b"".join(one.audio for one in after) == mouth.pcm("Yes?", 24_000)
-
-
 async def test_bad_words_to_a_voice_are_explained(service: Service) -> None:
     text = wire.TtsClient.Text
     for said, code in (

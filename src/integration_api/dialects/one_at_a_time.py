@@ -27,18 +27,20 @@ class OneAtATime:
         self._waiting: list[_Waiting] = []
         self.current: str | None = None
         """Whose sound is coming, or about to."""
+        self._cut = False
+        """Whether that was cancelled and is not over yet: another of its name waits for its turn."""
 
     def text(self, id: str, text: str, *, ssml: bool = False) -> list[Act]:
         if self.current is None and not self._waiting:
             self.current = id
-        if self.current == id:
+        if self.current == id and not self._cut:
             return self._speak(id, text, ssml)
         self._of(id).texts.append((text, ssml))
         return []
 
     def end(self, id: str) -> list[Act]:
         """Hear that an utterance has all its text. One that never had any is not there."""
-        if self.current == id:
+        if self.current == id and not self._cut:
             return self._end(id)
         for one in self._waiting:
             if one.id == id:
@@ -48,11 +50,14 @@ class OneAtATime:
     def cancel(self, id: str) -> bool:
         """Forget an utterance; return whether it is the one that is being spoken, and so must be stopped."""
         self._waiting = [one for one in self._waiting if one.id != id]
-        return self.current == id
+        if self.current != id or self._cut:
+            return False
+        self._cut = True
+        return True
 
     def next(self) -> list[Act]:
         """The present one is over: go on with whoever waits longest."""
-        self.current = None
+        self.current, self._cut = None, False
         if not self._waiting:
             return []
         one = self._waiting.pop(0)
