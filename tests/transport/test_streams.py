@@ -11,7 +11,7 @@ import trustme
 
 from integration_api.core.errors import Kind, Phase, ProviderError, StreamCut
 from integration_api.core.exchange import Bearer, HttpRequest, Stream
-from integration_api.core.relay import Tally
+from integration_api.core.relay import Outlet, Tally
 from integration_api.dialects.sse import SseFraming
 from integration_api.transport.connection import DONE
 from integration_api.transport.drive import Transport
@@ -279,6 +279,93 @@ class Watched:
         with contextlib.suppress(ConnectionError):
             assert await reader.read() == b""
         self.left.set()
+
+
+class Pouring:
+    """A caller who takes what comes while there is room for it, and otherwise pulls."""
+
+    def __init__(self, over: Transport, request: HttpRequest, room: int) -> None:
+        self.heard: list[tuple[str, bytes]] = []
+        self.news = asyncio.Event()
+        self._room = room
+        outlet = Outlet()
+        outlet.take = self._take
+        self._source = over.relay(request, Passing(), fault, None, Trace(0.0), "account", outlet)
+
+    def _take(self, given: bytes) -> bool:
+        self._hear("poured", given)
+        self._room -= 1
+        return self._room > 0
+
+    def _hear(self, how: str, given: bytes) -> None:
+        self.heard.append((how, given))
+        self.news.set()
+
+    async def listen(self) -> None:
+        async for given in self._source:
+            self._hear("pulled", given)
+
+    async def at_least(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.heard) < count:
+                self.news.clear()
+                await self.news.wait()
+
+
+async def spoken(last: bytes, room: int, **limits: float) -> tuple[Pouring, BaseException | None]:
+    """Let a provider say four words, each once the one before was heard, and then its last."""
+    pouring: Pouring
+
+    async def speaks(asked, reader, writer) -> None:
+        writer.write(HEAD)
+        for number in range(4):
+            writer.write(chunk(b"%d" % number))
+            await pouring.at_least(number + 1)
+        writer.write(last)
+        if not last.endswith(END):
+            await reader.read()
+
+    async with Upstream([speaks, answer()]).serving() as upstream, transport(**limits) as over:
+        pouring = Pouring(over, to(upstream), room)
+        [error] = await asyncio.gather(pouring.listen(), return_exceptions=True)
+        assert len(over._client.pool._oldest) == (error is None), "only what was read to its end is kept"
+    return pouring, error
+
+
+@pytest.mark.parametrize(
+    ("room", "ways"),
+    [(9, ["pulled", "poured", "poured", "poured"]), (2, ["pulled", "poured", "poured", "pulled"])],
+    ids=["a fast caller", "a slow caller"],
+)
+async def test_what_comes_is_poured_in_order_while_there_is_room(room, ways) -> None:
+    pouring, error = await spoken(END, room)
+    assert error is None
+    assert pouring.heard == [(way, b"%d" % number) for number, way in enumerate(ways)]
+
+
+@pytest.mark.parametrize(
+    ("last", "kind"),
+    [(chunk(b"broken"), Kind.UPSTREAM), (b"nonsense\r\n", Kind.BAD_RESPONSE), (b"", Kind.TIMEOUT)],
+    ids=["the watcher", "the framing", "silence"],
+)
+async def test_what_breaks_while_it_is_poured_breaks_the_stream(last, kind) -> None:
+    pouring, error = await spoken(last, 9, idle=0.3)
+    assert isinstance(error, ProviderError)
+    assert (error.kind, error.after_output) == (kind, True)
+    assert [given for _, given in pouring.heard] == [b"0", b"1", b"2", b"3"]
+
+
+async def test_a_caller_who_is_cancelled_while_it_is_poured_closes_the_connection() -> None:
+    watched = Watched(HEAD + chunk(b"one"))
+    async with Upstream([watched]).serving() as upstream, transport() as over:
+        pouring = Pouring(over, to(upstream), 9)
+        listening = asyncio.create_task(pouring.listen())
+        await pouring.at_least(1)
+        listening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listening
+        await watched.left.wait()
+        assert not over._client.pool._oldest
 
 
 @BOTH

@@ -45,6 +45,21 @@ class RelayedStream(Protocol):
         ...
 
 
+class Outlet:
+    """A short cut for a streamed answer's bytes: from the provider's connection to the caller's, past all between.
+
+    What is streamed is pulled through a chain of generators. Once the caller's connection offers `take`, whoever
+    reads the provider's may hand it each chunk that is next, as soon as it comes, in place of yielding it; and
+    yields as before what is not just another chunk, and whatever comes once `take` has returned False.
+    """
+
+    __slots__ = ("take",)
+
+    def __init__(self) -> None:
+        self.take: Callable[[bytes], bool] | None = None
+        """Write a chunk; return whether there is room for more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Relay:
     """A provider's offer to take bodies of one language as they are."""

@@ -7,6 +7,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from integration_api.core.relay import Outlet
+
 Headers: TypeAlias = Mapping[bytes, bytes]
 """Names lower case; values as sent, trimmed. A name sent twice has its values joined with `, `."""
 
@@ -40,6 +42,8 @@ class Response(Struct):
     body: bytes | AsyncIterator[bytes] = b""
     keepalive: bytes = b""
     """Sent as a chunk of a streamed body whenever nothing else was for `Limits.quiet`; b"" for never."""
+    outlet: Outlet | None = None
+    """Where the edge may offer to take a streamed body's chunks as they come, besides pulling them."""
 
 
 class WebSocket(Protocol):

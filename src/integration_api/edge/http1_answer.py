@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from integration_api.edge import grpc_web
@@ -123,6 +124,8 @@ async def _stream(
         connection.hold(held)
         if response.keepalive:
             connection.keep_alive(_chunk(response.keepalive) if chunked else response.keepalive)
+        if response.outlet is not None:
+            response.outlet.take = partial(_take, connection, transport, chunked)
         async for chunk in chunks:
             if chunk:
                 transport.write(connection.release() + (_chunk(chunk) if chunked else chunk))
@@ -135,6 +138,15 @@ async def _stream(
         close = getattr(chunks, "aclose", None)
         if close is not None:
             await close()
+
+
+def _take(connection: "Http1", transport: asyncio.Transport, chunked: bool, chunk: bytes) -> bool:
+    """Write a chunk that nobody pulled; return whether there is room for more."""
+    if not connection.wanted:
+        return False
+    transport.write(_chunk(chunk) if chunked else chunk)
+    connection.spoke = True
+    return not connection.paused
 
 
 def _chunk(data: bytes) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 import msgspec
 
 from integration_api.core.llm import LlmEvent, Notice, Noticed
+from integration_api.core.relay import Outlet
 from integration_api.core.tenant import Scope
 from integration_api.dialects import openai_surface_request as surface
 from integration_api.dialects.openai_surface_response import DONE, ChatStream, render_chat
@@ -68,13 +69,15 @@ class ChatDoor:
         if not peek.stream:
             call, body = await self._llm.relay(ask.origin, target, peek.raw)
             return Response(200, [JSON, *call_headers(call)], body)
-        call, chunks = await self._llm.relay_stream(ask.origin, target, peek.raw)
+        outlet = Outlet()
+        call, chunks = await self._llm.relay_stream(ask.origin, target, peek.raw, outlet)
         first = await first_of(call, chunks)
         return Response(
             200,
             [*SSE_HEADERS, *call_headers(call)],
             follow(first, chunks, _as_it_is, _nothing),
             keepalive=PING,
+            outlet=outlet,
         )
 
     def routes(self) -> list[Route]:

@@ -8,7 +8,7 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.llm import Finished, LlmEvent, LlmRequest, LlmResponse, Usage, UsageUpdate
 from integration_api.core.models import UNKNOWN
 from integration_api.core.provider import Llm
-from integration_api.core.relay import RawBody, Relay
+from integration_api.core.relay import Outlet, RawBody, Relay
 from integration_api.services.call import Call, Calls, Ending, Origin
 from integration_api.services.catalogue import Catalogue
 from integration_api.services.content import ByteTranscript, Transcript
@@ -76,11 +76,14 @@ class LlmService:
             return call, reply.body
 
     async def relay_stream(
-        self, origin: Origin, target: Target, raw: RawBody
+        self, origin: Origin, target: Target, raw: RawBody, outlet: Outlet
     ) -> tuple[Call, AsyncGenerator[bytes, None]]:
-        """Return the provider's own bytes as they come; the record is kept before the last of them."""
+        """Return the provider's own bytes as they come; the record is kept before the last of them.
+
+        Some of them go to `outlet` instead, once it is open.
+        """
         call = await self._calls.open(origin, target, OPERATION, streamed=True)
-        return call, self._bytes(call, raw)
+        return call, self._bytes(call, raw, outlet)
 
     def _informed(self, call: Call, request: LlmRequest) -> LlmRequest:
         """Return `request` with what is known of its model."""
@@ -119,7 +122,7 @@ class LlmService:
                 await source.aclose()
             call.done(usage, reason)
 
-    async def _bytes(self, call: Call, raw: RawBody) -> AsyncGenerator[bytes, None]:
+    async def _bytes(self, call: Call, raw: RawBody, outlet: Outlet) -> AsyncGenerator[bytes, None]:
         target = call.target
         with Ending(call):
             relay = _relay_of(target)
@@ -133,6 +136,7 @@ class LlmService:
                 call.secrets,
                 call.trace,
                 call.account,
+                outlet if transcript is None else None,  # What is kept has to be seen.
             )
             try:
                 async for chunk in source:

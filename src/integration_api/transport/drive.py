@@ -26,7 +26,7 @@ from integration_api.core.exchange import (
     SigV4,
     Stream,
 )
-from integration_api.core.relay import RelayedStream
+from integration_api.core.relay import Outlet, RelayedStream
 from integration_api.core.secret import read_fields, wipe
 from integration_api.transport import grant
 from integration_api.transport.connection import SWITCHED, Connection
@@ -312,8 +312,9 @@ class Transport:
         secrets: Secrets | None,
         trace: Trace,
         account: Hashable | None,
+        outlet: Outlet | None = None,
     ) -> AsyncGenerator[bytes, None]:
-        """Yield what `relayed` lets through, as it arrives.
+        """Yield what `relayed` lets through, as it arrives, or hand it to `outlet` where that takes it.
 
         The caller calls `relayed.close` afterwards, for the rest and the tally; a body that was cut
         off ends the iteration, and only `close` knows whether its ending was lost. Raises `Failure`.
@@ -329,6 +330,8 @@ class Transport:
                     if passed := feed(chunk):
                         began = True
                         yield passed
+                        if outlet is not None and outlet.take is not None:
+                            await connection.pour(_through(feed, outlet.take))
             except ProviderError as error:
                 if error.kind is not Kind.TRUNCATED or error.phase is not Phase.STREAM:
                     raise
@@ -574,6 +577,16 @@ class Transport:
                 with contextlib.suppress(Failure):  # What does not open was not sent.
                     live += _parts(auth, secrets.reveal(field))
         return live
+
+
+def _through(feed: Callable[[bytes], bytes], take: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+    """Return what hands on what a watcher lets through of a chunk."""
+
+    def pass_on(chunk: bytes) -> bool:
+        passed = feed(chunk)
+        return take(passed) if passed else True
+
+    return pass_on
 
 
 def _after(exchange: Exchange[Any], reply: HttpResponse | ProviderError) -> HttpRequest:
