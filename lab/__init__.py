@@ -37,6 +37,9 @@ from `Lab.script` or `PUT /_lab/script` (fields: `lab.script.Answer`); recording
 paths, when they come from `Lab.replay`, `--replay` or `PUT /_lab/replay`. `GET /_lab/requests` shows what was
 received, `GET /_lab/stats` counts, and tells when clients left while they were being answered, on the monotonic
 clock that processes of one machine share. `DELETE /_lab` forgets it all. `GET /_lab` lists the routes.
+
+Carriers of telephone calls call back, and connect media sockets: who picks up, what is said and pressed, and how notices go
+astray is scripted at `/_lab/carriers/` (see `lab.carrier`).
 """
 
 from lab.faults import Fault

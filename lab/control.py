@@ -1,9 +1,12 @@
 """The lab's own routes under `/_lab/`: scripts, faults, recordings, requests received, counters."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from lab import carrier_control
+from lab.carrier import Carrier
 from lab.desk import Desk
 from lab.faults import Fault
 from lab.http import JSON, Call, Response, encode
@@ -17,6 +20,7 @@ _ROUTES = {
     "GET|PUT|POST|DELETE /_lab/script": '{"openai": [{"text": "Hello"}]}: PUT replaces, POST appends',
     "GET|PUT|POST|DELETE /_lab/faults": '{"openai": [{"status": 503, "headers": {"retry-after": "1"}}]}',
     "PUT|POST|DELETE /_lab/replay": '{"openai": [a recording, …]}',
+    "/_lab/carriers/": "telephones, calls and notices of a carrier: see lab/carrier.py",
     "DELETE /_lab": "forget everything",
 }
 
@@ -24,8 +28,9 @@ _ROUTES = {
 class Control:
     """Answers the control routes of one desk."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, carriers: Mapping[str, Carrier]) -> None:
         self.desk = desk
+        self.carriers = carriers
 
     def __call__(self, call: Call) -> Response:
         """The answer to a control request; a body that does not fit is refused with 400 and its reason."""
@@ -39,11 +44,15 @@ class Control:
 
     def _route(self, call: Call, route: str) -> Response:
         desk = self.desk
+        if route.startswith("carriers/"):
+            return carrier_control.answer(self.carriers, call, route.removeprefix("carriers/"))
         match call.method, route:
             case "GET", "":
                 return _said(200, {"providers": [*desk.providers], "routes": _ROUTES})
             case "DELETE", "":
                 desk.clear()
+                for carrier in self.carriers.values():
+                    carrier.clear()
             case "GET", "stats":
                 return _said(200, desk.stats.report())
             case "GET", "requests":

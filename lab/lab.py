@@ -12,7 +12,7 @@ from lab.control import Control
 from lab.desk import Desk
 from lab.faults import Fault
 from lab.http import Provider
-from lab.providers import PROVIDERS
+from lab.providers import CARRIERS, PROVIDERS
 from lab.record import Disconnect, Received, Stats
 from lab.script import Answer
 from lab.server import Listener
@@ -25,8 +25,9 @@ class Lab:
         self._host = host
         self._port = port
         self._tls = tls
-        self._desk = Desk(PROVIDERS)
-        self._desk.control = Control(self._desk)
+        self.carriers = {carrier.name: carrier for carrier in (make() for make in CARRIERS)}
+        self._desk = Desk((*PROVIDERS, *(one.provider for one in self.carriers.values())))
+        self._desk.control = Control(self._desk, self.carriers)
         self._listener = Listener(self._desk)
 
     async def __aenter__(self) -> Self:
@@ -36,6 +37,8 @@ class Lab:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for carrier in self.carriers.values():
+            await carrier.close()
         await self._listener.stop()
 
     @property
@@ -92,8 +95,10 @@ class Lab:
         return self.stats.disconnected[-1]
 
     def clear(self) -> None:
-        """Forgets scripts, faults, recordings, requests and counters."""
+        """Forgets scripts, faults, recordings, requests, counters and calls."""
         self._desk.clear()
+        for carrier in self.carriers.values():
+            carrier.clear()
 
     async def quiet(self) -> None:
         """Waits until nobody is being answered."""

@@ -22,6 +22,8 @@ from lab import (
     vertexai,
     voyageai,
 )
+from lab.carrier import Carrier
+from lab.twilio import Twilio
 
 PROVIDERS = (
     openai.PROVIDER,
@@ -45,3 +47,6 @@ PROVIDERS = (
     vertexai.PROVIDER,
     *openai_family.PROVIDERS,
 )
+
+CARRIERS: tuple[type[Carrier], ...] = (Twilio,)
+"""Those that call back; each lab has its own."""
