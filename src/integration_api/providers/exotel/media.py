@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from integration_api.core.audio import AudioFormat, Encoding
-from integration_api.core.errors import Kind, Phase, ProviderError
+from integration_api.core.errors import Failure, Kind, Phase, ProviderError
 from integration_api.core.media import Cleared, Dtmf, Heard, MarkReached, MediaEvent, Started, Stopped
 from integration_api.core.session import HangUp, Message, Outcome, Say
 from integration_api.providers.exotel import client, wire
@@ -23,6 +23,8 @@ LARGEST = 99_840
 """The most multiples of `STEP` in 100 kB: larger chunks time out."""
 MULAW = frozenset({"mulaw", "ulaw", "pcmu", "g711", "g711_ulaw", "audio/x-mulaw", "audio/mulaw"})
 MULAW_RATE = "64kbps"
+MOST_MARKS = 10_000
+"""How many may wait to be reached."""
 SILENCE = {Encoding.PCM_S16LE: b"\0", Encoding.MULAW: b"\xff"}
 DEFAULT_RATE = 8_000
 RATES = frozenset({8_000, 16_000, 24_000})
@@ -51,6 +53,8 @@ class ExotelMedia:
             told = wire.ON_SOCKET.decode(message)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise _unreadable() from None
+        if self._stopped:
+            return ()
         match told.event:
             case "start":
                 return self._begun(told)
@@ -69,7 +73,8 @@ class ExotelMedia:
                 return ()
 
     def say(self, sound: bytes) -> Outcome[MediaEvent]:
-        self._rest += sound
+        if self._talks():
+            self._rest += sound
         if len(self._rest) < CHUNK:
             return ()
         return self._out(len(self._rest) // STEP * STEP)
@@ -81,6 +86,12 @@ class ExotelMedia:
         return self._out(len(self._rest))
 
     def mark(self, name: str) -> Outcome[MediaEvent]:
+        if not self._talks():
+            return (MarkReached(name, cancelled=True),)
+        if len(self._marks) >= MOST_MARKS:
+            raise Failure(
+                Kind.TOO_LARGE, f"{MOST_MARKS} marks wait to be reached; clear them, or wait for some"
+            )
         self._marked += 1
         theirs = f"{self._marked}"
         self._marks[theirs] = name
@@ -88,6 +99,8 @@ class ExotelMedia:
 
     def clear(self) -> Outcome[MediaEvent]:
         """Exotel does not tell when it has."""
+        if not self._talks():
+            return ()
         self._rest.clear()
         return [self._say("clear"), *self._cancelled(), Cleared()]
 
@@ -96,6 +109,12 @@ class ExotelMedia:
 
     def close(self) -> Outcome[MediaEvent]:
         return self._ended("disconnected")
+
+    def _talks(self) -> bool:
+        """Whether anything can still be said. Raises `Failure` before the start."""
+        if not self._started:
+            raise Failure(Kind.CONFLICT, "the call's sound has not started yet", code="media_not_started")
+        return not self._stopped
 
     def _begun(self, told: wire.OnSocket) -> Outcome[MediaEvent]:
         start = told.start
@@ -140,6 +159,7 @@ class ExotelMedia:
         if self._stopped or not self._started:
             return ()
         self._stopped = True
+        self._rest.clear()
         return [*self._cancelled(), Stopped(reason)]
 
     def _cancelled(self) -> list[MediaEvent]:

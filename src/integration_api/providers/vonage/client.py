@@ -12,6 +12,8 @@ NAME = "vonage"
 BASE_URL = "https://api.nexmo.com"
 ACCOUNT_URL = "https://rest.nexmo.com"
 REQUEST_ID_HEADERS = ("x-nexmo-trace-id", "x-request-id")
+NO_MONEY = "#low-balance"
+"""How the type of such a refusal ends; its status is the one of too many requests."""
 JSON = ("content-type", "application/json")
 
 
@@ -79,7 +81,7 @@ def fault(reply: HttpResponse) -> ProviderError:
         said = wire.REFUSED.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         said = wire.Refused()
-    kind = kind_of_status(reply.status)
+    kind = Kind.QUOTA if (said.type or "").endswith(NO_MONEY) else kind_of_status(reply.status)
     title = said.title or said.error_title or said.error_code_label
     words = ": ".join(part for part in (title, said.detail) if part)
     if kind is Kind.CREDENTIAL_REJECTED:

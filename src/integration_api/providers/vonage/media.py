@@ -9,13 +9,15 @@ from typing import Any
 import msgspec
 
 from integration_api.core.audio import AudioFormat, Encoding
-from integration_api.core.errors import Kind, Phase, ProviderError
+from integration_api.core.errors import Failure, Kind, Phase, ProviderError
 from integration_api.core.media import Cleared, Dtmf, Heard, MarkReached, MediaEvent, Started, Stopped
 from integration_api.core.session import HangUp, Message, Outcome, Say
 from integration_api.providers.vonage import client, wire
 
 FRAME_MS = 20
 """Each message is one such frame, exactly."""
+MOST_MARKS = 10_000
+"""How many may wait to be reached."""
 OWN_KEYS = frozenset({"event", "content-type"})
 _RATE = re.compile(r"rate=(\d+)")
 _RATES = frozenset({8_000, 16_000, 24_000})
@@ -40,7 +42,7 @@ class VonageMedia:
 
     def feed(self, message: Message) -> Outcome[MediaEvent]:
         if isinstance(message, bytes):
-            return (Heard(message),) if self._started else ()
+            return (Heard(message),) if self._started and not self._stopped and message else ()
         try:
             told = wire.ON_SOCKET.decode(message)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -61,6 +63,8 @@ class VonageMedia:
                 return ()
 
     def say(self, sound: bytes) -> Outcome[MediaEvent]:
+        if not self._talks():
+            return ()
         self._rest += sound
         whole = len(self._rest) // self._frame * self._frame
         acts = [Say(bytes(self._rest[at : at + self._frame])) for at in range(0, whole, self._frame)]
@@ -75,11 +79,19 @@ class VonageMedia:
         return (Say(last),)
 
     def mark(self, name: str) -> Outcome[MediaEvent]:
+        if not self._talks():
+            return (MarkReached(name, cancelled=True),)
+        if len(self._marks) >= MOST_MARKS:
+            raise Failure(
+                Kind.TOO_LARGE, f"{MOST_MARKS} marks wait to be reached; clear them, or wait for some"
+            )
         self._marked += 1
         self._marks[self._marked] = name
         return [*self.flush(), Say(_text({"action": "notify", "payload": {"mark": self._marked}}))]
 
     def clear(self) -> Outcome[MediaEvent]:
+        if not self._talks():
+            return ()
         self._rest.clear()
         return [Say(_text({"action": "clear"})), *self._cancelled()]
 
@@ -90,7 +102,14 @@ class VonageMedia:
         if self._stopped or not self._started:
             return ()
         self._stopped = True
+        self._rest.clear()
         return [*self._cancelled(), Stopped("disconnected")]
+
+    def _talks(self) -> bool:
+        """Whether anything can still be said. Raises `Failure` before the start."""
+        if not self._started:
+            raise Failure(Kind.CONFLICT, "the call's sound has not started yet", code="media_not_started")
+        return not self._stopped
 
     def _cancelled(self) -> list[MediaEvent]:
         names = list(self._marks.values())
