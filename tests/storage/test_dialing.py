@@ -50,9 +50,9 @@ async def test_one_process_at_a_time_has_a_lease(kept: Kept) -> None:
     owner = next(f"p{at}" for at, lease in enumerate(leases) if lease is not None)
     assert await store.lease(LINE, "late", HOUR) is None
     assert await store.lease(LINE, owner, HOUR) is not None
-    await store.release(LINE, "late", 0)
+    await store.release(LINE, "late", 0, [])
     assert await store.lease(LINE, "late", HOUR) is None
-    await store.release(LINE, owner, 0)
+    await store.release(LINE, owner, 0, [])
     taken = await store.lease(LINE, "late", HOUR)
     assert taken is not None
     assert taken.silent_for is not None
@@ -120,6 +120,26 @@ async def test_no_call_is_claimed_of_a_batch_that_does_not_run_or_before_it_is_d
     assert await claim(kept, 1) == [100]
 
 
+async def test_a_call_that_was_not_made_goes_back_unless_it_was_heard_of_or_its_batch_is_cancelled(
+    kept: Kept,
+) -> None:
+    store = kept.repository
+    await running(kept)
+    await claim(kept, 4)
+    calls = [await store.telephony.call(ACME, id) for id in (100, 101, 102, 103)]
+    back = await store.dialing.requeue(LINE, calls[0], note(1, 100))
+    assert back == replace(calls[0], state=CallState.QUEUED, dialed_at=None)
+    await end(kept, 101, CallState.RINGING)
+    heard = await store.dialing.requeue(LINE, calls[1], note(2, 101))
+    assert heard.state is CallState.RINGING
+    later = replace(calls[2], dialed_at=1.0)
+    assert await store.dialing.requeue(LINE, later, note(3, 102)) == calls[2]
+    await store.telephony.set_batch_state(ACME, 50, OPEN, BatchState.CANCELLED, 9.0)
+    gone = await store.dialing.requeue(LINE, calls[3], note(4, 103))
+    assert gone.state is CallState.CANCELLED
+    assert [one.id for one in await store.dialing.unsettled(LINE, 9)] == [100, 103, 104]
+
+
 async def test_claims_and_cancelling_at_once_leave_each_call_to_one_of_them(kept: Kept) -> None:
     await running(kept, 60, max_concurrent=1000)
     claims, cancelled = [], asyncio.Event()
@@ -184,14 +204,17 @@ async def test_work_is_seen_until_it_is_done(kept: Kept) -> None:
     store = kept.repository
     assert await store.dialing.lines(HOUR, HOUR) == []
     await running(kept, 1)
-    assert await store.dialing.lines(HOUR, HOUR) == [LINE]
-    await store.dialing.release(LINE, "me", HOUR)
+    assert await store.dialing.lines(HOUR, HOUR) == []
+    await store.dialing.release(LINE, "me", HOUR, [])
+    assert await store.dialing.lines(HOUR, HOUR) == [LINE], "a batch came that nobody had looked at"
+    assert await store.dialing.lease(LINE, "me", HOUR) is not None
+    await store.dialing.release(LINE, "me", HOUR, [50])
     assert await store.dialing.lines(HOUR, HOUR) == []
     await store.telephony.set_batch_state(ACME, 50, OPEN, BatchState.RUNNING, 9.0)
     assert await store.dialing.lines(HOUR, HOUR) == [LINE]
     assert await store.dialing.lease(LINE, "me", HOUR) is not None
     await claim(kept, 9)
-    await store.dialing.release(LINE, "me", HOUR)
+    await store.dialing.release(LINE, "me", HOUR, [50])
     assert await store.dialing.lines(HOUR, HOUR) == []
     assert await store.dialing.lines(-HOUR, HOUR) == [LINE]
     assert [one.id for one in await store.dialing.to_ask(LINE, -HOUR, HOUR, 9)] == [100]

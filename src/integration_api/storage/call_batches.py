@@ -92,7 +92,7 @@ def set_state(
         rows = yield from fetch(f"SELECT id FROM calls WHERE {queued} FOR UPDATE", *key)
         cancelled = [row[0] for row in rows]
         yield from execute(
-            f"UPDATE calls SET state = 'cancelled', ended_at = $4, updated_at = $4, settled = true WHERE {queued}",
+            f"UPDATE calls SET state = 'cancelled', ended_at = $4, updated_at = $4 WHERE {queued}",
             *key,
             now,
         )

@@ -40,6 +40,9 @@ def clock() -> Operation[float]:
 
 def lines(doubt: float, stale: float) -> Operation[list[Line]]:
     now = yield from clock()
+    held = yield from fetch(
+        "SELECT credential_id FROM dialing_leases WHERE owner <> '' AND expires_at > $1", now
+    )
     rows = yield from fetch(
         "SELECT b.organization_id, b.project_id, b.credential_id, b.provider FROM call_batches b"
         " LEFT JOIN dialing_leases l ON l.credential_id = b.credential_id"
@@ -51,7 +54,8 @@ def lines(doubt: float, stale: float) -> Operation[list[Line]]:
         now - doubt,
         now - stale,
     )
-    return [Line(Tenant(row[0], row[1]), row[2], row[3]) for row in rows]
+    taken = {row[0] for row in held}
+    return [Line(Tenant(row[0], row[1]), row[2], row[3]) for row in rows if row[2] not in taken]
 
 
 def lease(line: Line, owner: str, seconds: float) -> Operation[Lease | None]:
@@ -75,7 +79,10 @@ def lease(line: Line, owner: str, seconds: float) -> Operation[Lease | None]:
     return Lease(None if row is None else max(0.0, now - row[1]))
 
 
-def release(line: Line, owner: str, sleep: float) -> Operation[None]:
+def release(line: Line, owner: str, sleep: float, batches: Sequence[int]) -> Operation[None]:
+    yield from call_batches.alone(line.credential_id)
+    if {batch.id for batch in (yield from running(line))} != set(batches):
+        sleep = 0.0
     now = yield from clock()
     yield from execute(
         f"UPDATE dialing_leases SET owner = '', expires_at = $5, wake_at = $6 WHERE {LINE} AND owner = $4",
@@ -153,6 +160,23 @@ def _claim(line: Line, batch_id: int, most: int, now: float) -> Operation[list[C
             *(call.id for call in claimed),
         )
     return claimed
+
+
+def requeue(line: Line, call: CallRecord, note: CallNote) -> Operation[CallRecord | None]:
+    yield from call_batches.alone(line.credential_id)
+    batch = yield from call_batches.by_id(line.tenant, call.batch_id)
+    state = CallState.QUEUED if batch is not None and batch.state.open else CallState.CANCELLED
+
+    def change(stored: CallRecord) -> CallRecord | None:
+        if (
+            stored.state is not CallState.DIALING
+            or stored.provider_call_id
+            or stored.dialed_at != call.dialed_at
+        ):
+            return None
+        return replace(stored, state=state, dialed_at=None)
+
+    return (yield from calls.update(line.tenant, call.id, change, note))
 
 
 def due_in(line: Line, batches: Sequence[int]) -> Operation[float | None]:

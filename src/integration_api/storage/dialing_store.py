@@ -46,8 +46,8 @@ class DialingStore(Protocol):
     async def lines(self, doubt: float, stale: float) -> list[Line]:
         """Whole installation: the credentials for which something is to be done.
 
-        Batches run and are not asleep, calls have ended and are not settled, calls are in doubt for `doubt`
-        seconds, or have been without news for `stale`.
+        Nobody holds their lease; and batches run and are not asleep, or calls have ended and are not settled, are
+        in doubt for `doubt` seconds, or have been without news for `stale`.
         """
         ...
 
@@ -55,8 +55,8 @@ class DialingStore(Protocol):
         """Take a credential, or keep it, for `seconds` from now; None while it is another's."""
         ...
 
-    async def release(self, line: Line, owner: str, sleep: float) -> None:
-        """Let go of a credential; its batches need nobody for `sleep` seconds, unless something changes."""
+    async def release(self, line: Line, owner: str, sleep: float, batches: Sequence[int]) -> None:
+        """Let go of a credential; these batches of its need nobody for `sleep` seconds, unless something changes."""
         ...
 
     async def running(self, line: Line) -> list[BatchRecord]:
@@ -70,6 +70,13 @@ class DialingStore(Protocol):
 
         No more of a batch than it wants, or than its `max_concurrent` leaves room for, or than there are
         `notes`: one for each call, whose `call_id`, `at` and `state` are filled in.
+        """
+        ...
+
+    async def requeue(self, line: Line, call: CallRecord, note: CallNote) -> CallRecord | None:
+        """Put a call of a batch back that was claimed and surely not made; return it as it stands then.
+
+        It is cancelled instead if its batch is; it stays if it has become another's or has been heard of since.
         """
         ...
 

@@ -86,8 +86,8 @@ class RelationalDialing:
     async def lease(self, line: Line, owner: str, seconds: float) -> Lease | None:
         return await self._write(line.tenant, lambda: dialing.lease(line, owner, seconds), repeatable=True)
 
-    async def release(self, line: Line, owner: str, sleep: float) -> None:
-        await self._write(line.tenant, lambda: dialing.release(line, owner, sleep), repeatable=True)
+    async def release(self, line: Line, owner: str, sleep: float, batches: Sequence[int]) -> None:
+        await self._write(line.tenant, lambda: dialing.release(line, owner, sleep, batches), repeatable=True)
 
     async def running(self, line: Line) -> list[BatchRecord]:
         return await self._read(line.tenant, lambda: dialing.running(line))
@@ -97,6 +97,9 @@ class RelationalDialing:
     ) -> list[CallRecord] | None:
         # Not repeatable: what an unseen commit has claimed is in doubt, and is looked for.
         return await self._write(line.tenant, lambda: dialing.claim(line, owner, seconds, wanted, notes))
+
+    async def requeue(self, line: Line, call: CallRecord, note: CallNote) -> CallRecord | None:
+        return await self._write(line.tenant, lambda: dialing.requeue(line, call, note), repeatable=True)
 
     async def due_in(self, line: Line, batches: Sequence[int]) -> float | None:
         return await self._read(line.tenant, lambda: dialing.due_in(line, batches))

@@ -112,7 +112,7 @@ class Transport:
             answer: Answer = done.value
             return answer
         except (Failure, asyncio.CancelledError) as error:
-            self._leave(exchange, asking, fault, secrets, account)
+            self._leave(exchange, asking, fault, secrets, trace, account)
             if isinstance(error, ProviderError):
                 self._clean(error, secrets, auth, account)
             raise
@@ -254,7 +254,7 @@ class Transport:
         except StopIteration as done:
             last = list(done.value)
         except (Failure, asyncio.CancelledError, GeneratorExit) as error:
-            self._leave(course, asking, fault, secrets, account)
+            self._leave(course, asking, fault, secrets, trace, account)
             if isinstance(error, ProviderError):
                 error.after_output = began
                 self._clean(error, secrets, auth, account)
@@ -270,15 +270,19 @@ class Transport:
         asking: "asyncio.Task[HttpResponse | ProviderError] | None",
         fault: Fault,
         secrets: Secrets | None,
+        trace: Trace,
         account: Hashable | None,
     ) -> None:
         """Let an exchange that nobody waits for stop what it has started, behind the caller's back.
 
-        `asking` is a request under way that could not be given up.
+        `asking` is a request under way that could not be given up; one that was not sent yet never will be.
         """
-        if asking is not None and not asking.done():
+        if asking is not None and not trace.sent_at:
+            asking.cancel()
+        elif asking is not None and not asking.done():
             self._farewells.say(self._late_farewell(exchange, asking, fault, secrets, account))
-        elif (request := _last_word(exchange)) is not None:
+            return
+        if (request := _last_word(exchange)) is not None:
             self._farewells.say(self._farewell(request, fault, secrets, account))
 
     async def _late_farewell(

@@ -1,0 +1,416 @@
+"""Makes one stored call: asked for once, and looked for where it is not known whether it was made.
+
+That a call is being dialed is stored before its carrier is asked. Whatever happens afterwards, the call is either known
+not to have been made, or adopted by the carrier's id, or in doubt; and one in doubt is looked for at its carrier until
+that is known. Who reports a call to the status route settles the doubt, too.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from integration_api.core.call_progress import reported
+from integration_api.core.credential import Credential
+from integration_api.core.errors import Failure, Kind, Phase, ProviderError
+from integration_api.core.exchange import Exchange, HttpRequest, HttpResponse
+from integration_api.core.llm import Usage
+from integration_api.core.provider import Provider, Telephony
+from integration_api.core.telephony import CallReport, CallState, DialRequest, Lookup, Routes
+from integration_api.core.telephony_records import CallNote, CallRecord, MediaMode
+from integration_api.core.tenant import Tenant
+from integration_api.providers import find
+from integration_api.services import clock
+from integration_api.services.call import Call, Calls, Ending, Ids, Origin
+from integration_api.services.call_end import origin_of
+from integration_api.services.target import Target
+from integration_api.services.unary import Unary
+from integration_api.storage.dialing_store import DialingStore, Line
+from integration_api.storage.telephony_store import TelephonyStore
+
+AGAIN = frozenset({
+    Kind.RATE_LIMITED, Kind.OVERLOADED, Kind.UNREACHABLE, Kind.TIMEOUT, Kind.QUOTA, Kind.CREDENTIAL_REJECTED,
+})  # fmt: skip
+"""Refusals that say nothing of the call: a queued one waits until they are over. Of a credential, too: its owner puts
+another in its place, and a batch is not to be lost for that."""
+REDIAL_SECONDS = 60.0
+"""How late a call of no batch may still be made: whoever asked for it does not wait longer."""
+CLOCKS_SECONDS = 60.0
+"""How far a carrier's clock may be behind ours when a call is looked for: what it finds too much is known here."""
+IN_DOUBT, NOT_DIALED, UNKNOWN = "in_doubt", "not_dialed", "unknown_to_carrier"
+"""Error codes of calls that have failed because nobody knows whether they were made, because it became too late to
+make them, and because their carrier does not know them."""
+
+
+class Ended(Protocol):
+    """Hears that a call has ended: `first` from whoever has ended it, and again from whoever settles a batch's."""
+
+    def __call__(self, call: CallRecord, *, first: bool) -> None: ...
+
+
+class Refused(Failure):
+    """A call was not made, and that is certain. `again` says that it may be asked for again later."""
+
+    def __init__(self, cause: Failure) -> None:
+        super().__init__(
+            cause.kind,
+            cause.message,
+            code=cause.code,
+            param=cause.param,
+            retry_after=cause.retry_after,
+            retryable=cause.retryable,
+        )
+        self.cause = cause
+        self.again = cause.kind in AGAIN
+        self.provider_code = (cause.refusal.code or "") if isinstance(cause, ProviderError) else ""
+
+
+class InDoubt(Exception):
+    """Nobody knows whether a call was made."""
+
+
+class Dials:
+    """Makes calls, and finds out about those of which too little is known.
+
+    `routes_of` says where the carrier finds us for a call.
+    `patience` is how many seconds the carrier's answer is waited for: after it, and as long again, no request for the
+    call can be under way any more.
+    """
+
+    def __init__(
+        self,
+        store: TelephonyStore,
+        dialing: DialingStore,
+        calls: Calls,
+        unary: Unary,
+        ids: Ids,
+        *,
+        routes_of: Callable[[CallRecord], Routes],
+        ended: Ended,
+        patience: float,
+    ) -> None:
+        self._store = store
+        self._dialing = dialing
+        self._calls = calls
+        self._unary = unary
+        self._ids = ids
+        self._routes_of = routes_of
+        self._ended = ended
+        self._patience = patience
+
+    async def make(self, origin: Origin, call: CallRecord) -> CallRecord:
+        """Store a new call and have it made now; return it as it stands then.
+
+        One whose idempotency key is known is not made: the call that is there is returned. A call that comes back
+        as `dialing` without a carrier's id is in doubt, and looked for.
+        Raises `Failure` when it was surely not made: then it has failed, and is kept as such.
+        """
+        provider_of(call)
+        now = clock.now()
+        call = replace(call, state=CallState.DIALING, dialed_at=now)
+        stored = await self._store.add_call(call, self.note(call, "dialing"))
+        if stored.id != call.id:
+            return stored
+        try:
+            return await self.dial(stored, origin)
+        except InDoubt:
+            return await self._store.call(stored.tenant, stored.id) or stored
+        except Refused as refused:
+            await self.fail(stored, refused)
+            raise refused.cause from None
+
+    async def dial(self, call: CallRecord, origin: Origin | None = None) -> CallRecord:
+        """Ask the carrier to make a call that is stored as `dialing`, once; return it with the carrier's id.
+
+        In the name of its author, unless an `origin` is given. Raises `Refused` or `InDoubt`: the call is left as
+        it is stored.
+        """
+        asked: Call | None = None
+        try:
+            provider, request = provider_of(call), self._request(call)
+            asked = await self._calls.open(
+                origin or origin_of(call), Target(provider, "", call.credential_id), "call.dial"
+            )
+            report = await self._ask(asked, _offer(provider).dial, request)
+        except Failure as error:
+            if _surely_not(error, asked):
+                raise Refused(error) from None
+            raise InDoubt from error
+        return await self.adopt(call, report) or call
+
+    async def _ask(self, asked: Call, dial: Any, request: DialRequest) -> CallReport:
+        with Ending(asked):
+            try:
+                async with asyncio.timeout(self._patience):
+                    report: CallReport = await self._unary.drive(
+                        asked, _once(dial(request, asked.credential))
+                    )
+            except TimeoutError:
+                raise _late() from None
+            asked.done(report.usage)
+            return report
+
+    async def adopt(self, call: CallRecord, report: CallReport) -> CallRecord | None:
+        """Note that the carrier has made a call; return the call as it stands then, None if it is another's."""
+        at = clock.now()
+
+        def change(stored: CallRecord) -> CallRecord | None:
+            if stored.provider_call_id not in ("", report.provider_call_id):
+                return None
+            return reported(stored, report, at)
+
+        try:
+            stored = await self._change(
+                call, change, "dialed", {"provider_call_id": report.provider_call_id[:200]}
+            )
+        except Failure as error:
+            if error.kind is Kind.CONFLICT:
+                return None
+            raise
+        return stored
+
+    async def fail(self, call: CallRecord, why: Failure) -> CallRecord | None:
+        """End a call that was surely not made."""
+        code = why.provider_code if isinstance(why, Refused) else ""
+
+        def change(stored: CallRecord) -> CallRecord | None:
+            if stored.state.ended or stored.provider_call_id:
+                return None
+            return replace(
+                stored, state=CallState.FAILED, error_code=why.code[:200], provider_code=code[:200]
+            )
+
+        return await self._change(
+            call, change, "refused", {"code": why.code[:200], "reason": why.message[:500]}
+        )
+
+    async def requeue(self, call: CallRecord, why: str) -> CallRecord | None:
+        """Put a call of a batch back that was surely not made."""
+        line = Line(call.tenant, call.credential_id, call.provider)
+        return await self._dialing.requeue(line, call, self.note(call, "requeued", {"reason": why[:500]}))
+
+    async def resolve(self, call: CallRecord) -> CallRecord | None:
+        """Find out what became of a call in doubt, and do what follows from it.
+
+        For calls that were asked for so long ago that no request can be under way. Raises `Failure` while the
+        carrier can not be asked.
+        """
+        offer = _offer(provider_of(call))
+        line = Line(call.tenant, call.credential_id, call.provider)
+        lookup = Lookup(
+            to=call.to,
+            from_=call.from_,
+            reference=str(call.id),
+            since=(call.dialed_at or 0.0) - CLOCKS_SECONDS,
+        )
+        found = await self._run(call, "call.find", lambda credential: offer.find(lookup, credential))
+        known = await self._dialing.known(line, [report.provider_call_id for report in found])
+        for report in found:
+            if report.provider_call_id not in known and (adopted := await self.adopt(call, report)):
+                return adopted
+        if not offer.finds_all:
+            return await self.fail(
+                call,
+                Failure(Kind.UPSTREAM, "nobody knows whether the carrier has made this call", code=IN_DOUBT),
+            )
+        if call.batch_id:
+            return await self.requeue(call, "the carrier has not made it")
+        return await self._redial(call)
+
+    async def _redial(self, call: CallRecord) -> CallRecord | None:
+        now = clock.now()
+        if now - call.created_at > REDIAL_SECONDS:
+            why = Failure(
+                Kind.TIMEOUT, "the carrier could not be asked in time for this call", code=NOT_DIALED
+            )
+            return await self.fail(call, why)
+
+        def change(stored: CallRecord) -> CallRecord | None:
+            if stored.provider_call_id or stored.state is not CallState.DIALING:
+                return None
+            return replace(stored, dialed_at=now) if stored.dialed_at == call.dialed_at else None
+
+        stored = await self._change(call, change, "dialing")
+        if stored is None or stored.dialed_at != now:
+            return stored
+        try:
+            return await self.dial(stored)
+        except InDoubt:
+            return stored
+        except Refused as refused:
+            return await self.fail(stored, refused)
+
+    async def refresh(self, call: CallRecord) -> CallRecord | None:
+        """Ask the carrier how a call stands of which nothing was heard for long. Raises `Failure` if it can not be."""
+        offer = _offer(provider_of(call))
+        try:
+            report = await self._run(
+                call, "call.report", lambda credential: offer.report(call.provider_call_id, credential)
+            )
+        except ProviderError as error:
+            if error.kind is not Kind.NOT_FOUND:
+                raise
+
+            def lose(stored: CallRecord) -> CallRecord | None:
+                if stored.state.ended:
+                    return None
+                return replace(stored, state=CallState.FAILED, error_code=UNKNOWN)
+
+            return await self._change(call, lose, "asked", {"reason": "its carrier does not know it"})
+        at = clock.now()
+        return await self._change(
+            call, lambda stored: reported(stored, report, at), "asked", {"state": report.provider_state[:200]}
+        )
+
+    async def _run(
+        self, call: CallRecord, operation: str, exchange: Callable[[Credential], Exchange[Any]]
+    ) -> Any:
+        """Ask something of a call's carrier, in the name of whoever made the call."""
+        target = Target(provider_of(call), "", call.credential_id)
+        asked = await self._calls.open(origin_of(call), target, operation)
+        with Ending(asked):
+            try:
+                async with asyncio.timeout(self._patience):
+                    answer = await self._unary.drive(asked, exchange(asked.credential))
+            except TimeoutError:
+                raise _late() from None
+            asked.done(Usage())
+            return answer
+
+    async def _change(
+        self,
+        call: CallRecord,
+        change: Callable[[CallRecord], CallRecord | None],
+        what: str,
+        detail: dict[str, str] | None = None,
+    ) -> CallRecord | None:
+        before: list[CallRecord] = []
+
+        def noted(stored: CallRecord) -> CallRecord | None:
+            before[:] = [stored]
+            return change(stored)
+
+        stored = await self._store.update_call(call.tenant, call.id, noted, self.note(call, what, detail))
+        if before:
+            self._told(before[0], stored)
+        return stored
+
+    def _told(self, before: CallRecord, after: CallRecord | None) -> None:
+        if after is not None and after.state.ended and not before.state.ended:
+            self._ended(after, first=True)
+
+    def settled(self, call: CallRecord) -> None:
+        """Make sure of the record of a batch's call that has ended, whoever has ended it.
+
+        Raises `Failure(OVERLOADED)` when it can not be kept.
+        """
+        # Nobody else has seen those end that were cancelled in the queue.
+        self._ended(call, first=call.state is CallState.CANCELLED and call.dialed_at is None)
+
+    def again(self, call: CallRecord, now: float, due_at: float) -> CallRecord:
+        """Return the next attempt at a call that has ended."""
+        return CallRecord(
+            id=self._ids.next(),
+            tenant=call.tenant,
+            provider=call.provider,
+            credential_id=call.credential_id,
+            direction=call.direction,
+            state=CallState.QUEUED,
+            to=call.to,
+            from_=call.from_,
+            dialing=call.dialing,
+            metadata=call.metadata,
+            author=call.author,
+            created_at=now,
+            batch_id=call.batch_id,
+            row=call.row,
+            attempt=call.attempt + 1,
+            due_at=due_at,
+        )
+
+    def note(self, call: CallRecord, what: str, detail: dict[str, str] | None = None) -> CallNote:
+        """Return a line of a call's story that is not there yet."""
+        return replace(self.blank(call.tenant, what), call_id=call.id, state=call.state, detail=detail or {})
+
+    def blank(self, tenant: Tenant, what: str) -> CallNote:
+        """Return such a line for a call that is not known yet."""
+        id = self._ids.next()
+        return CallNote(
+            id=id,
+            tenant=tenant,
+            call_id=0,
+            key=f"{what}:{id}",
+            at=clock.now(),
+            source="service",
+            state=CallState.QUEUED,
+            what=what,
+        )
+
+    def _request(self, call: CallRecord) -> DialRequest:
+        dialing, media = call.dialing, call.dialing.media
+        return DialRequest(
+            to=call.to,
+            from_=call.from_,
+            routes=self._routes_of(call),
+            answer_url=media.answer_url if media.mode is MediaMode.ANSWER_URL else "",
+            reference=str(call.id),
+            ring_timeout_s=dialing.ring_timeout_s,
+            max_duration_s=dialing.max_duration_s,
+            detect_machine=dialing.detect_machine,
+            record=dialing.record,
+            media_params=media.params,
+            extras=dialing.extras,
+        )
+
+
+def provider_of(call: CallRecord) -> Provider:
+    """Return a call's carrier. Raises `Failure` (UNSUPPORTED) where this release does not know it."""
+    provider = find(call.provider)
+    if provider is None or provider.telephony is None:
+        raise Failure(Kind.UNSUPPORTED, f"{call.provider} makes no calls here", code="unsupported_operation")
+    return provider
+
+
+def _offer(provider: Provider) -> Telephony:
+    assert provider.telephony is not None  # noqa: S101 - `provider_of` has seen to it
+    return provider.telephony
+
+
+def _once(exchange: Exchange[CallReport]) -> Exchange[CallReport]:
+    """Have nothing of an exchange sent twice by itself, whatever its provider says."""
+    reply: HttpResponse | ProviderError | None = None
+    try:
+        while True:
+            if isinstance(reply, BaseException):
+                request: HttpRequest = exchange.throw(reply)
+            else:
+                request = exchange.send(reply)  # type: ignore[arg-type]
+            try:
+                reply = yield replace(request, idempotent=False, once=True)
+            except Failure as error:  # A refusal, or nobody waits any more.
+                reply = error  # type: ignore[assignment]
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+
+
+def _surely_not(error: Failure, asked: Call | None) -> bool:
+    """Tell whether a call was surely not made.
+
+    It was not if nothing was sent, or if the carrier refused it. A server's error is no refusal: a gateway gives it
+    also for what was done behind it; and 408 and silence say nothing.
+    """
+    if asked is None or not asked.trace.sent_at:
+        return True
+    if not isinstance(error, ProviderError):
+        return False
+    if error.phase is Phase.CONNECT:
+        return True
+    status = error.refusal.status
+    return status is not None and 300 <= status < 500 and status != 408
+
+
+def _late() -> ProviderError:
+    return ProviderError(
+        Kind.TIMEOUT, "the carrier did not answer in time", code="upstream_timeout", phase=Phase.HEADERS
+    )
