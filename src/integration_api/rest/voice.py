@@ -45,11 +45,11 @@ class Line:
         self._envelope = Envelope(request_id)
         self._started = clock.perf()
 
-    async def tell(self, event: Any, leg: Leg[Any] | None = None) -> None:
+    async def tell(self, event: Any, leg: Leg[Any] | None = None, *, provider: str = "") -> None:
         """Send one event in its envelope."""
         text = self._envelope.around(
             event,
-            provider="" if leg is None else leg.call.target.provider.name,
+            provider=provider if leg is None else leg.call.target.provider.name,
             provider_request_id="" if leg is None else leg.request_id,
             microseconds=int((clock.perf() - self._started) * 1_000_000),
         )
@@ -93,18 +93,20 @@ def live(
     return Upgrade(talk)
 
 
-async def first_of(socket: WebSocket, into: type[Start]) -> Start | None:
+async def first_of(socket: WebSocket, into: type[Start], word: str = "start") -> Start | None:
     """Return the first message, or None when the caller has left without one. Raises `Failure`."""
     try:
         async with asyncio.timeout(START_SECONDS):
             first = await socket.receive()
     except TimeoutError:
-        raise Failure(Kind.INVALID_REQUEST, "say `start` first", code="start_required") from None
+        raise Failure(Kind.INVALID_REQUEST, f"say `{word}` first", code=f"{word}_required") from None
     if first is None:
         return None
     if isinstance(first, bytes):
         raise Failure(
-            Kind.INVALID_REQUEST, "the first message must be the text message `start`", code="start_required"
+            Kind.INVALID_REQUEST,
+            f"the first message must be the text message `{word}`",
+            code=f"{word}_required",
         )
     start: Start = read(first, into)
     return start

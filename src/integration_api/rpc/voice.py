@@ -57,17 +57,17 @@ class Line:
         return [told.SerializeToString(), closed.SerializeToString()]
 
 
-async def first_of(messages: AsyncIterator[bytearray], into: type[Said]) -> Said:
+async def first_of(messages: AsyncIterator[bytearray], into: type[Said], word: str = "start") -> Said:
     """Return the first message. Raises `Failure` when there is none in time."""
     try:
         async with asyncio.timeout(START_SECONDS):
             return parsed(await anext(messages), into)
     except (TimeoutError, StopAsyncIteration):
-        raise start_required() from None
+        raise start_required(word) from None
 
 
-def start_required() -> Failure:
-    return Failure(Kind.INVALID_REQUEST, "say `start` first", code="start_required")
+def start_required(word: str = "start") -> Failure:
+    return Failure(Kind.INVALID_REQUEST, f"say `{word}` first", code=f"{word}_required")
 
 
 def not_understood(known: str) -> Failure:

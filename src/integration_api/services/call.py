@@ -335,6 +335,19 @@ class Calls:
         self._rows[record.id] = (sealed, shown)
         return shown
 
+    async def account(self, tenant: Tenant, target: Target) -> tuple[Credential, Secrets | None]:
+        """Return a stored credential without beginning a call: for what is asked of us. Raises as `open` does."""
+        sealed = await self._find(tenant, target)
+        if sealed is None:
+            return Credential(target.provider.name), None
+        return self._shown(sealed)[0], self._vault.ready(sealed) or await self._vault.secrets(sealed)
+
+    async def provider_of(self, tenant: Tenant, credential_id: int) -> str | None:
+        """Return whose credential it is; None where there is none."""
+        found = self._credentials.peek(tenant, credential_id)
+        found = found or await self._credentials.get(tenant, credential_id)
+        return None if found is None else found.record.provider
+
     async def check(self, origin: Origin, target: Target) -> None:
         """See whether a call to `target` would find its credential. Raises `Failure` as `open` does."""
         if target.live is None:

@@ -1,0 +1,288 @@
+"""The sound of the telephone calls of this process: carriers' sockets come in, callers attach and leave."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from integration_api.core.audio import AudioFormat
+from integration_api.core.call_progress import reported
+from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.llm import Usage
+from integration_api.core.media import Started, Stopped
+from integration_api.core.provider import Telephony
+from integration_api.core.records import Change
+from integration_api.core.telephony import PROGRESS, CallReport, CallState, HangUpBy
+from integration_api.core.telephony_records import CallNote, CallRecord, MediaMode
+from integration_api.core.tenant import Tenant
+from integration_api.services import clock
+from integration_api.services.call import Calls, Ending, Ids
+from integration_api.services.call_end import origin_of
+from integration_api.services.media_guest import Guest
+from integration_api.services.media_room import Carrier, Room, Socket
+from integration_api.services.target import Target
+from integration_api.services.webhook import Admitted
+from integration_api.storage.telephony_store import TelephonyStore
+from integration_api.telemetry.log import Log
+from integration_api.telemetry.metrics import MEDIA_SESSIONS
+
+OPERATION = "call.media"
+START_SECONDS = 10.0
+"""Until a carrier has said that its stream starts: what it gives a webhook."""
+REJOIN_SECONDS = 10.0
+"""From pressing keys, for which some carriers close the socket, until its successor must have come."""
+POLICY = 1008
+"""The close code for a carrier that says what it must not."""
+
+HangUp = Callable[[CallRecord, HangUpBy, str], Awaitable[None]]
+
+
+class MediaHub:
+    """One per process. `hang_up` ends a call the way its carrier wants it."""
+
+    def __init__(
+        self, store: TelephonyStore, calls: Calls, ids: Ids, log: Log, *, detach_seconds: float
+    ) -> None:
+        self._store = store
+        self._calls = calls
+        self._ids = ids
+        self._log = log
+        self._detach_seconds = detach_seconds
+        self._rooms: dict[int, Room] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.hang_up: HangUp = _nowhere
+
+    # --- the carrier's side ------------------------------------------------------------------
+
+    async def serve(self, admitted: Admitted, socket: Socket) -> None:
+        """Talk on a carrier's socket until it ends. Its record is kept then."""
+        call, provider = admitted.call, admitted.provider
+        telephony = provider.telephony
+        assert telephony is not None  # noqa: S101 - nobody else is admitted
+        record = await self._calls.open(
+            origin_of(call), Target(provider, "", call.credential_id), OPERATION, streamed=True
+        )
+        MEDIA_SESSIONS.value += 1
+        try:
+            with Ending(record) as ending:
+                carrier = Carrier(telephony.media(), socket)
+                try:
+                    await self._listen(call, carrier, telephony)
+                finally:
+                    ending.usage = Usage(audio_seconds=_seconds(carrier))
+                record.done(ending.usage)
+        except ProviderError as error:
+            self._log.warning("media_failed", provider=call.provider, code=error.code)
+        finally:
+            MEDIA_SESSIONS.value -= 1
+
+    async def _listen(self, call: CallRecord, carrier: Carrier, telephony: Telephony) -> None:
+        room = self._room(call)
+        room.join(carrier)
+        reason, code = "disconnected", 1000
+        try:
+            async with asyncio.timeout(START_SECONDS) as limit:
+                while (events := await carrier.receive()) is not None:
+                    for event in events:
+                        if isinstance(event, Started):
+                            limit.reschedule(None)
+                            self._check(call, event)
+                        room.hear(carrier, event)
+                        if isinstance(event, Started):
+                            await self._started(room, event)
+                    if any(isinstance(event, Stopped) for event in events):
+                        reason = "stopped"
+                        break
+        except TimeoutError:
+            reason, code = "no_start", POLICY
+        except ProviderError:
+            reason, code = "unreadable", POLICY
+            raise
+        finally:
+            await self._parted(room, carrier, "hung_up" if carrier.hung_up else reason, code)
+
+    async def _parted(self, room: Room, carrier: Carrier, reason: str, code: int) -> None:
+        """Whatever comes next: the socket is gone, what waits is cancelled, and the call's story says so."""
+        for event in await carrier.close(code):
+            room.hear(carrier, event)
+        present = room.part(carrier)
+        await self._note(
+            room.call, "media.stopped", {"reason": reason, "seconds": f"{_seconds(carrier):.2f}"}
+        )
+        if not present:
+            return
+        if room.rejoining:
+            self._later(self._wait_for_successor(room))
+        else:
+            self._close(room, "finished")
+
+    async def _wait_for_successor(self, room: Room) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, room.rejoin_until - loop.time()))
+        if room.carrier is None:
+            self._close(room, "finished")
+
+    @staticmethod
+    def _check(call: CallRecord, event: Started) -> None:
+        if event.provider_call_id and call.provider_call_id not in ("", event.provider_call_id):
+            raise ProviderError(
+                Kind.BAD_RESPONSE,
+                "the media socket is another call's",
+                code="media_of_another_call",
+                provider=call.provider,
+            )
+
+    async def _started(self, room: Room, event: Started) -> None:
+        """Store that the sound has begun: whoever is on the telephone has answered it."""
+        now = clock.now()
+
+        def change(call: CallRecord) -> CallRecord | None:
+            if call.state.ended or PROGRESS[call.state] >= PROGRESS[CallState.ANSWERED]:
+                return None
+            report = CallReport(
+                provider_call_id=event.provider_call_id,
+                state=CallState.ANSWERED,
+                provider_state=call.provider_state,
+            )
+            return reported(call, report, now)
+
+        detail = {"stream_id": event.stream_id} if event.stream_id else {}
+        room.call = await self._note(room.call, "media.started", detail, change) or room.call
+
+    # --- the caller's side -------------------------------------------------------------------
+
+    async def attach(self, tenant: Tenant, call_id: int, format: AudioFormat | None) -> Guest:
+        """Seat a guest on a call whose sound comes here, or will. Raises `Failure`."""
+        call = await self._store.call(tenant, call_id)
+        if call is None:
+            raise Failure(Kind.NOT_FOUND, "there is no such call", code="call_not_found")
+        if call.state.ended:
+            raise Failure(Kind.CONFLICT, f"the call is over: {call.state.value}", code="call_ended")
+        if call.dialing.media.mode is MediaMode.ANSWER_URL:
+            raise Failure(
+                Kind.UNSUPPORTED, "the call's sound goes where its answer_url says", code="media_elsewhere"
+            )
+        if format is not None and not format.raw:
+            raise Failure(
+                Kind.UNSUPPORTED,
+                f"{format.encoding} can not be heard live; ask for one of pcm_s16le, mulaw and alaw",
+                code="unsupported_audio_format",
+                param="format",
+            )
+        room = self._room(call)
+        guest = Guest(room, format)
+        room.attach(guest)
+        return guest
+
+    def attached(self, call_id: int) -> bool:
+        """Whether a call's media socket is open in this process."""
+        room = self._rooms.get(call_id)
+        return room is not None and room.carrier is not None
+
+    def expect(self, call_id: int) -> None:
+        """Know that a call's socket may end now and be followed by another."""
+        if room := self._rooms.get(call_id):
+            room.rejoin_until = asyncio.get_running_loop().time() + REJOIN_SECONDS
+
+    async def silence(self, call_id: int) -> bool:
+        """Close a call's media socket, which for some carriers ends the call; return whether there was one."""
+        room = self._rooms.get(call_id)
+        if room is None or room.carrier is None:
+            return False
+        carrier = room.carrier
+        for event in await carrier.hang_up():
+            room.hear(carrier, event)
+        return True
+
+    # --- both --------------------------------------------------------------------------------
+
+    def begin(self, seq: int) -> None:
+        """Nothing is held before the first change."""
+
+    async def changed(self, change: Change) -> None:
+        """Hear of a call that changed: whoever waits for the sound of one that has ended waits no longer."""
+        if change.topic != "call" or not change.subject.isdecimal():
+            return
+        room = self._rooms.get(int(change.subject))
+        if room is None or room.call.tenant != change.tenant:
+            return
+        call = await self._store.call(change.tenant, room.call.id)
+        if call is not None:
+            room.call = call
+            if call.state.ended and room.carrier is None:
+                self._close(room, "call_ended")
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _room(self, call: CallRecord) -> Room:
+        room = self._rooms.get(call.id)
+        if room is None:
+            room = self._rooms[call.id] = Room(
+                call,
+                abandoned=lambda room: self._later(self._abandon(room)),
+                left=self._left,
+                hang_up=lambda room: self.hang_up(room.call, "caller", ""),
+                detach_seconds=self._detach_seconds,
+            )
+        room.call = call
+        return room
+
+    def _left(self, room: Room) -> None:
+        if room.carrier is None and not room.rejoining:
+            self._close(room, "finished")
+
+    def _close(self, room: Room, reason: str) -> None:
+        if self._rooms.get(room.call.id) is room:
+            del self._rooms[room.call.id]
+        room.finish(reason)
+
+    async def _abandon(self, room: Room) -> None:
+        """End a call that nobody has been attached to for too long."""
+        if room.guest is not None or room.carrier is None:
+            return
+        try:
+            await self.hang_up(room.call, "service", "detached")
+        except Failure as failure:
+            self._log.warning("hangup_failed", provider=room.call.provider, code=failure.code)
+            await self.silence(room.call.id)
+
+    def _later(self, work: "Awaitable[None]") -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _note(
+        self,
+        call: CallRecord,
+        what: str,
+        detail: dict[str, str],
+        change: Callable[[CallRecord], CallRecord | None] = lambda _: None,
+    ) -> CallRecord | None:
+        """Add a line to the call's story. A store that is away takes none, and the sound goes on."""
+        id = self._ids.next()
+        note = CallNote(
+            id=id,
+            tenant=call.tenant,
+            call_id=call.id,
+            key=f"{what}/{id}",
+            at=clock.now(),
+            source="carrier",
+            state=call.state,
+            what=what,
+            detail=detail,
+        )
+        try:
+            return await self._store.update_call(call.tenant, call.id, change, note)
+        except Failure as failure:
+            self._log.warning("media_not_noted", provider=call.provider, code=failure.code)
+            return None
+
+
+def _seconds(carrier: Carrier) -> float:
+    """Return how long what was heard lasts."""
+    return carrier.heard_bytes / carrier.format.bytes_per_second
+
+
+async def _nowhere(call: CallRecord, by: HangUpBy, why: str) -> None:
+    raise Failure(Kind.UNSUPPORTED, "calls can not be hung up yet", code="unsupported")

@@ -1,0 +1,351 @@
+"""The sound of one call in this process: the carrier's socket on one side, whoever is attached on the other."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from integration_api.core.audio import AudioFormat
+from integration_api.core.errors import Failure, Kind, Phase, ProviderError
+from integration_api.core.media import Heard, MarkReached, Media, MediaEvent, Started, Stopped
+from integration_api.core.session import (
+    Began,
+    HalfClose,
+    HangUp,
+    Message,
+    Outcome,
+    Redial,
+    Say,
+    Warned,
+)
+from integration_api.core.telephony_records import CallRecord
+from integration_api.services.media_guest import Attached, Guest, Over
+from integration_api.telemetry.metrics import MEDIA_LOST
+
+RING_MS = 400
+"""Of sound that is kept while nobody is attached: a word's beginning, for whoever attaches next."""
+PIECE_MS = 100
+"""Sound is given to a carrier so much at a time, so that falling silent never waits for longer."""
+FLUSH_SECONDS = 0.2
+"""Without more sound from the caller until what a carrier's language keeps back is sent."""
+LONGEST_MARK = 200
+
+
+class Socket(Protocol):
+    """What a carrier's socket must do; see `edge/application.py`."""
+
+    async def receive(self) -> Message | None: ...
+    async def send(self, message: Message) -> None: ...
+    async def close(self, code: int = 1000, reason: str = "") -> None: ...
+
+
+class Carrier:
+    """One media socket, spoken in its carrier's language. What is said is sent in its order."""
+
+    def __init__(self, session: Media, socket: Socket) -> None:
+        self.session = session
+        self.started: Started | None = None
+        self.heard_bytes = 0
+        self.hung_up = False
+        """Whether it was we who closed it."""
+        self._socket = socket
+        self._turn = asyncio.Lock()
+        self._age = 0
+        """Goes up with each `clear`: what was to be said before it is not sent any more."""
+        self._flushing: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def format(self) -> AudioFormat:
+        return self.session.format
+
+    async def receive(self) -> list[MediaEvent] | None:
+        """Return what one message tells; None once the socket has ended. Raises `ProviderError`."""
+        message = await self._socket.receive()
+        if message is None:
+            return None
+        try:
+            outcome = list(self.session.feed(message))
+        except (ValueError, UnicodeDecodeError, RecursionError):  # msgspec's errors are ValueErrors.
+            raise ProviderError(
+                Kind.BAD_RESPONSE,
+                "the carrier said something on the media socket that could not be read",
+                code="bad_upstream_response",
+                phase=Phase.STREAM,
+            ) from None
+        if not any(isinstance(one, Say | HangUp) for one in outcome):
+            return _events(outcome)  # Whoever only listens does not wait for what is being said.
+        async with self._turn:
+            return await self._do(outcome)
+
+    async def say(self, sound: bytes) -> list[MediaEvent]:
+        age, size = self._age, max(1, self.format.size(PIECE_MS))
+        told: list[MediaEvent] = []
+        for at in range(0, len(sound), size):
+            async with self._turn:
+                if age != self._age:
+                    return told
+                told += await self._do(self.session.say(sound[at : at + size]), age)
+        self._flush_later()
+        return told
+
+    async def mark(self, name: str) -> list[MediaEvent]:
+        age = self._age
+        async with self._turn:
+            if age != self._age:
+                return [MarkReached(name, cancelled=True)]
+            return await self._do(self.session.mark(name))
+
+    async def clear(self) -> list[MediaEvent]:
+        self._age += 1
+        self._stop_flushing()
+        async with self._turn:
+            return await self._do(self.session.clear())
+
+    async def hang_up(self) -> list[MediaEvent]:
+        self._age += 1
+        self.hung_up = True
+        async with self._turn:
+            return await self._do(self.session.hang_up())
+
+    async def close(self, code: int = 1000) -> list[MediaEvent]:
+        """Close the socket, and hear that it is gone."""
+        self._stop_flushing()
+        for task in self._tasks:
+            task.cancel()
+        await self._socket.close(code)
+        return _events(self.session.close())
+
+    async def _do(self, outcome: Outcome[MediaEvent], age: int | None = None) -> list[MediaEvent]:
+        """Send what is to be sent, unless it is sound that was to be silenced since `age`; return the rest."""
+        outcome = list(outcome)
+        for one in outcome:
+            if isinstance(one, Say):
+                if age is None or age == self._age:
+                    await self._socket.send(one.message)
+            elif isinstance(one, HangUp):
+                await self._socket.close()
+        return _events(outcome)
+
+    def _flush_later(self) -> None:
+        self._stop_flushing()
+        self._flushing = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._begin_flushing)
+
+    def _stop_flushing(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+
+    def _begin_flushing(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._flush(self._age))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _flush(self, age: int) -> None:
+        try:
+            async with self._turn:
+                if age == self._age:
+                    await self._do(self.session.flush(), age)
+        except (ConnectionResetError, Failure):
+            pass  # Whoever reads the socket hears of it.
+
+
+class Room:
+    """At most one carrier and one guest; each may come first, leave, and come again."""
+
+    def __init__(
+        self,
+        call: CallRecord,
+        *,
+        abandoned: Callable[["Room"], None],
+        left: Callable[["Room"], None],
+        hang_up: Callable[["Room"], Awaitable[None]],
+        detach_seconds: float,
+    ) -> None:
+        self.call = call
+        self.carrier: Carrier | None = None
+        self.guest: Guest | None = None
+        self.rejoin_until = 0.0
+        """Until when, by the loop's clock, a socket that ends is expected to be followed by another."""
+        self._abandoned = abandoned
+        self._left = left
+        self._hang_up = hang_up
+        self._detach_seconds = detach_seconds
+        self._ring: deque[tuple[bytes, int]] = deque()
+        self._ring_ms = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    # --- the carrier's side ------------------------------------------------------------------
+
+    def join(self, carrier: Carrier) -> None:
+        """Take the call's media socket, in place of one that is still there."""
+        self.carrier = carrier
+        self._forget()
+        self._watch()
+
+    def hear(self, carrier: Carrier, event: MediaEvent) -> None:
+        """Tell whoever is attached what the carrier told."""
+        if carrier is not self.carrier:
+            return
+        match event:
+            case Heard(data, timestamp):
+                offset = carrier.format.milliseconds(carrier.heard_bytes) if timestamp is None else timestamp
+                carrier.heard_bytes += len(data)
+                if self.guest is not None:
+                    self.guest.hear(data, offset)
+                else:
+                    self._keep(data, offset)
+            case Started():
+                carrier.started = event
+                if self.guest is not None:
+                    self._introduce(self.guest, carrier)
+            case Stopped() if self.rejoining:
+                pass
+            case _:
+                if self.guest is not None:
+                    self.guest.tell(event)
+
+    def part(self, carrier: Carrier) -> bool:
+        """Let go of a socket that has ended; return whether it was the call's present one."""
+        if carrier is not self.carrier:
+            return False
+        self.carrier = None
+        self._forget()
+        self._watch()
+        return True
+
+    @property
+    def rejoining(self) -> bool:
+        return asyncio.get_running_loop().time() < self.rejoin_until
+
+    def finish(self, reason: str) -> None:
+        """Tell whoever is attached that it is over."""
+        self._stop_watching()
+        guest, self.guest = self.guest, None
+        if guest is not None:
+            self._count(guest)
+            guest.tell(Over(reason))
+
+    # --- the guest's side --------------------------------------------------------------------
+
+    def attach(self, guest: Guest) -> None:
+        """Seat a guest, in place of one that is there. Raises `Failure` where its format is not possible."""
+        carrier = self.carrier
+        if carrier is not None and carrier.started is not None:
+            guest.begin(carrier.format)  # Refuses before anybody has to leave.
+        previous, self.guest = self.guest, guest
+        if previous is not None:
+            self._count(previous)
+            previous.tell(Over("taken_over"))
+        self._watch()
+        if carrier is not None and carrier.started is not None:
+            self._introduce(guest, carrier)
+
+    def leave(self, guest: Guest) -> None:
+        if guest is self.guest:
+            self.guest = None
+            self._count(guest)
+            self._watch()
+            self._left(self)
+
+    async def say(self, guest: Guest, sound: bytes) -> None:
+        carrier = self._open_to(guest)
+        if carrier is None:
+            MEDIA_LOST.of(self.call.provider, "to_carrier").value += 1
+            guest.tell(Warned("media_not_open", "nobody hears this: the call's media socket is not open"))
+            return
+        await self._tell(carrier, carrier.say(guest.spoken(sound)))
+
+    async def mark(self, guest: Guest, name: str) -> None:
+        if not 0 < len(name) <= LONGEST_MARK:
+            raise Failure(
+                Kind.INVALID_REQUEST,
+                f"a mark's name has 1 to {LONGEST_MARK} characters",
+                code="invalid_value",
+                param="name",
+            )
+        carrier = self._open_to(guest)
+        if carrier is None:
+            guest.tell(MarkReached(name, cancelled=True))
+            return
+        if rest := guest.rest():
+            await self._tell(carrier, carrier.say(rest))
+        await self._tell(carrier, carrier.mark(name))
+
+    async def clear(self, guest: Guest) -> None:
+        carrier = self._open_to(guest)
+        if carrier is not None:
+            guest.hush()
+            await self._tell(carrier, carrier.clear())
+
+    async def hang_up(self, guest: Guest) -> None:
+        if guest is self.guest:
+            await self._hang_up(self)
+
+    def _open_to(self, guest: Guest) -> Carrier | None:
+        carrier = self.carrier if guest is self.guest else None
+        return None if carrier is None or carrier.started is None else carrier
+
+    async def _tell(self, carrier: Carrier, saying: Awaitable[list[MediaEvent]]) -> None:
+        try:
+            for event in await saying:
+                self.hear(carrier, event)
+        except ConnectionResetError:
+            pass  # The socket has just ended; whoever reads it tells.
+
+    def _introduce(self, guest: Guest, carrier: Carrier) -> None:
+        started = carrier.started
+        assert started is not None  # noqa: S101 - nobody is introduced before
+        try:
+            own = guest.begin(carrier.format)
+        except Failure as failure:
+            self.guest = None
+            guest.tell(Warned(failure.code, failure.message))
+            guest.tell(Over("unsupported_format"))
+            self._watch()
+            return
+        guest.tell(
+            Attached(
+                call_id=str(self.call.id),
+                stream_id=started.stream_id,
+                provider=self.call.provider,
+                format=own,
+                custom=started.custom,
+            )
+        )
+        for sound, offset in self._ring:
+            guest.hear(sound, offset)
+        self._forget()
+
+    def _keep(self, sound: bytes, offset: int) -> None:
+        carrier = self.carrier
+        if carrier is None:
+            return
+        self._ring.append((sound, offset))
+        self._ring_ms += carrier.format.milliseconds(len(sound))
+        while self._ring_ms > RING_MS and self._ring:
+            self._ring_ms -= carrier.format.milliseconds(len(self._ring.popleft()[0]))
+
+    def _forget(self) -> None:
+        self._ring.clear()
+        self._ring_ms = 0
+
+    def _count(self, guest: Guest) -> None:
+        if guest.lost:
+            MEDIA_LOST.of(self.call.provider, "to_caller").value += guest.lost
+
+    def _watch(self) -> None:
+        """Give a call up that nobody has been attached to for too long."""
+        self._stop_watching()
+        if self.carrier is not None and self.guest is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._detach_seconds, self._abandoned, self)
+
+    def _stop_watching(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _events(outcome: Outcome[MediaEvent]) -> list[MediaEvent]:
+    return [one for one in outcome if not isinstance(one, Say | HalfClose | HangUp | Redial | Began)]

@@ -1,0 +1,429 @@
+"""Telephone calls as resources: made, looked at, and done things to. Their sound is `services/media.py`."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from integration_api.core.errors import Failure, Kind
+from integration_api.core.provider import Provider, Telephony
+from integration_api.core.records import Page
+from integration_api.core.telephony import (
+    CallState,
+    Control,
+    Direction,
+    HangUpBy,
+    Numbers,
+    Transfer,
+)
+from integration_api.core.telephony_records import (
+    Author,
+    CallFilter,
+    CallNote,
+    CallRecord,
+    Dialing,
+    InboundRoute,
+    MediaMode,
+    MediaPlan,
+)
+from integration_api.core.tenant import Principal, Tenant
+from integration_api.providers import find
+from integration_api.services import clock
+from integration_api.services.call import Calls, Ids, Origin
+from integration_api.services.call_end import CallEnds, metadata_of, origin_of
+from integration_api.services.call_paths import CallPaths
+from integration_api.services.media import MediaHub
+from integration_api.services.target import Target
+from integration_api.services.unary import Unary, unsupported
+from integration_api.storage.telephony_store import TelephonyStore
+
+NUMBER = re.compile(r"\+[1-9]\d{4,14}")
+DIGITS = re.compile(r"[0-9*#w]{1,64}")
+LONGEST_KEY = 200
+"""Of an idempotency key."""
+MOST_METADATA = 64
+LONGEST_VALUE = 1_000
+MOST_SECONDS = 86_400
+NOTES = 100
+"""Lines of a call's story in one answer."""
+
+
+class CallRequest(Struct, frozen=True, kw_only=True):
+    """One call to be made, as its caller put it."""
+
+    provider: str = ""
+    credential_id: int | None = None
+    to: str
+    from_: str
+    dialing: Dialing = Dialing()
+    metadata: Mapping[str, str] = {}
+    idempotency_key: str = ""
+
+
+class Dialer(Protocol):
+    async def make(self, origin: Origin, call: CallRecord) -> CallRecord:
+        """Store a new call and have it made; return it as it stands then. Raises `Failure`."""
+        ...
+
+
+class TelephonyService:
+    def __init__(
+        self,
+        store: TelephonyStore,
+        calls: Calls,
+        unary: Unary,
+        dialer: Dialer,
+        hub: MediaHub,
+        paths: CallPaths,
+        ends: CallEnds,
+        ids: Ids,
+    ) -> None:
+        self.store = store
+        self.hub = hub
+        self.paths = paths
+        self._calls = calls
+        self._unary = unary
+        self._dialer = dialer
+        self._ends = ends
+        self._ids = ids
+        hub.hang_up = self._end
+
+    # --- calls -------------------------------------------------------------------------------
+
+    async def create(self, origin: Origin, request: CallRequest) -> CallRecord:
+        """Make a call; a key that came before gives the call that it made. Raises `Failure`."""
+        self.paths.check()
+        check_number(request.to, "to")
+        check_number(request.from_, "from")
+        check_dialing(request.dialing)
+        check_metadata(request.metadata)
+        check_key(request.idempotency_key)
+        target = await self.target(origin.principal.tenant, request.provider, request.credential_id)
+        call = CallRecord(
+            id=self._ids.next(),
+            tenant=origin.principal.tenant,
+            provider=target.provider.name,
+            credential_id=target.credential_id or 0,
+            direction=Direction.OUTBOUND,
+            state=CallState.QUEUED,
+            to=request.to,
+            from_=request.from_,
+            dialing=request.dialing,
+            metadata=request.metadata,
+            author=author_of(origin.principal),
+            created_at=clock.now(),
+            idempotency_key=request.idempotency_key,
+            fingerprint=fingerprint(request) if request.idempotency_key else b"",
+        )
+        return await self._dialer.make(_about(origin, call), call)
+
+    async def get(self, tenant: Tenant, id: int) -> CallRecord:
+        """Raises `Failure` (NOT_FOUND)."""
+        call = await self.store.call(tenant, id)
+        if call is None:
+            raise Failure(Kind.NOT_FOUND, "there is no such call", code="call_not_found")
+        return call
+
+    async def index(self, tenant: Tenant, filter: CallFilter, page: Page) -> list[CallRecord]:
+        return await self.store.calls(tenant, filter, page)
+
+    async def hang_up(self, origin: Origin, id: int) -> CallRecord:
+        """End a call, by whatever its carrier has for that; one that is over stays as it is. Raises `Failure`."""
+        call = await self.get(origin.principal.tenant, id)
+        return await self._end_as(_about(origin, call), call, "caller", "")
+
+    async def send_dtmf(self, origin: Origin, id: int, digits: str) -> CallRecord:
+        """Press keys into a call that has been answered. Raises `Failure`."""
+        if not DIGITS.fullmatch(digits):
+            raise Failure(
+                Kind.INVALID_REQUEST,
+                "digits are 1 to 64 of 0 to 9, *, # and w, which waits for half a second",
+                code="invalid_value",
+                param="digits",
+            )
+        call = await self._answered(origin.principal.tenant, id)
+        target, telephony = self._carrier(call)
+        if telephony.send_dtmf is None:
+            raise unsupported(target, "call.dtmf")
+        ask = replace(self._control(call), digits=digits)
+        self.hub.expect(call.id)
+        await self._unary.run(_about(origin, call), target, "call.dtmf", telephony.send_dtmf, ask)
+        return await self._write(call, "dtmf", {"digits": digits})
+
+    async def transfer(self, origin: Origin, id: int, to: str, from_: str) -> CallRecord:
+        """Send a call on to another number: its sound does not come here any more. Raises `Failure`."""
+        check_number(to, "to")
+        if from_:
+            check_number(from_, "from")
+        call = await self._answered(origin.principal.tenant, id)
+        target, telephony = self._carrier(call)
+        if telephony.transfer is None:
+            raise unsupported(target, "call.transfer")
+        ask = Transfer(provider_call_id=call.provider_call_id, to=to, from_=from_ or _ours(call))
+        await self._unary.run(_about(origin, call), target, "call.transfer", telephony.transfer, ask)
+        return await self._write(call, "transfer", {"to": to})
+
+    async def numbers(self, origin: Origin, provider: str, credential_id: int | None) -> Numbers:
+        """Return the account's numbers. Raises `Failure`."""
+        target = await self.target(origin.principal.tenant, provider, credential_id)
+        telephony = telephony_of(target.provider)
+        _, told = await self._unary.run(
+            origin, target, "call.numbers", lambda _, credential: telephony.numbers(credential), None
+        )
+        return told
+
+    async def events(self, tenant: Tenant, id: int, after: int) -> list[CallNote]:
+        """Return the next lines of a call's story, oldest first. Raises `Failure` (NOT_FOUND)."""
+        await self.get(tenant, id)
+        return await self.store.notes(tenant, id, after, NOTES)
+
+    # --- where calls come in -----------------------------------------------------------------
+
+    async def add_route(
+        self,
+        principal: Principal,
+        provider: str,
+        credential_id: int | None,
+        name: str,
+        media: MediaPlan,
+        metadata: Mapping[str, str],
+    ) -> InboundRoute:
+        """Make a route. Raises `Failure`."""
+        self.paths.check()
+        if not name.strip() or len(name) > LONGEST_KEY:
+            raise _wrong("name", f"a route needs a name of 1 to {LONGEST_KEY} characters")
+        if media.mode is MediaMode.ANSWER_URL:
+            raise _wrong("media.mode", "give an inbound number's carrier your own address instead")
+        check_media(media)
+        check_metadata(metadata)
+        target = await self.target(principal.tenant, provider, credential_id)
+        route = InboundRoute(
+            id=self._ids.next(),
+            tenant=principal.tenant,
+            provider=target.provider.name,
+            credential_id=target.credential_id or 0,
+            name=name,
+            media=media,
+            metadata=metadata,
+            author=author_of(principal),
+            created_at=clock.now(),
+        )
+        await self.store.add_route(route)
+        return route
+
+    async def routes(self, tenant: Tenant, page: Page) -> list[InboundRoute]:
+        return await self.store.inbound_routes(tenant, page)
+
+    async def delete_route(self, tenant: Tenant, id: int) -> None:
+        """Raises `Failure` (NOT_FOUND)."""
+        if not await self.store.delete_route(tenant, id):
+            raise Failure(Kind.NOT_FOUND, "there is no such route", code="route_not_found")
+
+    # --- shared ------------------------------------------------------------------------------
+
+    async def target(self, tenant: Tenant, provider: str, credential_id: int | None) -> Target:
+        """Return the carrier and the stored credential that are meant. Raises `Failure`."""
+        name = provider
+        if not name and credential_id is not None:
+            name = await self._calls.provider_of(tenant, credential_id) or ""
+            if not name:
+                raise Failure(Kind.NOT_FOUND, "there is no such credential", code="credential_not_found")
+        known = find(name) if name else None
+        if known is None:
+            raise Failure(
+                Kind.INVALID_REQUEST,
+                "name a provider of telephony; GET /v1/providers lists them",
+                code="unknown_provider",
+                param="provider",
+            )
+        telephony_of(known)
+        credential, _ = await self._calls.account(tenant, Target(known, "", credential_id))
+        return Target(known, "", credential.id)
+
+    def _carrier(self, call: CallRecord) -> tuple[Target, Telephony]:
+        provider = find(call.provider)
+        assert provider is not None  # noqa: S101 - calls are of providers that are known
+        return Target(provider, "", call.credential_id), telephony_of(provider)
+
+    def _control(self, call: CallRecord) -> Control:
+        return Control(
+            provider_call_id=call.provider_call_id,
+            state=call.state,
+            routes=None if call.dialing.media.mode is MediaMode.ANSWER_URL else self.paths.of_call(call),
+            media_params=call.dialing.media.params,
+        )
+
+    async def _answered(self, tenant: Tenant, id: int) -> CallRecord:
+        call = await self.get(tenant, id)
+        if call.state not in (CallState.ANSWERED, CallState.MACHINE) or not call.provider_call_id:
+            raise Failure(
+                Kind.CONFLICT,
+                f"the call is {call.state.value}; this takes one that is answered",
+                code="call_not_answered",
+            )
+        return call
+
+    async def _end(self, call: CallRecord, by: HangUpBy, why: str) -> None:
+        await self._end_as(origin_of(call), call, by, why)
+
+    async def _end_as(self, origin: Origin, call: CallRecord, by: HangUpBy, why: str) -> CallRecord:
+        current = await self.get(call.tenant, call.id)
+        if current.state.ended:
+            return current
+        if current.state is CallState.QUEUED:
+            return await self._cancel(current, by)
+        target, telephony = self._carrier(current)
+        # Who asked first has hung up, whatever its carrier tells of it and however soon.
+        current = await self._write(
+            current, "hangup", {"reason": why} if why else {}, by, lambda call: _hung_up(call, by, why)
+        )
+        if current.provider_call_id and telephony.hang_up is not None:
+            ask = self._control(current)
+            await self._unary.run(origin, target, "call.hangup", telephony.hang_up, ask)
+        elif not await self.hub.silence(current.id):
+            raise Failure(
+                Kind.CONFLICT,
+                f"{current.provider} ends a call by its media socket, and that is not open in this process"
+                if current.provider_call_id
+                else "the carrier has not told yet which call this is; try again shortly",
+                code="call_not_ready",
+                retryable=True,
+            )
+        return await self.get(current.tenant, current.id)
+
+    async def _cancel(self, call: CallRecord, by: HangUpBy) -> CallRecord:
+        """End a call that nobody was asked to dial; one that is being dialed by now is hung up."""
+        cancelled = False
+
+        def change(call: CallRecord) -> CallRecord | None:
+            nonlocal cancelled
+            cancelled = call.state is CallState.QUEUED
+            if not cancelled:
+                return None
+            return replace(call, state=CallState.CANCELLED, ended_at=clock.now(), hung_up_by=by)
+
+        stored = await self._write(call, "hangup", {}, by, change)
+        if stored.state.ended:
+            self._ends.keep(stored, first=cancelled)
+            return stored
+        return await self._end_as(origin_of(stored), stored, by, "")
+
+    async def _write(
+        self,
+        call: CallRecord,
+        what: str,
+        detail: Mapping[str, str],
+        by: HangUpBy = "caller",
+        change: Callable[[CallRecord], CallRecord | None] = lambda _: None,
+    ) -> CallRecord:
+        id = self._ids.next()
+        note = self._note(call, f"{what}/{id}", what, id=id)
+        source: Any = "service" if by == "service" else "caller"
+        note = replace(note, detail=detail, source=source)
+        return await self.store.update_call(call.tenant, call.id, change, note) or call
+
+    def _note(self, call: CallRecord, key: str, what: str, id: int = 0) -> CallNote:
+        return CallNote(
+            id=id or self._ids.next(),
+            tenant=call.tenant,
+            call_id=call.id,
+            key=key,
+            at=clock.now(),
+            source="caller",
+            state=call.state,
+            what=what,
+        )
+
+
+def telephony_of(provider: Provider) -> Telephony:
+    """Raises `Failure` for a provider that carries no calls."""
+    if provider.telephony is None:
+        raise Failure(
+            Kind.UNSUPPORTED,
+            f"{provider.name} carries no telephone calls; GET /v1/providers lists who does",
+            code="unsupported_operation",
+            param="provider",
+        )
+    return provider.telephony
+
+
+def author_of(principal: Principal) -> Author:
+    return Author(principal.key_id, principal.actor, principal.service)
+
+
+def fingerprint(request: Struct) -> bytes:
+    """Return what tells one request from another that has the same idempotency key."""
+    return hashlib.sha256(msgspec.json.encode(request, order="deterministic")).digest()
+
+
+def check_number(text: str, param: str) -> None:
+    """Raises `Failure` (INVALID_REQUEST)."""
+    if not NUMBER.fullmatch(text):
+        raise _wrong(param, f"{param} must be a number with its country, as in +4930123456")
+
+
+def check_dialing(dialing: Dialing) -> None:
+    """Raises `Failure` (INVALID_REQUEST) naming the field."""
+    check_media(dialing.media)
+    for name in ("ring_timeout_s", "max_duration_s"):
+        value = getattr(dialing, name)
+        if value is not None and not 1 <= value <= MOST_SECONDS:
+            raise _wrong(name, f"{name} must be 1 to {MOST_SECONDS}")
+
+
+def check_media(media: MediaPlan) -> None:
+    """Raises `Failure` (INVALID_REQUEST) naming the field."""
+    if media.mode is MediaMode.INLINE:
+        raise Failure(
+            Kind.UNSUPPORTED,
+            "inline calls are not offered; use stream, and attach to the call",
+            code="unsupported",
+            param="media.mode",
+        )
+    if (media.mode is MediaMode.ANSWER_URL) != bool(media.answer_url):
+        raise _wrong("media.answer_url", "answer_url goes with mode answer_url, and only with it")
+    if media.answer_url and not media.answer_url.startswith(("https://", "http://")):
+        raise _wrong("media.answer_url", "answer_url must be an http or https address")
+    check_metadata(media.params, "media.params")
+
+
+def check_metadata(metadata: Mapping[str, str], param: str = "metadata") -> None:
+    """Raises `Failure` (INVALID_REQUEST)."""
+    if len(metadata) > MOST_METADATA or any(
+        not 0 < len(name) <= LONGEST_KEY or len(value) > LONGEST_VALUE for name, value in metadata.items()
+    ):
+        raise _wrong(
+            param,
+            f"{param} takes up to {MOST_METADATA} names of 1 to {LONGEST_KEY} characters with values of up to"
+            f" {LONGEST_VALUE}",
+        )
+
+
+def check_key(key: str) -> None:
+    """Raises `Failure` (INVALID_REQUEST)."""
+    if len(key) > LONGEST_KEY:
+        raise _wrong("idempotency_key", f"idempotency_key has up to {LONGEST_KEY} characters")
+
+
+def _about(origin: Origin, call: CallRecord) -> Origin:
+    """Return a caller's origin whose records name the call."""
+    return replace(origin, metadata={**metadata_of(call), **origin.metadata})
+
+
+def _hung_up(call: CallRecord, by: HangUpBy, why: str) -> CallRecord | None:
+    if call.state.ended or call.hung_up_by:
+        return None
+    return replace(call, hung_up_by=by, error_code=why)
+
+
+def _ours(call: CallRecord) -> str:
+    """Return the number of the account's in a call."""
+    return call.to if call.direction is Direction.INBOUND else call.from_
+
+
+def _wrong(param: str, what: str) -> Failure:
+    return Failure(Kind.INVALID_REQUEST, what, code="invalid_value", param=param)
