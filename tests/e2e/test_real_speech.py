@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.real_speech import DOORS, FRAME_MS, SOUNDS, SPOKEN, measured, near
 from tests.e2e.service import Service
-from tests.e2e.test_voice import fresh, lab, of, service
+from tests.e2e.test_voice import ask_lab, fresh, lab, of, service
 
 __all__ = ["fresh", "lab", "service"]
 
@@ -30,6 +30,8 @@ UNTIMED = {"cartesia/ink-2", OLDER}
 """Those that do not say when something was said."""
 STARTS_UNTIMED = UNTIMED | {"sarvam/saaras:v3-realtime"}
 """Those that say when a text was said, and not when its voice was first heard."""
+BARE = {"deepgram", "cartesia"}
+"""Those that are sent sound and nothing around it: all of it, once."""
 TURNLESS = {"cartesia/ink-whisper"}
 """Those whose caller says when a turn is over: here by the end."""
 
@@ -52,6 +54,9 @@ async def test_real_speech_is_heard_when_it_was_said(
     settled = ["final"] * (2 // len(turns))
     assert order == ["speech_started", *settled, "utterance_end"] * len(turns)
     assert (events[-1]["type"], events[-1]["reason"]) == ("closed", "finished")
+    if provider in BARE:
+        said = ask_lab(lab, "GET", f"requests?provider={provider}")["requests"][-1]["said"]
+        assert sum(one for one in said if isinstance(one, int)) == len(speech.sound) + speech.rate // 2
     times = [(one.get("start_ms"), one.get("end_ms")) for one in finals]
     if model in UNTIMED:
         assert times == [(None, None)] * 2

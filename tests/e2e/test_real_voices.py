@@ -22,8 +22,8 @@ from integration_api.proto import voice_pb2 as wire
 from lab import mouth
 from tests.e2e.real_speech import FRAME_MS, SECONDS, SPOKEN, Events, plain
 from tests.e2e.service import ADMIN_KEY, Service
-from tests.e2e.test_voice import ask_lab, call, fresh, heard, lab, of, service
-from tests.rpc.caller import signed
+from tests.e2e.test_voice import ask_lab, call, fresh, heard, lab, of, records, service
+from tests.rpc.caller import signed, until
 
 __all__ = ["fresh", "lab", "service"]
 
@@ -222,6 +222,22 @@ def test_somebody_else_speaks_a_whole_text_where_the_first_refuses(
     with pytest.raises(grpc.RpcError) as refused:
         list(spoken(service, request))
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_somebody_else_speaks_a_whole_text_where_the_first_is_silent(
+    client: OpenAI, service: Service, lab: str
+) -> None:
+    ask_lab(lab, "PUT", "faults", {"openai": [{"delay_ms": 20_000}]})
+    start = start_of(WHOLE["openai"], OUTPUTS["24 kHz"])
+    start.fallback.targets.add(model="elevenlabs/eleven_flash_v2_5", voice_id="v")
+    start.fallback.first_event_timeout_ms = 200
+    messages = list(spoken(service, wire.SynthesizeRequest(start=start, text="Two words.")))
+    assert b"".join(one.audio.audio for one in messages) == mouth.pcm("Two words.", 24_000)
+    kept = until(lambda: len(found := records(service, messages[0].envelope.session_id)) == 2 and found)
+    assert {(one["provider"], one["status"]) for one in kept} == {
+        ("openai", "failed"),
+        ("elevenlabs", "success"),
+    }
 
 
 def test_a_whole_text_that_breaks_off_is_not_taken_for_whole(

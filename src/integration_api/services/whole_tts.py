@@ -1,5 +1,6 @@
 """One text spoken whole and told as a live voice tells it: by providers that have no live one."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 from msgspec import Struct
@@ -20,6 +21,7 @@ from integration_api.services import clock
 from integration_api.services.batch_tts import SpeechService, shaper_of
 from integration_api.services.call import Call, Origin
 from integration_api.services.fallback import Fallback
+from integration_api.services.leg import late
 from integration_api.services.target import Target
 from integration_api.services.tts import Audio, Done, Over, Ready, Started, Told, Used
 from integration_api.services.utterance import Utterance
@@ -50,11 +52,12 @@ async def speak_whole(
     *,
     frame_ms: int,
 ) -> AsyncGenerator[tuple[Speaker, list[Told]], None]:
-    """Yield what is told, with who speaks. The first is `Ready`, beside the first sound; no target is dialled ahead.
+    """Yield what is told, with who speaks. The first is `Ready`, beside the first sound. Nobody is asked ahead: the
+    next target is, when the one before has failed, or said nothing for `first_event_timeout_ms`.
 
     Raises the first target's `Failure` where none of them speaks, and after sound has come that of the one who spoke.
     """
-    call, events, first = await _begun(speech, origin, (target, *fallback.targets), request)
+    call, events, first = await _begun(speech, origin, target, request, fallback)
     speaker = Speaker(call)
     telling = Telling(request, frame_ms, call.trace.started_at)
     try:
@@ -73,17 +76,36 @@ async def speak_whole(
 
 
 async def _begun(
-    speech: SpeechService, origin: Origin, targets: tuple[Target, ...], request: SpeakRequest
+    speech: SpeechService, origin: Origin, target: Target, request: SpeakRequest, fallback: Fallback
 ) -> tuple[Call, AsyncGenerator[list[TtsEvent], None], list[TtsEvent]]:
     """Return the first target that speaks, with what it says first."""
     failures: list[Failure] = []
-    for target in targets:
+    left = [target, *fallback.targets]
+    while left:
         try:
-            call, events = await speech.speak(origin, target, request)
-            return call, events, await anext(events, [])
+            call, events = await speech.speak(origin, left.pop(0), request)
+            # Who stands in for nobody has all the time there is.
+            patience = fallback.first_event_timeout_ms / 1000 if left else None
+            return call, events, await _first_of(call, events, patience)
         except Failure as error:
             failures.append(error)
     raise failures[0]
+
+
+async def _first_of(
+    call: Call, events: AsyncGenerator[list[TtsEvent], None], patience: float | None
+) -> list[TtsEvent]:
+    first = asyncio.ensure_future(anext(events, list[TtsEvent]()))
+    try:
+        await asyncio.wait((first,), timeout=patience)
+        if not first.done():
+            error = late("the provider said nothing while text waited to be spoken")
+            call.failed(error)
+            raise error
+        return first.result()
+    finally:
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
 
 
 class Telling:
