@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from targets import HERE, LOAD_CORE, SUT_CORE, _settings, _store, free_port, started, wait_for
+from targets import HERE, LOAD_CORE, SUT_CORE, free_port, settings, started, store, wait_for
 
 FILES = 8192
 """Open files: two sockets a session, and what the service has besides."""
@@ -65,11 +65,11 @@ def ways() -> Iterator[list[Way]]:
         )
         serve = favoured(SUT_CORE, sys.executable, "-m", "integration_api", "serve")
         ours = stack.enter_context(
-            started(*serve, env=_settings(folder, service), cwd=folder, stdout=output, stderr=output)
+            started(*serve, env=settings(folder, service), cwd=folder, stdout=output, stderr=output)
         )
         wait_for(relay)
         wait_for(service)
-        _store(service, "deepgram", f"http://127.0.0.1:{provider}")
+        store(service, "deepgram", f"http://127.0.0.1:{provider}")
         yield [
             Way("direct", provider, None, provider),
             Way("relay", relay, plain.pid, provider),
