@@ -8,7 +8,7 @@ import pytest
 
 from integration_api.audio.convert import Converter
 from integration_api.audio.frames import Frames
-from integration_api.audio.loudness import loud
+from integration_api.audio.loudness import PEAK, loud
 from integration_api.audio.resample import REACH
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.errors import Failure
@@ -117,3 +117,9 @@ def test_speech_is_told_from_silence_in_every_raw_encoding(encoding: Encoding, s
     assert loud(through(pcm(8_000), form, tone(8_000, 300), 320), form)
     quiet = (np.frombuffer(tone(8_000, 300), "<i2") // 20).astype("<i2").tobytes()
     assert not loud(through(pcm(8_000), form, quiet, 320), form)
+
+
+def test_a_single_sample_at_the_peak_decides() -> None:
+    for sample in np.frombuffer(EVERY_SAMPLE, "<i2")[32768 - 1100 : 32768 + 1100]:
+        frame = np.array([0, 0, sample, 0], "<i2").tobytes()
+        assert loud(frame, pcm(8_000)) == (abs(int(sample)) > PEAK)

@@ -5,7 +5,7 @@ import json
 import re
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,13 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from integration_api.admin import opened
+from integration_api.core.audio import AudioFormat, Encoding
+from integration_api.core.tts import SynthesisRequest
+from integration_api.dialects.voice_surface import TargetChoice
+from integration_api.services import tts
+from integration_api.services.voice import target_of
+from integration_api.settings import load
 from lab import mouth
 from tests.e2e.service import ADMIN_KEY, Service, lab_running, running
 
@@ -611,6 +618,38 @@ async def test_speech_is_exact_and_without_a_gap(service: Service, voice: dict, 
     starts = [word.start() * mouth.CHARACTER_MS for word in re.finditer(r"\S+", texts["a"])]
     assert [one["start_ms"] for one in items] == starts
     assert [one["type"] for one in events][-2:] == ["usage", "closed"]
+
+
+async def test_frames_keep_their_order_whether_or_not_there_is_room_for_them_at_once(
+    service: Service,
+) -> None:
+    text = "One frame goes at once and the next has to wait."
+    asked = SynthesisRequest(model="", voice=None, output=AudioFormat(Encoding.PCM_S16LE, 16_000))
+    heard, at_once, offered = b"", 0, 0
+
+    def put(frame: bytes) -> bool:
+        nonlocal heard, at_once, offered
+        offered += 1
+        if offered % 3 == 0:
+            return False
+        at_once += 1
+        heard += frame
+        return True
+
+    async def asks() -> AsyncIterator[tts.Ask]:
+        yield tts.Text(utterance_id="a", text=text, final=True)
+        yield tts.End()
+
+    target = target_of(TargetChoice(model="deepgram/aura-2-thalia-en-lab-paced-1-20"))
+    async with (
+        opened(load(service.settings())) as (house, _, origin),
+        aclosing(house.tts.synthesize(origin, target, asked, asks(), put=put)) as told,
+    ):
+        async for _, events in told:
+            for one in events:
+                heard += one.data if isinstance(one, tts.Audio) else b""
+    assert heard == mouth.pcm(text, 16_000)
+    assert at_once
 
 
 async def test_tokens_are_spoken_as_they_are_written(service: Service, lab: str) -> None:

@@ -109,6 +109,32 @@ async def test_ten_may_speak_at_once():
         assert await code_of(peer) == 1000
 
 
+async def test_who_attends_hears_at_once_what_nothing_waits_before():
+    async with opened() as edge, shaken(edge, about="attend") as client:
+        parts = [b"1", b"wait 2", b"3", b"4"]
+        one_read = b"".join(frame(Opcode.BINARY, part) for part in parts) + frame(Opcode.TEXT, b"?")
+        await client.say(one_read)
+        told = b"1 at once, wait 2 in turn, 3 in turn, 4 in turn"
+        assert await client.reader.readexactly(2 + len(told)) == bytes((0x81, len(told))) + told
+        halves = frame(Opcode.BINARY, b"5", fin=False) + frame(Opcode.CONT, b"6")
+        await client.say(halves + frame(Opcode.BINARY, b"7") + frame(Opcode.TEXT, b"?"))
+        told = b"56 in turn, 7 in turn"
+        assert await client.reader.readexactly(2 + len(told)) == bytes((0x81, len(told))) + told
+
+
+async def test_what_is_sent_at_once_is_sent_only_where_nobody_has_to_wait():
+    async with opened() as edge, shaken(edge, about="push") as client:
+        connection = next(iter(edge.edge._live.connections))
+        await until(lambda: connection._paused)
+        sent = edge.house.sent
+        assert sent * 16_384 < 16 * 1024 * 1024
+        frames = (4 + 16_384) * sent + len(b"..waited" + b"..last")
+        await client.reader.readexactly(frames)
+        await client.say(frame(Opcode.CLOSE, b"\x03\xe8"))
+        assert ending(await client.rest()) == 1000
+        assert edge.house.sent == sent + 1  # nothing after the goodbye
+
+
 # What is not a handshake.
 
 

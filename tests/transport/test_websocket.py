@@ -88,6 +88,31 @@ async def test_a_fragmented_message_is_put_together() -> None:
         await socket.close()
 
 
+async def test_who_attends_hears_at_once_what_nothing_waits_before() -> None:
+    async with provider(echo) as url, transport() as way:
+        socket = await dial(way, url)
+        at_once: list[str | bytes] = []
+
+        def heard(message: str | bytes) -> bool:
+            if message == "wait":
+                return False
+            at_once.append(message)
+            return True
+
+        socket.attend(heard)
+        assert socket.ready
+        for message in (b"1", "2", "wait", b"3", "wait"):
+            socket.write(message)
+        assert await socket.receive() == "wait"
+        in_turn = []
+        while not in_turn or in_turn[-1] != "wait":
+            in_turn.append(await socket.receive())
+        assert at_once[:2] == [b"1", "2"]
+        assert [*at_once[2:], *in_turn] == [b"3", "wait"]
+        await socket.close()
+        assert not socket.ready
+
+
 @pytest.mark.parametrize("auth", [Header("authorization", prefix="Token "), Query("api_key")])
 async def test_the_secret_signs_the_handshake_and_is_wiped(auth) -> None:
     seen: list[str] = []

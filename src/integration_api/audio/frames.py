@@ -19,6 +19,8 @@ class Frames:
         self.bytes += len(sound)
         if not self._size:
             return [sound] if sound else []
+        if not self._left and len(sound) == self._size:
+            return [sound]
         held = self._left + sound if self._left else sound
         whole = len(held) - len(held) % self._size
         self._left = held[whole:]

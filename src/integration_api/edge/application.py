@@ -53,8 +53,18 @@ class WebSocket(Protocol):
         """Return the next message, or None once the peer has closed."""
         ...
 
+    def attend(self, heard: Callable[[bytes], bool]) -> None:
+        """Have binary messages given to `heard` as they come. One that it declines, by False, is received as usual,
+        and as long as any message waits to be received, all are. It must not raise.
+        """
+        ...
+
     async def send(self, message: str | bytes) -> None:
         """Send one message; waits while the peer reads slowly."""
+        ...
+
+    def send_at_once(self, message: bytes) -> bool:
+        """Send one message if that needs no waiting; return whether it was sent."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None: ...

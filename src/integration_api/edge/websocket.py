@@ -1,7 +1,12 @@
-"""A WebSocket on a connection that HTTP/1.1 gave up. https://www.rfc-editor.org/rfc/rfc6455"""
+"""A WebSocket on a connection that HTTP/1.1 gave up. https://www.rfc-editor.org/rfc/rfc6455
+
+Whole messages of one frame, which is nearly all that comes and goes, are read and written here. Everything else
+is the library's: fragments, pings, the goodbye, and whoever breaks the rules.
+"""
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter
 
 from websockets.datastructures import Headers
@@ -17,6 +22,7 @@ from integration_api.edge.application import Request, Response, Upgrade
 from integration_api.edge.live import Live
 from integration_api.edge.patience import Stall
 from integration_api.edge.refusals import JSON_HEADERS, error_body
+from integration_api.edge.websocket_frames import WHOLE_BINARY, WHOLE_TEXT, measure, unmask, write
 
 MESSAGE_COST = 64
 """What a waiting message counts besides its bytes: empty ones take memory, too."""
@@ -32,6 +38,13 @@ class Socket(asyncio.Protocol):
         self._upgrade = upgrade
         self._answer = _shake(request, upgrade.subprotocol)
         self._protocol = Protocol(Side.SERVER, max_size=live.limits.message_bytes)
+        self._open = True
+        """Whether neither side has said goodbye."""
+        self._part = bytearray()
+        """A frame that came in part."""
+        self._needed = 0
+        """How long that has to be before there is anything to be seen in it."""
+        self._heard: Callable[[bytes], bool] | None = None
         self._transport: asyncio.Transport
         self._messages: deque[str | bytes] = deque()
         self._backlog = 0
@@ -73,14 +86,50 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = perf_counter()
+        if self._part:
+            self._part += data
+            if len(self._part) < self._needed:
+                return
+            data = bytes(self._part)
+            self._part.clear()
+        self._read(data)
+        if self._messages or not self._open:
+            self._arrived.set()
+        if self._backlog or not self._reading:
+            self._regulate()
+
+    def _read(self, data: bytes) -> None:
+        """Take the frames in `data`, and keep what follows the last whole one."""
+        at, end, most = 0, len(data), self._live.limits.message_bytes
+        while at < end:
+            start, stop = measure(data, at, end)
+            if not self._open or start < 0 or (start and stop - start > most):
+                self._strange(data[at:])  # It breaks the rules, or is said after a goodbye.
+                return
+            if stop > end or not start:
+                self._part += data[at:]
+                self._needed = stop - at
+                return
+            first = data[at]
+            if (first == WHOLE_BINARY or first == WHOLE_TEXT) and self._protocol.current_size is None:
+                payload = unmask(data[start:stop], data[start - 4 : start])
+                if first == WHOLE_TEXT:
+                    self._text = True
+                    self._whole(payload)
+                elif self._messages or self._heard is None or not self._heard(payload):
+                    self._messages.append(payload)
+                    self._backlog += len(payload) + MESSAGE_COST
+            else:
+                self._strange(data[at:stop])
+            at = stop
+
+    def _strange(self, data: bytes) -> None:
+        """Let the library see to it."""
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Frame):
                 self._take(event)
         self._flush()
-        if self._messages or self._protocol.state is not State.OPEN:
-            self._arrived.set()
-        self._regulate()
 
     def eof_received(self) -> None:
         """The peer has left: the transport closes."""
@@ -115,11 +164,15 @@ class Socket(asyncio.Protocol):
         if self._begun:
             self._begun += whole
             whole, self._begun = bytes(self._begun), bytearray()
+        self._whole(whole)
+
+    def _whole(self, whole: bytes) -> None:
         if self._text:
             try:
                 self._messages.append(whole.decode())
             except UnicodeDecodeError:
                 self._protocol.fail(CloseCode.INVALID_DATA, "not UTF-8")
+                self._flush()
                 return
         else:
             self._messages.append(whole)
@@ -137,6 +190,7 @@ class Socket(asyncio.Protocol):
                 self._transport.pause_reading()
 
     def _flush(self) -> None:
+        self._open = self._protocol.state is State.OPEN
         if self._lost:
             return
         for data in self._protocol.data_to_send():
@@ -167,7 +221,7 @@ class Socket(asyncio.Protocol):
 
     async def receive(self) -> str | bytes | None:
         while not self._messages:
-            if self._lost or self._protocol.state is not State.OPEN:
+            if self._lost or not self._open:
                 return None
             self._arrived.clear()
             await self._arrived.wait()
@@ -177,19 +231,27 @@ class Socket(asyncio.Protocol):
             self._regulate()
         return message
 
+    def attend(self, heard: Callable[[bytes], bool]) -> None:
+        self._heard = heard
+
     async def send(self, message: str | bytes) -> None:
-        if self._lost or self._protocol.state is not State.OPEN:
+        if self._lost or not self._open:
             raise ConnectionResetError("the WebSocket is closed")
         if isinstance(message, str):
-            self._protocol.send_text(message.encode())
+            self._transport.write(write(WHOLE_TEXT, message.encode()))
         else:
-            self._protocol.send_binary(message)
-        self._flush()
+            self._transport.write(write(WHOLE_BINARY, message))
         if self._paused:
             await self._room.wait()
 
+    def send_at_once(self, message: bytes) -> bool:
+        if self._lost or not self._open or self._paused:
+            return False
+        self._transport.write(write(WHOLE_BINARY, message))
+        return True
+
     async def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
-        if self._lost or self._protocol.state is not State.OPEN:
+        if self._lost or not self._open:
             return
         try:
             self._protocol.send_close(code, reason)
@@ -221,7 +283,7 @@ class Socket(asyncio.Protocol):
             if silent > limits.websocket_ping + limits.websocket_ping_timeout:
                 self._transport.abort()
             elif silent > limits.websocket_ping and self._pinged_at < self._heard_at:
-                if self._protocol.state is State.OPEN:
+                if self._open:
                     self._pinged_at = now
                     self._protocol.send_ping(b"")
                     self._flush()

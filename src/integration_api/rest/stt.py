@@ -27,7 +27,8 @@ class SttDoor:
         self, line: Line, origin: Origin, start: surface.Start
     ) -> AsyncGenerator[tuple[Leg[Listening], list[stt.Told]], None]:
         target, fallback = target_of(start.target), fallback_of(start.fallback)
-        return self._service.listen(origin, target, start.read(), _asks(line), fallback)
+        attend = line.socket.attend
+        return self._service.listen(origin, target, start.read(), _asks(line), fallback, attend)
 
     def routes(self) -> list[Route]:
         return [

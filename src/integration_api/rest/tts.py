@@ -31,8 +31,9 @@ class TtsDoor:
         self, line: Line, origin: Origin, start: surface.Start
     ) -> AsyncGenerator[tuple[Leg[Speaking], list[tts.Told]], None]:
         target, fallback = target_of(start.target), fallback_of(start.fallback)
+        put = None if start.audio_events else line.socket.send_at_once
         return self._service.synthesize(
-            origin, target, start.read(), _asks(line), fallback, frame_ms=start.chunk_ms
+            origin, target, start.read(), _asks(line), fallback, frame_ms=start.chunk_ms, put=put
         )
 
     def routes(self) -> list[Route]:

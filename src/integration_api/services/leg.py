@@ -1,7 +1,7 @@
 """One session with one provider on one socket: what it says is sent, what it hears comes out as events."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from contextlib import ExitStack
 from typing import Any, Generic, TypeVar
 
@@ -47,6 +47,11 @@ class Conversation(Generic[Talk]):
         self._socket: Link | None = None
         self._said_at = 0.0
         self._failure: ProviderError | None = None
+        self._idle = False
+        """Whether whoever receives waits for a message, and none is being minded."""
+        self._sink: Callable[[Sequence[Any]], bool] | None = None
+        self._fed: Outcome[Any] | ProviderError | None = None
+        """What came of the message that is received next, where the session has heard it already."""
 
     async def open(self) -> list[Any]:
         """Dial, and wait until the provider listens; return what it told by then."""
@@ -74,12 +79,40 @@ class Conversation(Generic[Talk]):
         events, _ = await self._do(self._say(word, *about))
         return events
 
-    async def events(self) -> AsyncGenerator[list[Any], None]:
-        """Yield what is heard until the session has ended well."""
+    @property
+    def ready(self) -> bool:
+        """Whether the provider reads as fast as it is spoken to, so that `tell_at_once` will do."""
+        return self._socket is not None and self._socket.ready
+
+    def tell_at_once(self, word: Callable[..., Outcome[Any]], *about: Any) -> list[Any]:
+        """Do as `tell`, without waiting. For when it is `ready`."""
+        events: list[Any] = []
+        for one in self._say(word, *about):
+            if type(one) is Say:
+                self._said_at = clock.perf()
+                if self._socket is not None:
+                    self._socket.write(one.message)
+            else:
+                self._act(one, events)
+        return events
+
+    async def events(
+        self, sink: Callable[[Sequence[Any]], bool] | None = None
+    ) -> AsyncGenerator[list[Any], None]:
+        """Yield what is heard until the session has ended well.
+
+        What comes of a message is given to `sink` at once, as long as nothing waits; what it declines, by False, is
+        yielded as usual. It must not raise, and leaves acts alone: it declines them with all that they are among.
+        """
         socket = self._socket
         assert socket is not None  # noqa: S101 - `open` comes first
+        if sink is not None:
+            self._sink = sink
+            socket.attend(self._feed_at_once)
         while not self.redial:
+            self._idle = True
             message = await self._receive(socket)
+            self._idle = False
             if self._failure is not None:
                 raise self._failure
             if message is None:
@@ -87,11 +120,34 @@ class Conversation(Generic[Talk]):
                 if events:
                     yield events
                 return
-            self.heard_at = clock.perf()
-            self.heard = True
-            events, _ = await self._do(self._say(self.session.feed, message))
+            fed, self._fed = self._fed, None
+            if fed is None:
+                self._heard_now()
+                fed = self._say(self.session.feed, message)
+            elif isinstance(fed, ProviderError):
+                raise fed
+            events, _ = await self._do(fed)
             if events:
                 yield events
+
+    def _feed_at_once(self, message: str | bytes) -> bool:
+        """Hear a message where it arrives: a task that has to be woken for each piece of sound costs more than it."""
+        if not self._idle or self._sink is None or self._failure is not None or self.redial:
+            return False
+        self._heard_now()
+        try:
+            fed = self._fed = [*self._say(self.session.feed, message)]
+        except ProviderError as error:
+            self._fed = error
+            return False
+        if not self._sink(fed):
+            return False
+        self._fed = None
+        return True
+
+    def _heard_now(self) -> None:
+        self.heard_at = clock.perf()
+        self.heard = True
 
     def give_up(self, error: ProviderError) -> None:
         """Hang up; whoever waits for events gets `error`."""
@@ -141,25 +197,31 @@ class Conversation(Generic[Talk]):
         events: list[Any] = []
         began = False
         for one in outcome:
-            match one:
-                case Say():
-                    self._said_at = clock.perf()
-                    if self._socket is not None:
-                        await self._socket.send(one.message)
-                case Began():
-                    began = True
-                    self.request_id = one.request_id
-                case Redial():
-                    self.redial = True
-                    self.abort()
-                case HangUp():
-                    self.abort()
-                case HalfClose():
-                    if self._socket is not None:
-                        self._socket.half_close()
-                case _:
-                    events.append(one)
+            if isinstance(one, Say):
+                self._said_at = clock.perf()
+                if self._socket is not None:
+                    await self._socket.send(one.message)
+            else:
+                began = self._act(one, events) or began
         return events, began
+
+    def _act(self, one: Any, events: list[Any]) -> bool:
+        """Do what needs no waiting, or keep an event; return whether the session has begun by it."""
+        match one:
+            case Began():
+                self.request_id = one.request_id
+                return True
+            case Redial():
+                self.redial = True
+                self.abort()
+            case HangUp():
+                self.abort()
+            case HalfClose():
+                if self._socket is not None:
+                    self._socket.half_close()
+            case _:
+                events.append(one)
+        return False
 
 
 class Leg(Generic[Talk]):
@@ -218,9 +280,21 @@ class Leg(Generic[Talk]):
         """Let the session say one of its words; return what it told thereby. Raises `ProviderError`."""
         return await self._conversation.tell(word, *about)
 
-    def events(self) -> AsyncGenerator[list[Any], None]:
-        """Yield what is heard until the session has ended well. Raises `ProviderError` when it did not."""
-        return self._conversation.events()
+    @property
+    def ready(self) -> bool:
+        """Whether the provider reads as fast as it is spoken to, so that `tell_at_once` will do."""
+        return self._conversation.ready
+
+    def tell_at_once(self, word: Callable[..., Outcome[Any]], *about: Any) -> list[Any]:
+        """Do as `tell`, without waiting. For when it is `ready`. Raises `ProviderError`."""
+        return self._conversation.tell_at_once(word, *about)
+
+    def events(self, sink: Callable[[Sequence[Any]], bool] | None = None) -> AsyncGenerator[list[Any], None]:
+        """Yield what is heard until the session has ended well. Raises `ProviderError` when it did not.
+
+        What comes while nothing waits is given to `sink` first: see `Conversation.events`.
+        """
+        return self._conversation.events(sink)
 
     def give_up(self, error: ProviderError) -> None:
         """Hang up; whoever waits for events gets `error`."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -44,6 +44,7 @@ REPLAY_MS = 30_000
 WAITING = 64
 """Lists of events that wait for a caller who reads slowly; then the provider waits, too."""
 WATCH_SECONDS = 0.05
+"""How often one looks at a provider that owes an answer, once its time may be over."""
 NO_INTERIM_SECONDS = 30.0
 """How long a provider may be silent that tells nothing before a turn is over."""
 SETTLING_MS = 5_000
@@ -103,6 +104,8 @@ class Left(Struct, frozen=True):
 
 Ask: TypeAlias = Sound | Finalize | Update | KeepAlive | End | Left
 Told: TypeAlias = Ready | SttEvent | Reconnected | Over | Ended
+Attend: TypeAlias = Callable[[Callable[[bytes], bool]], None]
+"""Has the caller's sound given to a function as it comes. What that declines, by False, is asked as `Sound`."""
 
 
 class SttService:
@@ -119,13 +122,15 @@ class SttService:
         request: ListenRequest,
         asks: AsyncIterator[Ask],
         fallback: Fallback | None = None,
+        attend: Attend | None = None,
     ) -> AsyncGenerator[tuple[Leg[Listening], list[Told]], None]:
         """Yield what is told, with the leg it came from. The first is `Ready`, or a `Failure` is raised instead.
 
-        A failure after that is told as the last event.
+        A failure after that is told as the last event. With `attend`, sound goes to the provider where it arrives,
+        while nothing that was asked before it is still being done.
         """
         return Transcription(self._calls, self._lines, origin, request).run(
-            target, fallback or Fallback(), asks
+            target, fallback or Fallback(), asks, attend
         )
 
 
@@ -160,14 +165,18 @@ class Transcription:
         self._asked_to_end = False
         self._asked_at = 0.0
         """When the caller last asked for what was said, or for the end."""
+        self._obeying = False
+        """Whether something that was asked is being done: what is asked after it waits."""
         self._out: asyncio.Queue[tuple[Leg[Listening], list[Told]]] = asyncio.Queue(WAITING)
 
     async def run(
-        self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask]
+        self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask], attend: Attend | None = None
     ) -> AsyncGenerator[tuple[Leg[Listening], list[Told]], None]:
         plan = Plan(target, fallback, self._begin)
         leg, told = await plan.open()
         self._take(leg)
+        if attend is not None:
+            attend(self._hear_at_once)
         tasks = [
             asyncio.create_task(self._talk(plan, leg)),
             asyncio.create_task(self._hear(asks)),
@@ -288,17 +297,24 @@ class Transcription:
 
     async def _watch(self, patience: float) -> None:
         """Give up on a provider that says nothing while somebody speaks to it."""
+        wait = patience
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
+            # What becomes due meanwhile has at least as long.
+            await asyncio.sleep(min(wait, patience))
+            wait = patience
             leg = self._leg
             if leg is None:
                 continue
             most = patience if leg.session.capabilities.interim else max(patience, NO_INTERIM_SECONDS)
+            now = clock.perf()
+            silent = now - leg.heard_at
             since = self._spoken_at or (self._asked_at if self._answer_is_due() else 0.0)
-            if since and clock.perf() - max(since, leg.heard_at) > most:
+            if since and now - max(since, leg.heard_at) > most:
                 leg.give_up(late("the provider said nothing while somebody spoke"))
-            elif self._unsettled() and clock.perf() - leg.heard_at > most:
+            elif self._unsettled() and silent > most:
                 leg.give_up(late("the provider did not settle what it heard"))
+            elif since or self._open_at is not None:
+                wait = max(most - silent, WATCH_SECONDS)
 
     def _answer_is_due(self) -> bool:
         """Whether the caller waits for the end, or for a text to be final: nothing said may be answered by nothing."""
@@ -323,32 +339,55 @@ class Transcription:
 
     async def _obey(self, asks: AsyncIterator[Ask]) -> None:
         async for ask in asks:
+            self._obeying = True
             if isinstance(ask, Left):
                 await self._out.put((self._latest, [Over("caller_left")]))
                 return
-            async with self._turn:
-                if isinstance(ask, Sound):
-                    self._keep(ask.data)
-                elif isinstance(ask, Finalize | End):
-                    self._asked_at = clock.perf()
-                    self._asked_to_end = self._asked_to_end or isinstance(ask, End)
-                    self._finalize_at = self._finalize_at if self._asked_to_end else self._position
-                leg = self._leg
-                if leg is None:
-                    continue  # It has just ended: what is in the ring is heard by the next.
-                try:
-                    told = await leg.tell(self._say, leg.session, ask)
-                except ProviderError as error:
-                    leg.give_up(error)
-                    continue
-            if told:
-                await self._out.put((leg, told))
+            await self._do(ask)
+            self._obeying = False
+
+    async def _do(self, ask: Ask) -> None:
+        async with self._turn:
+            if isinstance(ask, Sound):
+                self._keep(ask.data)
+            elif isinstance(ask, Finalize | End):
+                self._asked_at = clock.perf()
+                self._asked_to_end = self._asked_to_end or isinstance(ask, End)
+                self._finalize_at = self._finalize_at if self._asked_to_end else self._position
+            leg = self._leg
+            if leg is None:
+                return  # It has just ended: what is in the ring is heard by the next.
+            try:
+                told = await leg.tell(self._say, leg.session, ask)
+            except ProviderError as error:
+                leg.give_up(error)
+                return
+        if told:
+            await self._out.put((leg, told))
+
+    def _hear_at_once(self, sound: bytes) -> bool:
+        """Take sound where it arrives: a task that has to be woken for each frame costs more than the frame."""
+        leg = self._leg
+        if leg is None or self._obeying or self._turn.locked() or self._out.full() or not leg.ready:
+            return False
+        self._keep(sound)
+        try:
+            told = leg.tell_at_once(self._sound, leg.session, sound)
+        except ProviderError as error:
+            leg.give_up(error)
+            return True
+        if told:
+            self._out.put_nowait((leg, told))
+        return True
+
+    def _sound(self, session: Listening, data: bytes) -> Outcome[SttEvent]:
+        sound = self._converter.feed(data)
+        return session.audio(sound) if sound else ()
 
     def _say(self, session: Listening, ask: Ask) -> Outcome[SttEvent]:
         match ask:
             case Sound():
-                sound = self._converter.feed(ask.data)
-                return session.audio(sound) if sound else ()
+                return self._sound(session, ask.data)
             case Finalize():
                 return session.finalize()
             case Update():
@@ -365,10 +404,8 @@ class Transcription:
             return  # Nobody knows how long it lasts, so it can not be heard again from the right place.
         self._position += len(sound) * 1000 / form.bytes_per_second
         self._ring.append((self._position, sound))
-        while self._ring and self._ring[0][0] <= max(self._settled, self._position - REPLAY_MS):
-            self._ring.popleft()
-        if self._ring and self._settled < self._position - REPLAY_MS:
-            self._settled = self._position - REPLAY_MS
+        if self._settled < self._position - REPLAY_MS:
+            self._settle(self._position - REPLAY_MS)
         if not self._spoken_at and loud(sound, form):
             self._spoken_at = clock.perf()
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -36,7 +37,6 @@ from integration_api.services.utterance import Utterance
 OPERATION = "tts"
 WAITING = 256
 """Lists of events that wait for a caller who reads slowly; then the provider waits, too."""
-WATCH_SECONDS = 0.05
 SPOKEN_SECONDS = 0.3
 """How long a provider that tells what was spoken has for it, before that is guessed."""
 MOST_OPEN = 64
@@ -159,6 +159,8 @@ Told: TypeAlias = (
     | Over
     | Ended
 )
+Put: TypeAlias = Callable[[bytes], bool]
+"""Sends the caller a frame if that needs no waiting; returns whether it did."""
 
 
 class _Nobody:
@@ -199,12 +201,14 @@ class TtsService:
         fallback: Fallback | None = None,
         *,
         frame_ms: int = 20,
+        put: Put | None = None,
     ) -> AsyncGenerator[tuple[Leg[Speaking], list[Told]], None]:
         """Yield what is told, with the leg it came from. The first is `Ready`, or a `Failure` is raised instead.
 
-        A failure after that is told as the last event.
+        A failure after that is told as the last event. With `put`, frames go to the caller where their sound arrives,
+        while nothing that was told before them is still to be taken; others come as `Audio`.
         """
-        return Synthesis(self._calls, self._lines, origin, request, frame_ms).run(
+        return Synthesis(self._calls, self._lines, origin, request, frame_ms, put).run(
             target, fallback or Fallback(), asks
         )
 
@@ -213,7 +217,13 @@ class Synthesis:
     """One session. Utterances are told one after another, in the order in which they began."""
 
     def __init__(
-        self, calls: Calls, lines: Lines, origin: Origin, request: SynthesisRequest, frame_ms: int
+        self,
+        calls: Calls,
+        lines: Lines,
+        origin: Origin,
+        request: SynthesisRequest,
+        frame_ms: int,
+        put: Put | None = None,
     ) -> None:
         self._calls = calls
         self._lines = lines
@@ -241,6 +251,9 @@ class Synthesis:
         self._characters = 0
         self._audio_ms = 0
         self._out: asyncio.Queue[tuple[Leg[Speaking], list[Told]]] = asyncio.Queue(WAITING)
+        self._put = put
+        self._taken = False
+        """Whether the caller has been told all that was taken out of `_out`."""
 
     async def run(
         self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask]
@@ -256,7 +269,9 @@ class Synthesis:
         try:
             yield leg, [self._ready(leg), *self._told(told)]
             while True:
+                self._taken = True
                 leg, events = await self._out.get()
+                self._taken = False
                 # What was cancelled meanwhile stays unheard.
                 events = [one for one in events if not isinstance(one, Audio) or not one.utterance.cancelled]
                 if events:
@@ -314,11 +329,10 @@ class Synthesis:
         characters = self._characters
         cause: BaseException | None = None
         try:
-            async for events in leg.events():
+            async for events in leg.events(partial(self._hear_at_once, leg)):
                 leg.call.tell_first_token()
                 told = self._told(events)
-                owed = any(one.complete and not one.spoken for one in self._open.values())
-                self._waiting_since = clock.perf() if owed else 0.0
+                self._waiting_since = clock.perf() if self._owed() else 0.0
                 if told:
                     await self._out.put((leg, told))
                 await self._finish(leg)
@@ -332,6 +346,40 @@ class Synthesis:
             self._leg = None
             await leg.close(cause, Usage(characters=self._characters - characters))
         return None
+
+    def _hear_at_once(self, leg: Leg[Speaking], events: Sequence[object]) -> bool:
+        """Pass on sound where it arrives: tasks that have to be woken for each frame cost more than the frame.
+
+        Only what comes in the middle of an utterance; all else is told in its turn.
+        """
+        put = self._put
+        if (
+            put is None
+            or not self._taken
+            or leg is not self._leg
+            or len(events) != 1
+            or not self._out.empty()
+        ):
+            return False
+        event = events[0]
+        if type(event) is not Sound:
+            return False
+        one = self._open.get(event.utterance_id)
+        if one is None or not one.began or next(iter(self._open)) != one.id:
+            return False
+        if self._waiting_since and not one.complete and not self._owed():
+            self._waiting_since = 0.0
+        frames = one.sound(event.data)
+        for number, frame in enumerate(frames):
+            if not put(frame):
+                self._out.put_nowait((leg, self._framed(one, frames[number:])))
+                break
+            one.seq += 1
+        return True
+
+    def _owed(self) -> bool:
+        """Whether a provider has all of a text that it has not spoken to the end."""
+        return any(one.complete and not one.spoken for one in self._open.values())
 
     def _take(self, leg: Leg[Speaking]) -> None:
         self._leg = self._latest = leg
@@ -373,12 +421,18 @@ class Synthesis:
 
     async def _watch(self, patience: float) -> None:
         """Give up on a provider that says nothing while text waits to be spoken."""
+        wait = patience
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            leg = self._leg
-            since = self._waiting_since
-            if leg is not None and since and clock.perf() - max(since, leg.heard_at) > patience:
+            # Text that is given meanwhile has at least as long.
+            await asyncio.sleep(min(wait, patience))
+            wait = patience
+            leg, since = self._leg, self._waiting_since
+            if leg is None or not since:
+                continue
+            wait = max(since, leg.heard_at) + patience - clock.perf()
+            if wait <= 0:
                 leg.give_up(late("the provider said nothing while text waited to be spoken"))
+                wait = patience
 
     # --- the caller's side -------------------------------------------------------------------
 

@@ -153,10 +153,7 @@ class GrpcCall(asyncio.Protocol):
         """Send one message; waits while the provider reads slowly. What is said to a closed call is lost."""
         if not self.open or self._no_more:
             return
-        data = message.encode() if isinstance(message, str) else message
-        self._unsaid += b"\0" + len(data).to_bytes(4, "big")
-        self._unsaid += data
-        self._say()
+        self.write(message)
         if not self._room.is_set():
             try:
                 async with asyncio.timeout(self._limits.stall):
@@ -169,6 +166,21 @@ class GrpcCall(asyncio.Protocol):
                     code="upstream_timeout",
                     phase=Phase.STREAM,
                 ) from None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the provider listens and reads as fast as it is spoken to: then `write` will do."""
+        return self.open and not self._no_more and self._room.is_set()
+
+    def write(self, message: str | bytes) -> None:
+        """Send one message without waiting. For when it is `ready`."""
+        data = message.encode() if isinstance(message, str) else message
+        self._unsaid += b"\0" + len(data).to_bytes(4, "big")
+        self._unsaid += data
+        self._say()
+
+    def attend(self, heard: Callable[[str | bytes], bool]) -> None:
+        """All messages are received as usual: what they are read from is acknowledged as they are taken."""
 
     def half_close(self) -> None:
         """Say that nothing more will be said. What is still to come is received."""

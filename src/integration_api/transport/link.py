@@ -1,5 +1,6 @@
 """What a live conversation runs on, whatever it is made of."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from integration_api.core.session import Closed
@@ -17,6 +18,21 @@ class Link(Protocol):
         """Send one message; waits while the provider reads slowly. What is said to a closed link is lost.
 
         Raises `ProviderError` (TIMEOUT) when the provider stops reading.
+        """
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether the provider listens and reads as fast as it is spoken to: then `write` will do."""
+        ...
+
+    def write(self, message: str | bytes) -> None:
+        """Send one message without waiting. For when it is `ready`."""
+        ...
+
+    def attend(self, heard: Callable[[str | bytes], bool]) -> None:
+        """Have messages given to `heard` as they come. One that it declines, by False, is received as usual,
+        and as long as any message waits to be received, all are. It must not raise.
         """
         ...
 

@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64decode
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter
 
 from websockets.exceptions import ProtocolError
@@ -57,6 +58,7 @@ class Socket(asyncio.Protocol):
         self._backlog = 0
         self._reading = True
         self._lost = False
+        self._heard: Callable[[str | bytes], bool] | None = None
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -86,11 +88,7 @@ class Socket(asyncio.Protocol):
         """Send one message; waits while the provider reads slowly. What is said to a closed socket is lost."""
         if not self.open:
             return
-        if isinstance(message, str):
-            self._protocol.send_text(message.encode())
-        else:
-            self._protocol.send_binary(message)
-        self._flush()
+        self.write(message)
         if not self._room.is_set():
             try:
                 async with asyncio.timeout(self._limits.stall):
@@ -103,6 +101,23 @@ class Socket(asyncio.Protocol):
                     code="upstream_timeout",
                     phase=Phase.STREAM,
                 ) from None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the provider listens and reads as fast as it is spoken to: then `write` will do."""
+        return self.open and self._room.is_set()
+
+    def write(self, message: str | bytes) -> None:
+        """Send one message without waiting. For when it is `ready`."""
+        if isinstance(message, str):
+            self._protocol.send_text(message.encode())
+        else:
+            self._protocol.send_binary(message)
+        self._flush()
+
+    def attend(self, heard: Callable[[str | bytes], bool]) -> None:
+        """Have messages given to `heard` first: see `Link`."""
+        self._heard = heard
 
     def half_close(self) -> None:
         """A WebSocket knows no such thing: it stays open."""
@@ -186,15 +201,16 @@ class Socket(asyncio.Protocol):
             if not frame.fin:
                 return
             whole, self._begun = bytes(self._begun), bytearray()
+        message: str | bytes = whole
         if self._text:
             try:
-                self._messages.append(whole.decode())
+                message = whole.decode()
             except UnicodeDecodeError:
                 self._protocol.fail(CloseCode.INVALID_DATA, "not UTF-8")
                 return
-        else:
-            self._messages.append(whole)
-        self._backlog += len(whole)
+        if self._messages or self._heard is None or not self._heard(message):
+            self._messages.append(message)
+            self._backlog += len(message)
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():

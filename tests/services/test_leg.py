@@ -1,0 +1,121 @@
+"""A session on a socket: what is heard where it arrives, and what waits its turn."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from integration_api.core.errors import Kind, ProviderError
+from integration_api.core.exchange import HttpRequest, HttpResponse
+from integration_api.core.session import Began, Closed, KeepAlive, Message, Outcome, Say
+from integration_api.services.leg import Conversation
+from integration_api.transport.drive import Transport
+from integration_api.transport.egress import EgressGuard
+from integration_api.transport.limits import SocketLimits, TransportLimits
+from integration_api.transport.trace import Trace
+
+
+class Echo:
+    """A session whose events are what it hears. It answers `ask`, and can not read `bad`."""
+
+    keep_alive: KeepAlive | None = None
+
+    def __init__(self, url: str) -> None:
+        self.request = HttpRequest(method="GET", url=url, upgrade=())
+        self.fed: list[Message] = []
+
+    def begin(self, headers: object) -> Outcome[Any]:
+        return [Began()]
+
+    def say(self, *words: Message) -> Outcome[Any]:
+        return [*map(Say, words), "said"]
+
+    def feed(self, message: Message) -> Outcome[Any]:
+        self.fed.append(message)
+        if message == "bad":
+            raise ValueError("not to be read")
+        return [message, Say("answer")] if message == "ask" else [message]
+
+    def finish(self) -> Outcome[Any]:
+        return []
+
+    def close(self, closed: Closed) -> Outcome[Any]:
+        return ["closed"]
+
+
+def refused(reply: HttpResponse) -> ProviderError:
+    return ProviderError(Kind.UPSTREAM, str(reply.status), provider="p")
+
+
+@asynccontextmanager
+async def opened(
+    sink: Callable[[Sequence[Any]], bool],
+) -> AsyncIterator[tuple[Conversation[Echo], list[Any], Any]]:
+    """A conversation with a provider who repeats what it is told; what is yielded, and the task that listens."""
+
+    async def repeat(socket: ServerConnection) -> None:
+        async for message in socket:
+            if message == "bye":
+                return
+            await socket.send(message)
+
+    async with serve(repeat, "127.0.0.1", 0, compression=None) as server:
+        guard = EgressGuard(["127.0.0.1/32"], allow_http=True)
+        transport = Transport(guard, TransportLimits(socket=SocketLimits(), retries=0))
+        session = Echo(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        talk = Conversation(session, transport, refused, None, None, Trace(perf_counter()))
+        await talk.open()
+        yielded: list[Any] = []
+
+        async def listen() -> None:
+            async for events in talk.events(sink):
+                yielded.extend(events)
+
+        listening = asyncio.create_task(listen())
+        await asyncio.sleep(0)
+        try:
+            yield talk, yielded, listening
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            await talk.close()
+            await transport.close()
+
+
+async def test_what_a_sink_declines_is_told_in_its_turn_and_nothing_is_heard_twice() -> None:
+    at_once: list[Any] = []
+
+    def sink(events: Sequence[Any]) -> bool:
+        if any(not isinstance(one, bytes) for one in events):
+            return False
+        at_once.extend(events)
+        return True
+
+    async with opened(sink) as (talk, yielded, listening):
+        assert talk.ready
+        assert talk.tell_at_once(talk.session.say, b"1", b"2") == ["said"]
+        assert talk.tell_at_once(talk.session.say, "ask", b"3", "bye") == ["said"]
+        async with asyncio.timeout(10):
+            await listening
+        heard = [b"1", b"2", "ask", b"3", "answer"]
+        # The provider left before or after it repeated our answer, and 3 came before or after `ask` was minded.
+        assert talk.session.fed in (heard, heard[:4])
+        assert at_once[:2] == [b"1", b"2"]
+        assert [one for one in yielded if one not in (b"3", "answer")] == ["ask", "closed"]
+        assert (at_once + yielded).count(b"3") == 1
+        assert talk.heard
+
+
+async def test_what_can_not_be_read_fails_whoever_listens() -> None:
+    async with opened(lambda _: True) as (talk, yielded, listening):
+        talk.tell_at_once(talk.session.say, b"1", "bad", b"2")
+        async with asyncio.timeout(10):
+            with pytest.raises(ProviderError) as failed:
+                await listening
+        assert failed.value.kind is Kind.BAD_RESPONSE
+        assert yielded == []
+        assert talk.session.fed == [b"1", "bad"]
