@@ -25,6 +25,7 @@ from msgspec import Struct
 from integration_api import __version__, settings
 from integration_api.app import House, routes
 from integration_api.core.credential import CredentialField
+from integration_api.core.provider import Provider
 from integration_api.providers import PROVIDERS
 from integration_api.rest.openapi import describe
 from integration_api.telemetry.log import Log
@@ -41,11 +42,14 @@ KINDS = {
     "rerank": ("rerank",),
     "moderation": ("moderations",),
     "models": ("models",),
-    "stt": ("stt-batch", "stt-stream"),
-    "tts": ("tts",),
+    "stt (live)": ("stt (live)",),
+    "stt (batch)": ("stt (batch)",),
+    "tts (live)": (),
+    "tts (whole)": ("tts (whole)",),
+    "voices": (),
     "telephony": ("rest",),
 }
-"""A capability to the kinds of answers that recordings are sorted by."""
+"""A capability, or a way of one, to the kinds of answers that recordings are sorted by."""
 
 
 def providers_page() -> str:
@@ -59,7 +63,9 @@ def providers_page() -> str:
         "- **SDK**: the vendor's own SDK, or the one it tells its customers to use, drives the emulator in `lab/`,",
         "  and our adapter is then tried on it.",
         "- **unverified**: no SDK was there to try the emulator; it is written from documentation, as our adapter is.",
-        "- **our list**: the provider lists no models; what it documents comes with this service.",
+        "- Speech is proven way by way: **stt (live)** and **tts (live)** are sessions on a socket, **stt (batch)**",
+        "  and **tts (whole)** are asked once, a recording to be written down or a text to be spoken.",
+        "- **our list**: the provider lists no models or voices; what it documents comes with this service.",
         "",
         "No test calls a real provider. `sandbox` is part of this service, so its own tests are its proof.",
         "",
@@ -68,10 +74,8 @@ def providers_page() -> str:
     ]
     for name, provider in PROVIDERS.items():
         counts = proof.get(name, {})
-        for capability in provider.capabilities:
-            lines.append(
-                f"| {name} | {capability} | {_recorded(counts, KINDS[capability])} | {_driven(name, capability)} |"
-            )
+        for way in _ways(provider):
+            lines.append(f"| {name} | {way} | {_recorded(counts, KINDS[way])} | {_driven(name, way)} |")
         if "errors" in counts:
             lines.append(
                 f"| {name} | refusals | {_recorded(counts, ('errors',))} | {_driven(name, 'refusals')} |"
@@ -92,6 +96,21 @@ def providers_page() -> str:
             f"| {name} | {', '.join(provider.aliases) or 'none'} | {secret or 'none'} | {', '.join(plain)} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _ways(provider: Provider) -> Iterator[str]:
+    """Yield the capabilities of a provider; speech is asked for in several ways, each proven for itself."""
+    for capability in provider.capabilities:
+        match capability:
+            case "stt" if provider.stt is not None:
+                ways = {"stt (live)": provider.stt.listen, "stt (batch)": provider.stt.transcribe}
+                yield from (way for way, offered in ways.items() if offered is not None)
+            case "tts" if provider.tts is not None:
+                tts = provider.tts
+                ways = {"tts (live)": tts.synthesize, "tts (whole)": tts.speak, "voices": tts.voices}
+                yield from (way for way, offered in ways.items() if offered is not None)
+            case _:
+                yield capability
 
 
 def _named(field: CredentialField) -> str:

@@ -13,6 +13,7 @@ from deepgram.environment import DeepgramClientEnvironment
 from lab import Answer, Fault, Lab, mouth
 from lab.script import Heard
 
+UNDRIVEN = {("deepgram", "tts (live)"): "SDK; Flux, the newer voice, is derived from documentation"}
 TWO = Answer(
     heard=[
         Heard(text="I would like a table", start_ms=200, end_ms=1200),

@@ -27,7 +27,7 @@ from integration_api.providers.elevenlabs import ELEVENLABS
 from lab import Fault, Lab, mouth
 from lab.tls import made_up
 
-UNDRIVEN = {("elevenlabs", "tts"): "SDK; the multi-context socket is derived from documentation"}
+UNDRIVEN = {("elevenlabs", "tts (live)"): "SDK; the multi-context socket is derived from documentation"}
 TEXT = "Hello from the laboratory, where sentences last for more than fifty characters."
 VOICE = "lab-voice-0"
 

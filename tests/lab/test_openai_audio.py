@@ -7,6 +7,8 @@ from lab import Answer, mouth
 from lab.script import Heard
 from lab.wave import wav
 
+UNDRIVEN = {("openai", "voices"): "our list"}
+
 FILE = ("speech.wav", wav(mouth.pcm("a" * 20, 16_000), 16_000), "audio/wav")
 HEARD = (
     Heard(text="A table for two.", start_ms=100, end_ms=900, speaker=0),

@@ -98,6 +98,8 @@ def recordings() -> Iterator[Case]:
 
 
 def recorded(speaker: Speaker, kind: str, path: Path, told: Mapping[str, Any]) -> Case:
+    if "websocket" in told:
+        return Case(speaker, path.parent.name, path.stem, kind, 101, {}, heard(told), told)
     response = told["response"]
     return Case(
         speaker,
@@ -111,13 +113,19 @@ def recorded(speaker: Speaker, kind: str, path: Path, told: Mapping[str, Any]) -
     )
 
 
+def heard(told: Mapping[str, Any]) -> bytes:
+    """What was said on a socket, a message a line."""
+    messages = [one["data"] for one in told["websocket"]["transcript"] if one["direction"] == "received"]
+    return b"\n".join(json.dumps(one).encode() for one in messages)
+
+
 def body_of(speaker: Speaker, capability: str, told: Mapping[str, Any]) -> bytes:
     response = told["response"]
     if "body_base64" in response:
         return base64.b64decode(response["body_base64"])
     body = response["body"]
     if not isinstance(body, str):
-        return json.dumps(body).encode()
+        return json.dumps(speaker.spelled(body)).encode()
     if told["fidelity"] == "decoded-chunks":
         return speaker.framed(body)
     if told["fidelity"] == "response-only" and capability.endswith("-stream"):

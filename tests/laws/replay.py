@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from integration_api.core.audio import AudioFormat
 from integration_api.core.credential import Credential
 from integration_api.core.embedding import EmbeddingRequest, EmbeddingResponse
 from integration_api.core.exchange import Exchange, HttpRequest, HttpResponse, Stream
@@ -13,6 +14,7 @@ from integration_api.core.llm_fold import LlmFold
 from integration_api.core.models import ModelInfo
 from integration_api.core.relay import RawBody, Tally
 from integration_api.core.reranking import RerankingRequest, RerankingResponse
+from integration_api.core.stt import TranscribeRequest, Transcript
 from integration_api.providers import PROVIDERS
 from tests.laws.cases import Case
 
@@ -144,3 +146,15 @@ def json(case: Case) -> Any:
     if case.headers.get("content-type", "").startswith("text/plain"):
         return case.body.decode()
     return msgspec.json.decode(case.body)
+
+
+def transcript(case: Case) -> Transcript:
+    ask = TranscribeRequest(
+        model=case.speaker.any_model,
+        audio=bytes(2),
+        format=AudioFormat(),
+        word_timestamps=True,
+        segment_timestamps=True,
+    )
+    exchange = PROVIDERS[case.provider].stt.transcribe(ask, credential(case))
+    return answered(exchange, *said(case.speaker.before), reply(case))

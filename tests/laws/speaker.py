@@ -11,6 +11,8 @@ from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind
 
 CHAT = frozenset({"chat", "tools", "structured", "reasoning", "multimodal"})
+SPEECH = {"stt-batch": "stt (batch)", "stt": "stt (live)", "tts": "tts (whole)"}
+"""Recorded capabilities of speech to the ways that the laws are about."""
 KINDS = {name: name for name in (*CHAT, "embeddings", "rerank", "models", "moderations")}
 
 
@@ -22,6 +24,26 @@ class Embedded:
     model: str | None = None
     tokens: int | None = None
     dtype: str = "float"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a transcript says: words with their milliseconds, and seconds of sound, where they are told."""
+
+    text: str
+    words: Sequence[tuple[str, int, int]] = ()
+    seconds: float | None = None
+    confidences: Sequence[float] = ()
+    """Of the words."""
+    speakers: Sequence[str] = ()
+    """Of the words."""
+    language: str | None = None
+
+
+def plainly_written(told: Any) -> Written:
+    """Read a transcript in OpenAI's language, which has no words in the recordings."""
+    usage = told.get("usage", {})
+    return Written(told["text"], seconds=told.get("duration", usage.get("seconds")))
 
 
 def data_lines(body: bytes) -> list[Any]:
@@ -109,6 +131,12 @@ class Speaker:
     listed: Callable[[Any], list[str]] = openai_listed
     last_page: bytes = b""
     """What follows a recorded page of a list that says there is more: a page that says there is not."""
+    written: Callable[[Any], Written] = plainly_written
+    """A transcript, or one live message that settles a text."""
+    spelled: Callable[[Any], Any] = lambda said: said
+    """A recorded JSON answer as the provider spells it, where an SDK's own form of it was recorded."""
+    before: Sequence[bytes] = ()
+    """What is answered before a transcript is, where it is asked for more than once."""
     explanation: Callable[[Any], str] = explanation
     refused: Callable[[Any], Kind | None] = lambda said: None
     """What kind of refusal its own words make it, where its status alone does not tell."""

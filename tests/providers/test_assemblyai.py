@@ -1,9 +1,7 @@
-"""AssemblyAI's recordings, what its messages mean, and what its own SDK would have said in our place."""
+"""What AssemblyAI's messages mean, and what its own SDK would have said in our place."""
 
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from struct import unpack_from
 from typing import Any
 from urllib.parse import parse_qsl
@@ -43,8 +41,6 @@ from integration_api.providers.assemblyai.stt import Universal
 from lab import Lab
 
 CREDENTIAL = Credential("assemblyai")
-FOLDER = Path(os.environ.get("REFERENCE_DIR", "")) / "traffic/assemblyai"
-RECORDED = sorted(FOLDER.glob("stt-batch/*.json")) if os.environ.get("REFERENCE_DIR") else []
 MODEL = "universal-streaming-english"
 
 
@@ -77,24 +73,6 @@ def answered(exchange: Any, *replies: dict[str, Any]) -> Iterator[HttpRequest | 
             yield exchange.send(HttpResponse(200, {}, json.dumps(reply).encode()))
     except StopIteration as done:
         yield done.value
-
-
-if RECORDED:
-
-    @pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])
-    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-    def test_a_recorded_transcript_is_what_the_sdk_reads(path: Path) -> None:
-        body = json.loads(path.read_text())["response"]["body"]
-        exchange = ASSEMBLYAI.stt.transcribe(TranscribeRequest(model="best", audio=b"x"), CREDENTIAL)
-        *_, answer = answered(exchange, {"upload_url": "https://u"}, {"id": "1", "status": "queued"}, body)
-        sdk = assemblyai.types.TranscriptResponse.parse_obj(body)
-        assert answer.text == sdk.text
-        assert answer.language == sdk.language_code
-        assert answer.confidence == sdk.confidence
-        assert answer.usage.audio_seconds == sdk.audio_duration
-        assert [
-            (one.text, one.start_ms, one.end_ms, one.confidence, one.speaker) for one in answer.words
-        ] == [(one.text, one.start, one.end, one.confidence, one.speaker) for one in sdk.words]
 
 
 # --- live --------------------------------------------------------------------------------------

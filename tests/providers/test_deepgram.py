@@ -1,18 +1,15 @@
-"""Deepgram's recordings, and what its messages mean, without a network."""
+"""What Deepgram's messages mean, without a network."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
-from deepgram.types.listen_v1response import ListenV1Response
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import HttpResponse
 from integration_api.core.session import Began, Closed, Say
-from integration_api.core.stt import Endpointing, Final, ListenRequest, TranscribeRequest, Update
+from integration_api.core.stt import Endpointing, ListenRequest, Update
 from integration_api.core.tts import Sound, Spoken, SynthesisRequest
 from integration_api.core.utterances import Utterances
 from integration_api.providers.deepgram import DEEPGRAM
@@ -21,9 +18,6 @@ from integration_api.providers.deepgram.stt import Nova
 from integration_api.providers.deepgram.tts import Aura
 
 CREDENTIAL = Credential("deepgram")
-FOLDER = Path(os.environ.get("REFERENCE_DIR", "")) / "traffic/deepgram"
-RECORDED = sorted(FOLDER.glob("stt-batch/*.json")) if os.environ.get("REFERENCE_DIR") else []
-LIVE = sorted(FOLDER.glob("stt-stream/*.json")) if os.environ.get("REFERENCE_DIR") else []
 
 
 def nova(**asked: Any) -> Nova:
@@ -35,38 +29,6 @@ def result(text: str, **more: Any) -> str:
         "type": "Results", "start": 1.0, "duration": 0.5, "is_final": True, "speech_final": False,
         "channel": {"alternatives": [{"transcript": text, "confidence": 0.9, "words": []}]}, **more,
     })  # fmt: skip
-
-
-if RECORDED:
-
-    @pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])
-    def test_a_recorded_transcript_is_what_the_sdk_reads(path: Path) -> None:
-        told = json.loads(path.read_text())["response"]
-        exchange = DEEPGRAM.stt.transcribe(TranscribeRequest(model="nova-3", audio=b"x"), CREDENTIAL)
-        next(exchange)
-        body = told["body"]
-        with pytest.raises(StopIteration) as done:
-            exchange.send(HttpResponse(200, {}, json.dumps(body).encode()))
-        answer = done.value.value
-        sdk = ListenV1Response.model_validate(body)
-        best = sdk.results.channels[0].alternatives[0]
-        assert answer.text == best.transcript
-        assert answer.duration_ms == round(sdk.metadata.duration * 1000)
-        assert [word.start_ms for word in answer.words] == [round(word.start * 1000) for word in best.words]
-        assert [word.confidence for word in answer.words] == [word.confidence for word in best.words]
-        assert [one.text for one in answer.segments] == [
-            one.transcript for one in sdk.results.utterances or []
-        ]
-
-    @pytest.mark.parametrize("path", LIVE, ids=[path.stem for path in LIVE])
-    def test_a_recorded_live_result_is_told(path: Path) -> None:
-        session = nova()
-        for message in json.loads(path.read_text())["websocket"]["transcript"]:
-            said = {"type": "Results", "is_final": True, **message["data"]}
-            told = list(session.feed(json.dumps(said)))
-            final = next(one for one in told if isinstance(one, Final))
-            assert final.text == message["data"]["channel"]["alternatives"][0]["transcript"]
-            assert final.words[0].start_ms is not None
 
 
 def test_what_is_asked_for_is_written_as_its_parameters() -> None:

@@ -1,9 +1,7 @@
-"""ElevenLabs' recordings, and what its messages mean, without a network."""
+"""What ElevenLabs' messages mean, without a network."""
 
 import base64
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +26,6 @@ from integration_api.providers.elevenlabs.single_tts import StreamInput
 from integration_api.providers.elevenlabs.tts import MOST_CONTEXTS, MultiContext
 
 CREDENTIAL = Credential("elevenlabs")
-FOLDER = Path(os.environ.get("REFERENCE_DIR", "")) / "traffic/elevenlabs/tts"
-RECORDED = sorted(FOLDER.glob("*.json")) if os.environ.get("REFERENCE_DIR") else []
 PCM = AudioFormat(Encoding.PCM_S16LE, 16_000)
 
 
@@ -58,24 +54,6 @@ def sound(text: str, context: str | None = "c1", *, step: int = 40, **more: Any)
 
 def final(context: str | None = "c1") -> str:
     return json.dumps({"audio": None, "isFinal": True, "contextId": context})
-
-
-if RECORDED:
-
-    @pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])
-    @pytest.mark.parametrize("size", [1000, 1_000_000])
-    def test_a_recorded_answer_is_its_sound(path: Path, size: int) -> None:
-        body = base64.b64decode(json.loads(path.read_text())["response"]["body_base64"])
-        output = AudioFormat(Encoding.MP3, 44_100)
-        stream = ELEVENLABS.tts.speak(
-            SpeakRequest(model="eleven_v3", voice="v", text="Hello", output=output), CREDENTIAL
-        )
-        frames = [
-            frame for at in range(0, len(body), size) for frame in stream.framing.feed(body[at : at + size])
-        ]
-        told = [event for frame in frames for event in stream.reader.feed(frame)]
-        assert b"".join(event.data for event in told) == body
-        assert isinstance(list(stream.reader.close())[-1], Spoken)
 
 
 # --- the multi-context socket, derived from documentation ----------------------------------------
