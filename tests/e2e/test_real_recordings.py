@@ -126,6 +126,15 @@ def channel(client: OpenAI, service: Service) -> Iterator[grpc.Channel]:
         yield opened
 
 
+def transcribed(channel: grpc.Channel, request: wire.TranscribeRequest) -> wire.Transcript:
+    ask = channel.unary_unary(
+        "/integration.voice.v1.SpeechToText/Transcribe",
+        wire.TranscribeRequest.SerializeToString,
+        wire.Transcript.FromString,
+    )
+    return ask(request, metadata=signed(ADMIN_KEY), timeout=SECONDS)
+
+
 @pytest.mark.parametrize("as_a_file", [False, True], ids=["samples", "file"])
 @pytest.mark.parametrize("ear, name", CASES)
 def test_a_recording_is_written_down_over_grpc(
@@ -147,12 +156,7 @@ def test_a_recording_is_written_down_over_grpc(
     else:
         encoding = wire.MULAW if speech.mulaw else wire.PCM_S16LE
         request.format.CopyFrom(wire.AudioFormat(encoding=encoding, sample_rate_hz=speech.hertz))
-    ask = channel.unary_unary(
-        "/integration.voice.v1.SpeechToText/Transcribe",
-        wire.TranscribeRequest.SerializeToString,
-        wire.Transcript.FromString,
-    )
-    told = ask(request, metadata=signed(ADMIN_KEY), timeout=SECONDS)
+    told = transcribed(channel, request)
     assert told.text == " ".join(speech.texts)
     words = [(one.text, one.start_ms, one.end_ms) for one in told.words]
     if provider in WORDLESS:
@@ -164,3 +168,23 @@ def test_a_recording_is_written_down_over_grpc(
     else:
         check_segments([(one.text, one.start_ms, one.end_ms) for one in told.segments], speech, provider)
     assert [one.code for one in told.warnings] == ["degraded"] * (provider in WORDLESS)
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_who_tells_no_times_is_not_made_to(channel: grpc.Channel, lab: str, name: str) -> None:
+    speech = measured(name)
+    speech.script(lab, "openai")
+    told = transcribed(
+        channel,
+        wire.TranscribeRequest(
+            target=wire.Target(model="openai/gpt-4o-transcribe"),
+            audio=speech.file,
+            word_timestamps=True,
+            segment_timestamps=True,
+        ),
+    )
+    assert told.text == " ".join(speech.texts)
+    assert not told.words
+    assert not told.segments
+    assert not told.HasField("duration_ms")
+    assert [one.code for one in told.warnings] == ["dropped"]

@@ -1,5 +1,8 @@
 """The emulator of OpenAI's audio, driven by OpenAI's own SDK."""
 
+import json
+from base64 import b64decode
+
 import openai
 import pytest
 
@@ -56,6 +59,15 @@ async def test_sound_is_made_in_every_format(gpt) -> None:
             model="gpt-4o-mini-tts", voice="alloy", input="Hello", response_format=format
         )
         assert made.content.endswith(mouth.pcm("Hello", 24_000))
+
+
+async def test_sound_comes_in_events_of_which_the_last_says_what_it_cost(gpt) -> None:
+    asked = {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": "Hello", "response_format": "pcm"}
+    async with gpt.audio.speech.with_streaming_response.create(**asked, stream_format="sse") as streamed:
+        events = [json.loads(line[6:]) async for line in streamed.iter_lines() if line]
+    assert [one["type"] for one in events[:-1]] == ["speech.audio.delta"] * (len(events) - 1)
+    assert b"".join(b64decode(one["audio"]) for one in events[:-1]) == mouth.pcm("Hello", 24_000)
+    assert (events[-1]["type"], events[-1]["usage"]["input_tokens"]) == ("speech.audio.done", 5)
 
 
 async def test_what_openai_refuses_is_refused(gpt) -> None:
