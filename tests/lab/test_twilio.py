@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
-from twilio.http.http_client import TwilioHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from twilio.twiml.voice_response import Connect, VoiceResponse
@@ -23,23 +22,13 @@ from lab.http import Peer
 from lab.phone import Act, Phone
 from lab.twilio import Twilio
 from tests.lab.callee import Callee, listening, silent, until
+from tests.lab.twilio_sdk import Rewritten
 
 ACCOUNT = "AC00000000000000000000000000000001"
 TOKEN = "0123456789abcdef0123456789abcdef"
 TO, FROM = "+4930123456", "+15005550006"
 EVENTS = ["initiated", "ringing", "answered", "completed"]
 FAST = 50.0
-
-
-class Rewritten(TwilioHttpClient):
-    """Sends the SDK's requests to the lab; it knows no other address than Twilio's."""
-
-    def __init__(self, lab: Lab) -> None:
-        super().__init__()
-        self._home = lab.url("twilio", version="")
-
-    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        return super().request(method, url.replace("https://api.twilio.com", self._home), *args, **kwargs)
 
 
 @pytest.fixture
