@@ -92,6 +92,23 @@ async def test_the_older_socket_tells_whole_turns(lab, sarvam) -> None:
     assert dict(httpx.URL(ours.request.url).params) == dict(lab.requests[-1].query)
 
 
+async def test_a_translator_is_told_what_to_expect(lab, sarvam) -> None:
+    lab.script("sarvam", TWO)
+    async with sarvam.speech_to_text_translate_streaming.connect(
+        model="saaras:v2.5", sample_rate="16000", vad_signals="true", flush_signal="true",
+        input_audio_codec="pcm_s16le",
+    ) as socket:  # fmt: skip
+        await socket.set_prompt("Bulbul, Saaras")
+        for _ in range(30):
+            await socket.translate(audio=encoded(CHUNK))
+        told = [await socket.recv() for _ in range(3)]
+    assert told[2].data.transcript == TURN
+    ask = ListenRequest(model="saaras:v2.5", keyterms=("Bulbul", "Saaras"))
+    ours = SARVAM.stt.listen(ask, CREDENTIAL, Utterances())
+    assert dict(httpx.URL(ours.request.url).params) == dict(lab.requests[-1].query)
+    assert said([*ours.begin({}), *ours.audio(CHUNK)]) == heard_by(lab)[:2]
+
+
 async def test_a_flush_ends_a_turn_on_the_older_socket(lab, sarvam) -> None:
     lab.script("sarvam", TWO)
     async with sarvam.speech_to_text_streaming.connect(

@@ -65,6 +65,20 @@ def test_odia_is_called_otherwise_on_the_newer_socket_and_one_name_has_a_hyphen(
     assert next(one for one in told if isinstance(one, Final)).language == "or-IN"
 
 
+def test_a_translator_is_told_what_to_expect_and_may_be_told_anew() -> None:
+    session = listen("saaras:v2.5", keyterms=("Bulbul", "Saaras"), extras={"high_vad_sensitivity": True})
+    assert "prompt" not in session.request.url
+    assert "high_vad_sensitivity=true" in session.request.url
+    assert said(session.begin({})) == [{"type": "config", "prompt": "Bulbul, Saaras"}]
+    own = listen("saaras:v2.5", keyterms=("Bulbul",), extras={"prompt": "About birds."})
+    assert said(own.begin({})) == [{"type": "config", "prompt": "About birds."}]
+    assert "prompt" not in own.request.url
+    assert said(session.update(Update(keyterms=("Mayura",)))) == [{"type": "config", "prompt": "Mayura"}]
+    (refused,) = session.update(Update(languages=("hi",)))
+    assert refused.code == "unsupported_update"
+    assert said(listen("saarika:v2.5", keyterms=("Bulbul",)).begin({})) == []
+
+
 def test_a_turn_is_its_partials_its_final_and_its_end() -> None:
     session = listen()
     told = [

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 
 from integration_api.core.credential import Credential
+from integration_api.core.exchange import json_body
 from integration_api.core.json import encode_text
 from integration_api.core.session import Act, Began, Closed, HangUp, KeepAlive, Message, Outcome, Say, Warned
 from integration_api.core.stt import EndReason, ListenCapabilities, ListenRequest, Raw, SttEvent, Update
@@ -20,7 +21,10 @@ TRANSLATES = "/speech-to-text-translate/ws"
 
 
 class Legacy:
-    """One live transcript. It tells no interims and no times: a final is a whole turn."""
+    """One live transcript. A final is a whole turn: Sarvam has no interims here, and its `timestamps` are always null.
+
+    The translators take no terms but a prompt, which may change at any time.
+    """
 
     capabilities = ListenCapabilities(
         interim=False, words=False, confidence=False, language_id=True, vad=True, turns=True
@@ -28,6 +32,8 @@ class Legacy:
 
     def __init__(self, ask: ListenRequest, credential: Credential, so_far: Utterances) -> None:
         self.request = client.socket(_path(ask.model), query(ask), credential)
+        self._translates = _path(ask.model) == TRANSLATES
+        self._prompt = prompt(ask) if self._translates else ""
         self._raw = ask.want_raw_events
         self._utterances = so_far
         self._acts: list[Act] = [_sound(SILENCE)]
@@ -36,7 +42,7 @@ class Legacy:
         self._finishing = False
 
     def begin(self, headers: Mapping[str, str]) -> Outcome[SttEvent]:
-        return [Began()]
+        return [Began(), *([_config(self._prompt)] if self._prompt else [])]
 
     def audio(self, sound: bytes) -> Outcome[SttEvent]:
         return [_sound(sound)] if sound else []
@@ -46,7 +52,12 @@ class Legacy:
         return [FLUSH]
 
     def update(self, update: Update) -> Outcome[SttEvent]:
-        return [Warned("unsupported_update", f"{client.NAME}'s older socket has no change in mid-session")]
+        terms = update.keyterms if self._translates else None
+        told: list[Act | Warned] = [] if terms is None else [_config(", ".join(terms))]
+        if update.languages is not None or update.endpointing is not None or terms is None:
+            why = f"{client.NAME}'s older socket has no change in mid-session but a translator's keyterms"
+            told.append(Warned("unsupported_update", why))
+        return told
 
     def finish(self) -> Outcome[SttEvent]:
         self._finishing = True
@@ -106,13 +117,22 @@ def query(ask: ListenRequest) -> client.Query:
     if ask.keyterms and ask.model == "saaras:v4":
         found.append(("keyterms", encode_text(ask.keyterms)))
     if _path(ask.model) == TRANSLATES:
-        found = found[1:]
+        return [*found[1:], *((name, value) for name, value in ask.extras.items() if name != "prompt")]
     return [*found, *ask.extras.items()]
+
+
+def prompt(ask: ListenRequest) -> str:
+    """Return what a translator is told to expect: the caller's own `prompt`, else its terms."""
+    return str(ask.extras.get("prompt", "")) or ", ".join(ask.keyterms)
 
 
 def _path(model: str) -> str:
     """Its first translators have a socket of their own."""
     return TRANSLATES if model == "saaras:v2.5" else "/speech-to-text/ws"
+
+
+def _config(prompt: str) -> Say:
+    return Say(json_body({"type": "config", "prompt": prompt}).decode())
 
 
 def _sound(sound: bytes) -> Say:

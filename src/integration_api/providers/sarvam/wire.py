@@ -24,10 +24,6 @@ class Recorded(Struct):
 RECORDED = msgspec.json.Decoder(Recorded)
 
 
-class Metrics(Struct):
-    audio_duration: float | None = None
-
-
 class Data(Struct):
     """What a message of the older sockets is about."""
 
@@ -35,7 +31,6 @@ class Data(Struct):
     transcript: str | None = None
     language_code: str | None = None
     language_probability: float | None = None
-    metrics: Metrics | None = None
     # somebody speaks, or the sound of a flush is complete
     signal_type: str | None = None
     event_type: str | None = None
