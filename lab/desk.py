@@ -80,9 +80,9 @@ class Desk:
         if asked.gap_ms and not response.gap_ms:
             response.gap_ms = asked.gap_ms
         if fault is not None and fault.echo_key and fault.end is None:
-            response = provider.refusal(
-                fault.status or 400, call, f"The key {offered(call)} may not do this."
-            )
+            words = f"The key {offered(call)} may not do this."
+            response = provider.refusal(fault.status or 400, call, words)
+            response.headers.append(("x-refusal", words))
         elif fault is not None and fault.status is not None:
             response = broken(fault, provider.refusal(fault.status, call))
         elif fault is not None and not response.streamed:

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from lab.http import Call, Peer, Response, Talk
+from lab.http import Call, Peer, Response, Talk, encode
+from lab.keys import offered
 
 
 class Opened(Response):
@@ -19,10 +20,12 @@ class Broken(Exception):
 class Fate:
     """Receives for a talk, and breaks it off where the call's fault says: `after` counts milliseconds of sound.
 
-    `hang` is silence on a connection that stays open, `reset` and `fin` are what they are to TCP.
+    `hang` is silence on a connection that stays open, `reset` and `fin` are what they are to TCP; `fin` says
+    why it closes, with the caller's key if it is to be echoed. `error_midstream` tells the fault's body before that.
     """
 
     def __init__(self, call: Call, peer: Peer) -> None:
+        self._call = call
         self._fault = call.fault
         self._peer = peer
         self._ahead: asyncio.Task[str | bytes | None] | None = None
@@ -60,11 +63,18 @@ class Fate:
         after = fault.after if isinstance(fault.after, int) else 0
         if milliseconds < after:
             return
+        if fault.error_midstream:
+            await self._peer.send(encode(fault.body).decode())
         if fault.end == "hang":
             while await self.receive() is not None:
                 pass
         elif fault.end == "reset":
             self._peer.abort()
         else:
-            await self._peer.close(1011, "the server is going away")
+            why = (
+                f"The key {offered(self._call)} may not do this."
+                if fault.echo_key
+                else "the server is going away"
+            )
+            await self._peer.close(1011, why)
         raise Broken

@@ -19,7 +19,8 @@ def context(certificate: str, key: str | None = None) -> ssl.SSLContext:
     """A server's context from PEM files. Raises `OSError` or `ssl.SSLError` when they cannot be used."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(certificate, key)
-    made.set_alpn_protocols(["http/1.1"])
+    # Whoever speaks both is answered in HTTP/1.1; HTTP/2 is for gRPC alone.
+    made.set_alpn_protocols(["http/1.1", "h2"])
     return made
 
 

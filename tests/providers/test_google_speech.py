@@ -109,6 +109,11 @@ def test_sound_is_called_what_v2_calls_it(encoding: Encoding, name: str | None) 
         assert config.explicit_decoding_config.encoding.name == name
 
 
+def test_a_message_that_is_none_is_an_error_that_sessions_know() -> None:
+    with pytest.raises(ValueError, match="not a message"):
+        ear().feed(b"{no message")
+
+
 LANGUAGES = {
     ("chirp_3", ()): ["auto"], ("latest_long", ()): ["en-US"], ("latest_long", ("de-DE",)): ["de-DE"],
 }  # fmt: skip

@@ -9,6 +9,7 @@ from time import perf_counter
 import grpc
 import pytest
 import trustme
+from google.rpc.status_pb2 import Status
 
 from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import Bearer, Header, HttpRequest, Query
@@ -122,14 +123,15 @@ async def test_what_is_still_to_come_is_heard_after_the_half_close() -> None:
 
 
 @pytest.mark.parametrize(
-    "auth, name, value",
+    "auth, name, value, tls",
     [
-        (Header("x-goog-api-key"), "x-goog-api-key", SECRET),
-        (Bearer(), "authorization", f"Bearer {SECRET}"),
-        (Header("x-key", prefix="Key "), "x-key", f"Key {SECRET}"),
+        (Header("x-goog-api-key"), "x-goog-api-key", SECRET, False),
+        (Header("x-goog-api-key"), "x-goog-api-key", SECRET, True),
+        (Bearer(), "authorization", f"Bearer {SECRET}", False),
+        (Header("x-key", prefix="Key "), "x-key", f"Key {SECRET}", False),
     ],
 )
-async def test_the_secret_signs_the_call_and_is_wiped(auth, name: str, value: str) -> None:
+async def test_the_secret_signs_the_call_and_is_wiped(auth, name: str, value: str, tls: bool) -> None:
     seen: list[dict[str, str]] = []
 
     async def talk(messages, context):
@@ -138,7 +140,7 @@ async def test_the_secret_signs_the_call_and_is_wiped(auth, name: str, value: st
         yield b"seen"
 
     held = Held(key=SECRET)
-    async with provider(talk) as url, transport() as over:
+    async with provider(talk, tls=tls) as url, transport() as over:
         call = await dial(over, url, auth, held, headers=(("x-goog-user-project", "p"),))
         assert await all_of(call) == [b"seen"]
         await call.close()
@@ -146,6 +148,37 @@ async def test_the_secret_signs_the_call_and_is_wiped(auth, name: str, value: st
     assert seen[0]["x-goog-user-project"] == "p"
     assert 50 < float(seen[1]["left"]) <= 60
     assert held.all_wiped
+
+
+async def test_how_a_call_ended_is_known_without_the_secret() -> None:
+    async def talk(messages, context):
+        await context.abort(grpc.StatusCode.PERMISSION_DENIED, f"50% of ü: {SECRET} may not")
+        yield b""
+
+    held = Held(key=SECRET)
+    async with provider(talk) as url, transport() as over:
+        call = await dial(over, url, held=held)
+        assert await all_of(call) == []
+        assert call.closed == Closed(7, f"50% of ü: {'*' * len(SECRET)} may not")
+        await call.close()
+    assert held.all_wiped
+
+
+async def test_a_message_that_tells_of_an_error_is_heard_without_the_secret() -> None:
+    async def talk(messages, context):
+        yield Status(code=7, message="no").SerializeToString()
+        yield b"\x0a\x50" + SECRET.encode() + b"."
+        yield b"\x0a" + b"s" * 5000
+
+    async with provider(talk) as url, transport() as over:
+        call = await dial(over, url)
+        told = await all_of(call)
+        await call.close()
+    assert told == [
+        Status(code=7, message="no").SerializeToString(),
+        b"\x0a\x50" + b"*" * len(SECRET) + b".",
+        b"\x0a" + b"s" * 5000,
+    ]
 
 
 async def test_what_cannot_sign_a_call_or_cannot_be_sent_is_refused_before_anything_is_said() -> None:

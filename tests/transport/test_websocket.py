@@ -199,6 +199,114 @@ async def test_how_the_provider_closed_is_known(code: int, reason: str) -> None:
         await socket.close()
 
 
+async def test_what_a_provider_says_is_wrong_is_heard_without_the_secret() -> None:
+    words, hidden = f"no such key: {SECRET.decode()}", f"no such key: {'*' * len(SECRET)}"
+
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send('{"error": "' + words + '"}')
+        await socket.send(['{"warning": "', words, '"}'])
+        await socket.close(1008, words)
+
+    held = Held()
+    async with provider(talk) as url, transport() as way:
+        socket = await dial(way, url, held=held)
+        assert await socket.receive() == '{"error": "' + hidden + '"}'
+        assert await socket.receive() == '{"warning": "' + hidden + '"}'
+        assert await socket.receive() is None
+        assert socket.closed == Closed(1008, hidden)
+        await socket.close()
+    assert not any(any(one) for one in held.given)
+
+
+async def test_a_header_of_a_refused_handshake_is_read_without_the_secret() -> None:
+    seen: list[dict[str, str]] = []
+
+    def refuse(connection, request):
+        response = connection.respond(401, "")
+        response.headers["x-why"] = f" {SECRET.decode()} is unknown "
+        return response
+
+    def judge(reply: HttpResponse) -> ProviderError:
+        seen.append(dict(reply.headers))
+        return refusal(reply)
+
+    async with provider(echo, process_request=refuse) as url, transport() as way:
+        request = HttpRequest(method="GET", url=url, auth=Header("authorization"), upgrade=())
+        with pytest.raises(ProviderError):
+            await way.dial(request, judge, Held(), Trace(perf_counter()), "account")
+    assert seen[0]["x-why"] == f"{'*' * len(SECRET)} is unknown"
+    assert seen[0]["content-length"] == "0"
+
+
+def framed(first: int, data: bytes) -> bytes:
+    size = len(data)
+    if size < 126:
+        return bytes((first, size)) + data
+    if size < 65_536:
+        return bytes((first, 126)) + size.to_bytes(2, "big") + data
+    return bytes((first, 127)) + size.to_bytes(8, "big") + data
+
+
+def arrive(socket: Socket, data: bytes, step: int) -> None:
+    """Let bytes arrive, at most so many at once."""
+    while data:
+        room = socket.get_buffer(-1)
+        taken = min(step, len(room), len(data))
+        room[:taken] = data[:taken]
+        socket.buffer_updated(taken)
+        data = data[taken:]
+
+
+@pytest.mark.parametrize("step", [1, 7, 4096, 70_000])
+async def test_frames_that_come_in_part_are_put_together(step: int) -> None:
+    said: list[str | bytes] = ["ü" * 100, b"", b"x" * 5000, "error " + "y" * 300, b"z" * 70_000, "last"]
+    stream = b"".join(
+        framed(0x81, one.encode()) if isinstance(one, str) else framed(0x82, one) for one in said
+    )
+    stream += framed(0x01, b"in ") + framed(0x89, b"ping") + framed(0x00, b"three ") + framed(0x80, b"parts")
+    async with provider(echo) as url, transport() as way:
+        socket = await dial(way, url)
+        arrive(socket, stream, step)
+        assert [await socket.receive() for _ in range(len(said) + 1)] == [*said, "in three parts"]
+        assert socket.open
+        await socket.close()
+
+
+BROKEN_RULES = {
+    "masked": (b"\x81\x80\0\0\0\0", 1002),
+    "reserved bits": (framed(0xC1, b"x"), 1002),
+    "no opcode": (framed(0x83, b"x"), 1002),
+    "no control opcode": (framed(0x8B, b"x"), 1002),
+    "a long ping": (framed(0x89, bytes(126)), 1002),
+    "a ping in parts": (framed(0x09, b"x"), 1002),
+    "a continuation of nothing": (framed(0x80, b"x"), 1002),
+    "a message inside another": (framed(0x01, b"x") + framed(0x81, b"y"), 1002),
+    "a close code of one byte": (framed(0x88, b"x"), 1002),
+    "a close code that is none": (framed(0x88, b"\x03\xed"), 1002),
+    "not UTF-8": (framed(0x81, b"\xff"), 1007),
+    "a reason that is not UTF-8": (framed(0x88, b"\x03\xe8\xff"), 1007),
+    "too large": (framed(0x82, bytes(5000)), 1009),
+    "too large in parts": (framed(0x02, bytes(4000)) + framed(0x80, bytes(1000)), 1009),
+}
+
+
+@pytest.mark.parametrize("frames, code", BROKEN_RULES.values(), ids=BROKEN_RULES)
+async def test_who_breaks_the_rules_is_told_so_and_heard_no_more(frames: bytes, code: int) -> None:
+    ended = asyncio.get_running_loop().create_future()
+
+    async def talk(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+        ended.set_result(socket.close_code)
+
+    async with provider(talk) as url, transport(message=4096) as way:
+        socket = await dial(way, url)
+        arrive(socket, frames + framed(0x81, b"said too late"), 70_000)
+        assert await socket.receive() is None
+        assert socket.closed == Closed(1006)
+        await socket.close()
+        assert await asyncio.wait_for(ended, 5) == code
+
+
 async def test_a_connection_that_breaks_is_1006() -> None:
     async def talk(socket: ServerConnection) -> None:
         socket.transport.abort()

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from hpack.exceptions import HPACKDecodingError
-from hpack.huffman_table import decode_huffman
+from hpack.huffman_table import HUFFMAN_COMPLETE, HUFFMAN_EMIT_SYMBOL, HUFFMAN_FAIL, HUFFMAN_TABLE
 from hpack.table import HeaderTable
 
+from integration_api.core.secret import wipe, wipe_bytes
 from integration_api.http2.frames import ConnectionFault, ErrorCode
 
 Field: TypeAlias = tuple[bytes, bytes]
@@ -27,6 +28,9 @@ FOLD = 4
 
 _STATIC: tuple[Field, ...] = HeaderTable.STATIC_TABLE
 _STATICS = len(_STATIC)
+_STATIC_FIELDS = frozenset(_STATIC)
+_SHORTEST_CODE = 5
+"""Bits of Huffman's shortest code."""
 
 _is_name = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 _NAMES = frozenset(name for name, _ in _STATIC) | {b"te", b"grpc-timeout", b"grpc-accept-encoding"}
@@ -163,7 +167,38 @@ def _string(block: bytes, at: int) -> tuple[bytes, int]:
     if end > len(block):
         raise IndexError
     text = block[at:end]
-    return (decode_huffman(text) if first & 0x80 else text), end
+    return (_unfolded(text) if first & 0x80 else text), end
+
+
+def _unfolded(text: bytes) -> bytes:
+    """Return what Huffman's code stands for. RFC 7541, section 5.2. Raises HPACKDecodingError.
+
+    The library's function leaves the plaintext in buffers that it lets go of.
+    """
+    out = bytearray(len(text) * 8 // _SHORTEST_CODE + 1)
+    size = state = 0
+    flags = HUFFMAN_COMPLETE
+    for byte in text:
+        for nibble in (byte >> 4, byte & 0x0F):
+            state, flags, symbol = HUFFMAN_TABLE[state * 16 + nibble]
+            if flags & HUFFMAN_EMIT_SYMBOL:
+                out[size] = symbol
+                size += 1
+            elif flags & HUFFMAN_FAIL:
+                raise HPACKDecodingError("Invalid Huffman string")
+    if not flags & HUFFMAN_COMPLETE:
+        raise HPACKDecodingError("Incomplete Huffman string")
+    with memoryview(out) as view:
+        found = bytes(view[:size])
+    wipe(out)
+    return found
+
+
+def wipe_fields(fields: Iterable[Field]) -> None:
+    """Overwrite the values of fields that were read, in the peer's table too: nothing may be read after them."""
+    for field in fields:
+        if field not in _STATIC_FIELDS:
+            wipe_bytes(field[1])
 
 
 # What we write. Nothing that we say enters the peer's table: answers hold little that repeats, and a secret among

@@ -12,10 +12,11 @@ from typing import cast
 import httptools
 
 from integration_api.core.errors import Kind, Phase, ProviderError
-from integration_api.core.secret import wipe_bytes
+from integration_api.core.secret import wipe, wipe_bytes
 from integration_api.transport.decompress import Inflater, broken, inflater
 from integration_api.transport.egress import Origin
 from integration_api.transport.limits import READ_AHEAD, WRITE_STEP, TransportLimits
+from integration_api.transport.sent import Hide
 from integration_api.transport.signing import Wire
 
 IDLE, ASKED, BODY, DONE, SWITCHED = range(5)
@@ -52,9 +53,9 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_deadline", "_error", "_gone", "_head_bytes", "_held", "_inflate", "_interim", "_kept", "_limits", "_loop",
-        "_parser", "_parts", "_paused", "_phase", "_pieces", "_quiet", "_sent", "_take", "_timer", "_timer_at",
-        "_transport", "_unsent", "_until", "_until_eof", "_waiter", "account", "early", "fresh", "headers", "lost",
-        "on_body", "origin", "stale", "started_at", "state", "status", "upgrading",
+        "_parser", "_parts", "_paused", "_phase", "_pieces", "_quiet", "_quoting", "_sent", "_take", "_timer",
+        "_timer_at", "_transport", "_unsent", "_until", "_until_eof", "_waiter", "account", "early", "fresh",
+        "headers", "hide", "lost", "on_body", "origin", "stale", "started_at", "state", "status", "upgrading",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -83,8 +84,10 @@ class Connection(asyncio.BufferedProtocol):
         """`time.perf_counter()` when the first byte of the answer came; 0 before."""
         self.upgrading = False
         """Whether the request asked for another protocol, and so may be answered by 101."""
-        self.early = b""
+        self.early = bytearray()
         """What came of the other protocol together with the answer."""
+        self.hide: Hide | None = None
+        """Takes the secrets of the request out of what may quote them: the head of a refusal, or of an upgrade."""
         self._limits = limits
         self._gone = gone
         self._loop = asyncio.get_running_loop()
@@ -111,6 +114,8 @@ class Connection(asyncio.BufferedProtocol):
         self._quiet = 0
         self._head_bytes = 0
         self._interim = False
+        self._quoting: list[bytearray] = []
+        """Header lines that may quote a secret, until all have come."""
         self._until_eof = False
         self._phase = Phase.REQUEST
 
@@ -256,7 +261,7 @@ class Connection(asyncio.BufferedProtocol):
         del body[most:]
         return body
 
-    def hand_over(self, successor: asyncio.Protocol) -> asyncio.Transport:
+    def hand_over(self, successor: asyncio.BaseProtocol) -> asyncio.Transport:
         """Give the socket to the protocol that is spoken from here on; it tells of the end by `connection_lost`."""
         if self._unsent is not None:
             self._unsent.wipe()
@@ -264,12 +269,14 @@ class Connection(asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._transport.set_protocol(successor)
+        # First: a TLS transport may call `resume_writing` for it at once, and the successor knows no transport yet.
         self._transport.set_write_buffer_limits()
+        self._transport.set_protocol(successor)
         return self._transport
 
     def rest(self) -> None:
         """Wait for the next request, as long as it is worth it."""
+        self.hide = None
         self.state = IDLE
         self._expire(self._loop.time() + self._limits.keep_alive)
 
@@ -297,7 +304,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._received(_RECEIVE[:nbytes])
-        if self.status >= REFUSAL:
+        if self.status >= REFUSAL or self.upgrading or self.state == ASKED:
             _RECEIVE[:nbytes] = bytes(nbytes)
 
     def _received(self, data: memoryview) -> None:
@@ -318,7 +325,7 @@ class Connection(asyncio.BufferedProtocol):
             if self.state != SWITCHED:
                 self._fail(broken("the provider's answer changes to a protocol that nobody asked for"))
                 return
-            self.early = bytes(data[upgrade.args[0] :])
+            self.early += data[upgrade.args[0] :]
             self._transport.pause_reading()
         except httptools.HttpParserError:
             self._kept = False
@@ -366,6 +373,12 @@ class Connection(asyncio.BufferedProtocol):
         elif self._error is None:
             self.stale = self.state == ASKED and not self.fresh and not self.started_at
             self._error = _cut(Phase.STREAM if self.state == BODY else Phase.HEADERS)
+        self._forget_quotes()
+        if (
+            self.upgrading and self.status < REFUSAL
+        ):  # Neither a refusal nor what was asked for: nobody reads it.
+            for part in self._parts:
+                wipe_bytes(part)
         del self._parser  # It holds on to this connection, and this connection to it.
         self._gone(self)
         self._wake()
@@ -381,14 +394,44 @@ class Connection(asyncio.BufferedProtocol):
             raise _Refused
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.state != ASKED:
-            return  # Trailers say nothing that anybody here reads.
+        if self.state != ASKED:  # Trailers say nothing that anybody here reads.
+            if self.status >= REFUSAL:
+                wipe_bytes(value)
+            return
+        if self.upgrading or self._parser.get_status_code() >= REFUSAL:
+            self._quote(name, value)
+            return
         key = _name(name)
         said = value.decode("latin-1").rstrip(" \t")
         headers = self.headers
         headers[key] = f"{headers[key]}, {said}" if key in headers else said
 
+    def _quote(self, name: bytes, value: bytes) -> None:
+        """Keep a header line that may quote the secret where it can be overwritten, and nowhere else."""
+        self._quoting.append(bytearray().join((name, b":", value)))
+        wipe_bytes(name)
+        wipe_bytes(value)
+
+    def _unquote(self) -> None:
+        """Read the header lines that were kept, without the secret."""
+        lines = bytearray(b"\n").join(self._quoting)
+        self._forget_quotes()
+        if self.hide is not None:
+            self.hide(lines)
+        headers = self.headers
+        for line in lines.decode("latin-1").split("\n"):
+            name, _, value = line.partition(":")
+            key, said = name.lower(), value.strip(" \t")
+            headers[key] = f"{headers[key]}, {said}" if key in headers else said
+
+    def _forget_quotes(self) -> None:
+        for line in self._quoting:
+            wipe(line)
+        self._quoting.clear()
+
     def on_headers_complete(self) -> None:
+        if self._quoting:
+            self._unquote()
         status = self._parser.get_status_code()
         if status < 200:
             if status == 101 and self.upgrading:

@@ -1,7 +1,6 @@
 """Drives exchanges and streams to their end: the transport as services see it."""
 
 import asyncio
-import contextlib
 import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Mapping, Sequence
@@ -19,15 +18,13 @@ from integration_api.core.exchange import (
     Auth,
     Exchange,
     Fault,
-    Form,
-    Headers,
     HttpRequest,
     HttpResponse,
     SigV4,
     Stream,
 )
 from integration_api.core.relay import Outlet, RelayedStream
-from integration_api.core.secret import read_fields, wipe
+from integration_api.core.secret import wipe
 from integration_api.transport import grant
 from integration_api.transport.connection import SWITCHED, Connection
 from integration_api.transport.decompress import broken
@@ -38,15 +35,13 @@ from integration_api.transport.http import Client, Context, tls_context
 from integration_api.transport.limits import TransportLimits
 from integration_api.transport.link import Link
 from integration_api.transport.retry import Retries, retry_after
+from integration_api.transport.sent import sent
 from integration_api.transport.signing import hide, scrub
 from integration_api.transport.tokens import BEARER, BY_TOKEN, Token, Tokens
 from integration_api.transport.trace import Trace
 from integration_api.transport.websocket import Socket
 
 __all__ = ["Trace", "Transport"]
-
-SECRET_FROM = 8
-"""A shorter value of an account's own headers is a flag or a number: taken out of errors it would garble them."""
 
 Answer = TypeVar("Answer")
 Event = TypeVar("Event")
@@ -571,16 +566,9 @@ class Transport:
 
     def _sent(self, secrets: Secrets | None, auth: Auth | None, account: Hashable | None) -> list[bytearray]:
         """Return the secrets that a request was signed with, for the caller to wipe."""
-        live: list[bytearray] = []
         if isinstance(auth, BY_TOKEN):
-            token = self._tokens.peek(auth, secrets, account)
-            if token is not None:
-                live.append(token.reveal(""))
-        elif secrets is not None and auth is not None:
-            for field in _fields(auth):
-                with contextlib.suppress(Failure):  # What does not open was not sent.
-                    live += _parts(auth, secrets.reveal(field))
-        return live
+            return sent(self._tokens.peek(auth, secrets, account), BEARER)
+        return sent(secrets, auth)
 
 
 def _through(feed: Callable[[bytes], bytes], take: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
@@ -608,35 +596,6 @@ def _last_word(exchange: Exchange[Any]) -> HttpRequest | None:
         return None
     finally:
         exchange.close()
-
-
-def _fields(auth: Auth) -> Iterable[str]:
-    """Name the secret fields that a request was signed with."""
-    match auth:
-        case Form():
-            return [field for _, field in auth.fields]
-        case SigV4(session_field=str(session)):
-            return auth.field, session
-        case _:
-            return (auth.field,)
-
-
-def _parts(auth: Auth, secret: bytearray) -> list[bytearray]:
-    """Return a secret as it was sent: of an object of headers each long value, and of `Bearer x` that x."""
-    if not isinstance(auth, Headers):
-        return [secret]
-    try:
-        values = read_fields(secret)
-    finally:
-        wipe(secret)
-    live = []
-    for value in values.values():
-        whole = value.copy()
-        if len(whole) >= SECRET_FROM:
-            live.append(whole[whole.find(b" ") + 1 :])
-        wipe(whole)
-        value.wipe()
-    return live
 
 
 def _scrub(error: ProviderError, live: list[bytearray]) -> None:

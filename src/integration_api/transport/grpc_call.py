@@ -7,12 +7,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
-from urllib.parse import unquote
 
 from integration_api.core.errors import Kind, Phase, ProviderError
+from integration_api.core.secret import wipe, wipe_bytes
 from integration_api.core.session import Closed
 from integration_api.http2 import frames
-from integration_api.http2.fields import FieldReader
+from integration_api.http2.fields import FieldReader, wipe_fields
 from integration_api.http2.frames import ConnectionFault, ErrorCode
 from integration_api.transport.connection import Connection
 from integration_api.transport.decompress import broken
@@ -36,6 +36,12 @@ WINDOW = READ_AHEAD
 HEAD_BYTES = 64 * KIB
 """Of the fields of a header block or of trailers, however many frames they take."""
 PREFIX_BYTES = 5
+_BUFFER_BYTES = 32 * KIB
+"""Of what a call reads into: the rest of a frame and a whole one fit."""
+_MAY_QUOTE = frozenset({frames.HEADERS, frames.CONTINUATION, frames.GOAWAY})
+"""Frames that say why something went wrong, and so may quote a secret: they are overwritten once read."""
+_ERROR_BYTES, _FIRST_FIELD = 2048, 0x0A
+"""A message of Google's that tells of an error is small, and the error its first field; what was heard is another."""
 
 _OF_HTTP = {400: INTERNAL, 401: UNAUTHENTICATED, 403: 7, 404: 12, 429: UNAVAILABLE, 502: UNAVAILABLE,
             503: UNAVAILABLE, 504: UNAVAILABLE}  # fmt: skip
@@ -55,10 +61,11 @@ _GREETING = (
 )
 _END = frames.header(frames.DATA, frames.END_STREAM, STREAM, 0)
 _CANCEL = frames.rst_stream(STREAM, ErrorCode.CANCEL)
+_PERCENT = 0x25
 _PING = frames.ping(b"are you?", ack=False)
 
 
-class GrpcCall(asyncio.Protocol):
+class GrpcCall(asyncio.BufferedProtocol):
     """Driven by one task that sends and one that receives. Messages are bytes.
 
     `seconds` is the call's deadline, which `opening` tells the provider too.
@@ -70,8 +77,9 @@ class GrpcCall(asyncio.Protocol):
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._fields = FieldReader(HEAD_BYTES)
-        self._received = bytearray()
-        self._block = bytearray()
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self._filled = 0
+        self._block: list[bytearray] = []
         self._block_ends = False
         """Whether the header block that is being read is the last of the call."""
         self._body = bytearray()
@@ -91,7 +99,8 @@ class GrpcCall(asyncio.Protocol):
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._opening: Wire | None = opening
+        self._opening: Wire | None = None
+        """What is being sent of the call's head, with the secret."""
         self.unauthenticated: Callable[[], None] | None = None
         """Called when the provider refuses who calls."""
         self._transport = connection.hand_over(self)
@@ -106,11 +115,18 @@ class GrpcCall(asyncio.Protocol):
         # `resume_writing` is to mean that the secret has left. TLS transports compare with >=.
         self._transport.set_write_buffer_limits(high=0 if tls is None else 1, low=0)
         self._transport.write(_GREETING)
+        self._opening = (
+            opening  # Not before: the greeting may be told to have left at once, and wipes what is here.
+        )
         # A view, because loops keep what they could not send by slicing it.
         self._transport.write(memoryview(opening.buffer))
         self._wipe_sent()
-        if connection.early:
-            self.data_received(connection.early)
+        early, connection.early = connection.early, bytearray()
+        while early and not self._lost:
+            taken = min(len(early), _BUFFER_BYTES - self._filled)
+            self._buffer[self._filled : self._filled + taken] = early[:taken]
+            del early[:taken]
+            self.buffer_updated(taken)
 
     # --- for whoever talks -------------------------------------------------------------------
 
@@ -223,9 +239,12 @@ class GrpcCall(asyncio.Protocol):
 
     # --- for the loop ------------------------------------------------------------------------
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
         self._heard_at = perf_counter()
-        self._received += data
+        self._filled += nbytes
         try:
             self._read()
         except (ConnectionFault, IndexError):
@@ -242,6 +261,8 @@ class GrpcCall(asyncio.Protocol):
         self._timer.cancel()
         self._deadline.cancel()
         self._fields.forget()
+        self._forget_block()
+        self._buffer[:] = bytes(_BUFFER_BYTES)
         self._arrived.set()
         self._room.set()
         self._connection.connection_lost(exc)
@@ -310,23 +331,32 @@ class GrpcCall(asyncio.Protocol):
     # --- what is heard -----------------------------------------------------------------------
 
     def _read(self) -> None:
-        received = self._received
+        buffer, end = self._buffer, self._filled
         at = 0
-        while len(received) - at >= frames.HEADER_BYTES and self._closed is None:
-            high, low, kind, flags, stream = frames.read_header(received, at)
+        while end - at >= frames.HEADER_BYTES and self._closed is None:
+            high, low, kind, flags, stream = frames.read_header(buffer, at)
             size = high << 8 | low
             if not self._greeted and (kind != frames.SETTINGS or flags & frames.ACK):
                 raise _fault()
             if size > frames.FRAME_BYTES or (self._block and kind != frames.CONTINUATION):
                 raise _fault()
             start = at + frames.HEADER_BYTES
-            if len(received) < start + size:
-                break
-            self._take(kind, flags, stream & frames.NEWEST, bytes(received[start : start + size]))
             at = start + size
-        del received[:at]
+            if at > end:
+                at = start - frames.HEADER_BYTES
+                break
+            payload = buffer[start:at]
+            self._take(kind, flags, stream & frames.NEWEST, payload)
+            if kind in _MAY_QUOTE:
+                payload[:] = bytes(size)
+        if self._closed is not None:
+            buffer[at:end] = bytes(end - at)
+            at = end
+        if at:
+            buffer[: end - at] = buffer[at:end]
+            self._filled = end - at
 
-    def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+    def _take(self, kind: int, flags: int, stream: int, payload: memoryview) -> None:
         match kind:
             case frames.DATA:
                 self._owed += len(payload)
@@ -336,11 +366,12 @@ class GrpcCall(asyncio.Protocol):
                 if kind == frames.HEADERS:
                     payload = _unpadded(flags, payload)[5 if flags & frames.PRIORITIZED else 0 :]
                     self._block_ends = bool(flags & frames.END_STREAM)
-                self._block += payload
-                if len(self._block) > HEAD_BYTES:
+                self._block.append(bytearray(payload))
+                if sum(map(len, self._block)) > HEAD_BYTES:
                     raise _fault()
                 if flags & frames.END_HEADERS:
-                    block, self._block = bytes(self._block), bytearray()
+                    block = b"".join(self._block)
+                    self._forget_block()
                     self._head(block, ends=self._block_ends)
             case frames.RST_STREAM if stream == STREAM:
                 code = _number(payload)
@@ -348,7 +379,7 @@ class GrpcCall(asyncio.Protocol):
             case frames.SETTINGS if not flags & frames.ACK:
                 self._settings(payload)
             case frames.PING if not flags & frames.ACK and len(payload) == 8:
-                self._transport.write(frames.ping(payload, ack=True))
+                self._transport.write(frames.ping(bytes(payload), ack=True))
             case frames.GOAWAY if _number(payload) < STREAM:
                 # With any other number the call may go on to its end.
                 self._end(Closed(UNAVAILABLE, "the provider is going away"))
@@ -363,7 +394,7 @@ class GrpcCall(asyncio.Protocol):
             case _:
                 pass
 
-    def _settings(self, payload: bytes) -> None:
+    def _settings(self, payload: memoryview) -> None:
         if len(payload) % 6:
             raise _fault()
         for name, value in frames.read_settings(payload):
@@ -376,7 +407,7 @@ class GrpcCall(asyncio.Protocol):
         self._transport.write(frames.SETTINGS_ACK)
         self._say()
 
-    def _data(self, payload: bytes, *, ends: bool) -> None:
+    def _data(self, payload: memoryview, *, ends: bool) -> None:
         body = self._body
         body += payload
         at = 0
@@ -390,24 +421,63 @@ class GrpcCall(asyncio.Protocol):
             end = at + PREFIX_BYTES + size
             if end > len(body):
                 break
-            self._messages.append(bytes(body[at + PREFIX_BYTES : end]))
+            start = at + PREFIX_BYTES
+            if 0 < size <= _ERROR_BYTES and body[start] == _FIRST_FIELD:
+                self._messages.append(self._hidden(body, start, end))
+                payload[:] = bytes(len(payload))
+            else:
+                self._messages.append(bytes(body[start:end]))
             self._backlog += size
             at = end
         del body[:at]
         if ends:
             self._end(Closed(INTERNAL, "the provider ended the call without a status"))
 
+    def _hidden(self, body: bytearray, start: int, end: int) -> bytes:
+        """Return a message that may quote the secret without it, and overwrite it where it is."""
+        message = body[start:end]
+        with memoryview(body) as view:
+            view[start:end] = bytes(end - start)
+        if self._connection.hide is not None:
+            self._connection.hide(message)
+        return bytes(message)
+
+    def _forget_block(self) -> None:
+        for piece in self._block:
+            wipe(piece)
+        self._block.clear()
+
     def _head(self, block: bytes, *, ends: bool) -> None:
-        told = dict(self._fields.read(block)[0])
+        fields = self._fields.read(block)[0]
+        told = dict(fields)
         http = told.get(b":status", b"200")
         status = told.get(b"grpc-status", b"")
         if status.isdigit():
-            words = unquote(told.get(b"grpc-message", b"").decode("ascii", "replace"))[:MESSAGE]
-            self._end(Closed(int(status), words))
+            self._end(Closed(int(status), self._words(told.get(b"grpc-message", b""))))
         elif http.isdigit() and http != b"200" and not http.startswith(b"1"):
             self._end(Closed(_OF_HTTP.get(int(http), UNKNOWN), f"HTTP status {int(http)}"))
         elif ends:
             self._end(Closed(INTERNAL, "the provider ended the call without a status"))
+        if self._closed is not None:  # Any of its last fields may quote the secret.
+            wipe_fields(fields)
+            wipe_bytes(block)
+
+    def _words(self, message: bytes) -> str:
+        """Read a percent-encoded message, without the secret that it may quote."""
+        words = bytearray(message)
+        size = at = 0
+        while at < len(words):
+            byte = words[at]
+            if byte == _PERCENT and (code := _hexadecimal(words[at + 1 : at + 3])) is not None:
+                byte = code
+                at += 2
+            words[size] = byte
+            size += 1
+            at += 1
+        words[size:] = bytes(len(words) - size)
+        if self._connection.hide is not None:
+            self._connection.hide(words)
+        return words[:size].decode("utf-8", "replace")[:MESSAGE]
 
     def _end(self, closed: Closed) -> None:
         if self._closed is not None:
@@ -419,11 +489,18 @@ class GrpcCall(asyncio.Protocol):
             self.unauthenticated()
 
 
-def _unpadded(flags: int, payload: bytes) -> bytes:
+def _hexadecimal(digits: bytearray) -> int | None:
+    try:
+        return int(digits, 16) if len(digits) == 2 else None
+    except ValueError:
+        return None
+
+
+def _unpadded(flags: int, payload: memoryview) -> memoryview:
     return payload[1 : len(payload) - payload[0]] if flags & frames.PADDED else payload
 
 
-def _number(payload: bytes) -> int:
+def _number(payload: memoryview) -> int:
     if len(payload) < 4:
         raise _fault()
     return int.from_bytes(payload[:4], "big") & frames.NEWEST

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from functools import partial
 from time import perf_counter
 
 from websockets.utils import generate_key
@@ -17,6 +18,7 @@ from integration_api.transport.egress import Address, EgressGuard, Origin, locat
 from integration_api.transport.grpc_call import GrpcCall
 from integration_api.transport.grpc_head import opening
 from integration_api.transport.limits import INLINE_BODY, TransportLimits
+from integration_api.transport.sent import hide_sent
 from integration_api.transport.signing import Wire, head, no_credential, sealed, sealed_form
 from integration_api.transport.sigv4 import Clocks, signed
 from integration_api.transport.trace import Trace
@@ -212,11 +214,12 @@ class Client:
         while True:
             if connection is None:
                 connection = await self.pool.connect(origin, account)
+            connection.hide = partial(hide_sent, secrets, auth)
+            connection.upgrading = request.upgrade is not None
             try:
                 if auth.__class__ in _WHOLE:
                     wire = self._written(origin, path, request, secrets)
                 elif request.upgrade is not None:
-                    connection.upgrading = True
                     lines = head("GET", origin.authority, path, request.headers, auth)
                     wire = sealed(lines, secrets, b"", handshake(key, request.upgrade, request.name_header))
                 else:
@@ -253,6 +256,7 @@ class Client:
         origin, path = locate(request.url)
         self._guard.check(origin)
         connection = await self.pool.connect(origin, account, http2=True)
+        connection.hide = partial(hide_sent, secrets, request.auth)
         try:
             opened = opening(origin, path, request.headers, request.auth, secrets, self._limits.total)
             call = GrpcCall(connection, self._limits.socket, opened, self._limits.total)

@@ -1,4 +1,8 @@
-"""A WebSocket to a provider, on a connection that HTTP/1.1 gave up. https://www.rfc-editor.org/rfc/rfc6455"""
+"""A WebSocket to a provider, on a connection that HTTP/1.1 gave up. https://www.rfc-editor.org/rfc/rfc6455
+
+Frames are read where they arrive, so that what quotes a secret can be overwritten before anything else knows of it:
+why the provider closes, and texts that tell of an error.
+"""
 
 import asyncio
 from base64 import b64decode
@@ -7,17 +11,36 @@ from collections.abc import Callable
 from time import perf_counter
 
 from websockets.exceptions import ProtocolError
-from websockets.frames import CloseCode, Frame, Opcode
-from websockets.protocol import Protocol, Side, State
+from websockets.frames import Close, CloseCode, Opcode
 from websockets.utils import accept_key
 
 from integration_api.core.errors import Kind, Phase, ProviderError
+from integration_api.core.secret import wipe
 from integration_api.core.session import Closed
 from integration_api.transport.connection import SWITCHED, Connection
 from integration_api.transport.decompress import broken
 from integration_api.transport.limits import READ_AHEAD, SocketLimits
+from integration_api.transport.websocket_frames import (
+    FINAL,
+    HEADER_BYTES,
+    NOTHING,
+    OPCODE,
+    RESERVED,
+    Broken,
+    frame,
+    measure,
+)
 
 _HANDSHAKE = "upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: "
+_RECEIVED = bytearray(64 * 1024)
+"""What every socket reads into, and empties at once; a frame that came in part gets a buffer of its own."""
+_RECEIVE = memoryview(_RECEIVED)
+_ROOM = 4096
+"""Of a buffer for a frame that came in part, at least: the next ones fit behind it."""
+_TRUSTED = 64 * 1024
+"""Announced sizes up to this are allocated at once; more only as bytes arrive."""
+_ERROR, _WARNING = b"rror", b"arning"
+"""What a text holds that tells of something wrong, in each provider's language. Other texts quote nobody's secret."""
 
 
 def handshake(key: str, subprotocols: tuple[str, ...], name_header: str = "") -> bytes:
@@ -43,18 +66,26 @@ def check_handshake(key: str, subprotocols: tuple[str, ...], connection: Connect
         raise broken("the provider did not open a WebSocket")
 
 
-class Socket(asyncio.Protocol):
+class Socket(asyncio.BufferedProtocol):
     """Driven by one task that sends and one that receives. Masked, as a client's frames are."""
 
     def __init__(self, connection: Connection, limits: SocketLimits) -> None:
         self._connection = connection
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._protocol = Protocol(Side.CLIENT, max_size=limits.message)
         self._messages: deque[str | bytes] = deque()
-        self._begun = bytearray()
-        """A message that came in part."""
-        self._text = False
+        self._part: bytearray | None = None
+        """What follows the last whole frame, in a buffer with room for the rest of its own."""
+        self._filled = 0
+        self._begun: list[bytearray] = []
+        """A message that came in fragments, as far as it has come."""
+        self._begun_bytes = 0
+        self._opcode = NOTHING
+        """Of the message whose fragments come."""
+        self._said: Close | None = None
+        self._closing = False
+        self._deaf = False
+        """Whether what still comes is nobody's: the provider has said goodbye, or broken the rules."""
         self._backlog = 0
         self._reading = True
         self._lost = False
@@ -68,7 +99,8 @@ class Socket(asyncio.Protocol):
         self._transport = connection.hand_over(self)
         self._timer = self._loop.call_later(limits.ping, self._tick)
         if connection.early:
-            self.data_received(connection.early)
+            early, connection.early = connection.early, bytearray()
+            self._read(early, len(early))
         self._transport.resume_reading()
 
     # --- for whoever talks -------------------------------------------------------------------
@@ -76,17 +108,17 @@ class Socket(asyncio.Protocol):
     @property
     def open(self) -> bool:
         """Whether anything can still be said."""
-        return not self._lost and self._protocol.state is State.OPEN
+        return not (self._lost or self._closing)
 
     @property
     def closed(self) -> Closed:
         """How it ended, once it has: the provider's close code and words, or 1006 without either."""
-        said = self._protocol.close_rcvd
+        said = self._said
         return Closed(int(CloseCode.ABNORMAL_CLOSURE)) if said is None else Closed(said.code, said.reason)
 
     async def send(self, message: str | bytes) -> None:
         """Send one message; waits while the provider reads slowly. What is said to a closed socket is lost."""
-        if not self.open:
+        if self._lost or self._closing:
             return
         self.write(message)
         if not self._room.is_set():
@@ -110,10 +142,9 @@ class Socket(asyncio.Protocol):
     def write(self, message: str | bytes) -> None:
         """Send one message without waiting. For when it is `ready`."""
         if isinstance(message, str):
-            self._protocol.send_text(message.encode())
+            self._transport.write(frame(Opcode.TEXT, message.encode()))
         else:
-            self._protocol.send_binary(message)
-        self._flush()
+            self._transport.write(frame(Opcode.BINARY, message))
 
     def attend(self, heard: Callable[[str | bytes], bool]) -> None:
         """Have messages given to `heard` first: see `Link`."""
@@ -140,8 +171,7 @@ class Socket(asyncio.Protocol):
     async def close(self) -> None:
         """Say goodbye, and wait a little until the provider has said it too."""
         if self.open:
-            self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
-            self._flush()
+            self._say_goodbye(CloseCode.NORMAL_CLOSURE)
         try:
             async with asyncio.timeout(self._limits.farewell):
                 while not self._lost:
@@ -160,17 +190,17 @@ class Socket(asyncio.Protocol):
 
     # --- for the loop ------------------------------------------------------------------------
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        part = self._part
+        return _RECEIVE if part is None else memoryview(part)[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
         self._heard_at = perf_counter()
-        self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            if isinstance(event, Frame):
-                self._take(event)
-        self._flush()
-        self._arrived.set()
-        if self._backlog > READ_AHEAD and self._reading and not self._lost:
-            self._reading = False
-            self._transport.pause_reading()
+        part = self._part
+        if part is None:
+            self._read(_RECEIVED, nbytes)
+        else:
+            self._read(part, self._filled + nbytes)
 
     def eof_received(self) -> None:
         """The provider has left: the transport closes."""
@@ -178,6 +208,10 @@ class Socket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         self._timer.cancel()
+        if self._part is not None:
+            wipe(self._part)
+            self._part = None
+        self._forget()
         self._arrived.set()
         self._room.set()
         self._connection.connection_lost(exc)
@@ -188,40 +222,128 @@ class Socket(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._room.set()
 
-    # --- inside ------------------------------------------------------------------------------
+    # --- what is heard -----------------------------------------------------------------------
 
-    def _take(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
-            self._text = frame.opcode is Opcode.TEXT
-        elif frame.opcode is not Opcode.CONT:
+    def _read(self, buffer: bytearray, end: int) -> None:
+        """Take the whole frames of `buffer`, which belongs to the socket until then, and keep what follows."""
+        at = need = 0
+        view = memoryview(buffer)
+        try:
+            while end - at >= HEADER_BYTES and not self._deaf:
+                start, stop = measure(buffer, at, end, self._limits.message - self._begun_bytes)
+                if stop > end:
+                    need = stop - at
+                    break
+                self._take(buffer[at], view, start, stop)
+                at = stop
+        except Broken as rule:
+            self._break_off(rule.code)
+        except UnicodeDecodeError:
+            self._break_off(CloseCode.INVALID_DATA)
+        if self._deaf:
+            view[at:end] = bytes(end - at)
+            at = end
+        if at == end:
+            self._part = None
+        elif buffer is self._part and not at and end < len(buffer):
+            self._filled = end
+        else:
+            self._keep(view[at:end], need)
+        self._arrived.set()
+        if self._backlog > READ_AHEAD and self._reading and not self._lost:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def _keep(self, rest: memoryview, need: int) -> None:
+        """Move the beginning of a frame to where there is room for what is missing, and leave nothing behind."""
+        have = len(rest)
+        self._part = part = bytearray(max(_ROOM, min(need, max(_TRUSTED, 2 * have))))
+        with memoryview(part) as place:
+            place[:have] = rest
+        rest[:] = bytes(have)
+        self._filled = have
+
+    def _take(self, first: int, view: memoryview, start: int, stop: int) -> None:
+        opcode = first & OPCODE
+        if first & RESERVED:
+            raise Broken
+        if opcode >= Opcode.CLOSE:
+            if stop - start > 125 or not first & FINAL:
+                raise Broken
+            self._control(opcode, view[start:stop])
             return
-        whole = bytes(frame.data)
-        if not frame.fin or self._begun:
-            self._begun += whole
-            if not frame.fin:
-                return
-            whole, self._begun = bytes(self._begun), bytearray()
-        message: str | bytes = whole
-        if self._text:
-            try:
-                message = whole.decode()
-            except UnicodeDecodeError:
-                self._protocol.fail(CloseCode.INVALID_DATA, "not UTF-8")
-                return
+        if opcode > Opcode.BINARY or (opcode == Opcode.CONT) != (self._opcode != NOTHING):
+            raise Broken
+        if opcode and first & FINAL:
+            self._message(opcode, view[start:stop])
+            return
+        if opcode:
+            self._opcode = opcode
+        self._begun.append(bytearray(view[start:stop]))
+        self._begun_bytes += stop - start
+        view[start:stop] = bytes(stop - start)
+        if first & FINAL:
+            whole, opcode = bytearray().join(self._begun), self._opcode
+            self._forget()
+            self._message(opcode, memoryview(whole))
+
+    def _message(self, opcode: int, said: memoryview) -> None:
+        """Take a whole message, which may be overwritten."""
+        message: str | bytes
+        if opcode == Opcode.TEXT:
+            raw = bytearray(said)
+            if _ERROR in raw or _WARNING in raw:
+                self._hide(raw)
+                said[:] = bytes(len(said))
+            message = raw.decode()
+        else:
+            message = bytes(said)
         if self._messages or self._heard is None or not self._heard(message):
             self._messages.append(message)
             self._backlog += len(message)
 
-    def _flush(self) -> None:
-        for data in self._protocol.data_to_send():
-            if self._lost:
-                return
-            if data:
-                self._transport.write(data)
-            elif self._transport.can_write_eof():
-                self._transport.write_eof()
-            else:
-                self._transport.close()
+    def _control(self, opcode: int, said: memoryview) -> None:
+        if opcode == Opcode.PING:
+            self._write(Opcode.PONG, bytes(said))
+        elif opcode == Opcode.CLOSE:
+            raw = bytearray(said)
+            said[:] = bytes(len(said))
+            self._hide(raw)
+            try:
+                self._said = Close.parse(bytes(raw))
+            except ProtocolError:
+                raise Broken from None
+            if not self._closing:
+                self._say_goodbye(self._said.code if raw else None)
+            self._deaf = True
+        elif opcode != Opcode.PONG:
+            raise Broken
+
+    def _hide(self, text: bytearray) -> None:
+        if self._connection.hide is not None:
+            self._connection.hide(text)
+
+    def _forget(self) -> None:
+        for piece in self._begun:
+            wipe(piece)
+        self._begun.clear()
+        self._begun_bytes = 0
+        self._opcode = NOTHING
+
+    # --- what is said ------------------------------------------------------------------------
+
+    def _write(self, opcode: Opcode, data: bytes) -> None:
+        if not self._lost:
+            self._transport.write(frame(opcode, data))
+
+    def _say_goodbye(self, code: int | None) -> None:
+        self._write(Opcode.CLOSE, b"" if code is None else int(code).to_bytes(2, "big"))
+        self._closing = True
+
+    def _break_off(self, code: CloseCode) -> None:
+        if not self._closing:
+            self._say_goodbye(code)
+        self._deaf = True
 
     def _tick(self) -> None:
         """Ping a provider that has been silent, and hang up on one that does not answer."""
@@ -232,9 +354,5 @@ class Socket(asyncio.Protocol):
             return
         if silent > self._limits.ping and self._pinged_at < self._heard_at and self.open:
             self._pinged_at = now
-            try:
-                self._protocol.send_ping(b"")
-            except ProtocolError:
-                return
-            self._flush()
+            self._write(Opcode.PING, b"")
         self._timer = self._loop.call_later(self._limits.pong, self._tick)

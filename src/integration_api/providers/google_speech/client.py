@@ -4,11 +4,15 @@ https://cloud.google.com/speech-to-text/v2/docs/reference/rpc and https://cloud.
 """
 
 import re
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError
+from google.protobuf.message import Message as ProtoMessage
 
 from integration_api.core.credential import Credential, CredentialField
 from integration_api.core.errors import Failure, Kind, Phase, ProviderError, Refusal, StreamCut
 from integration_api.core.exchange import Auth, GoogleToken, Header, HttpRequest, HttpResponse, json_body
-from integration_api.core.session import Closed
+from integration_api.core.session import Closed, Message
 from integration_api.dialects import gemini_errors
 
 NAME = "google-speech"
@@ -108,6 +112,19 @@ def call(service: str, method: str, credential: Credential, place: str) -> HttpR
     return HttpRequest(
         method="POST", url=address, headers=headers(credential), auth=auth(credential), grpc=True
     )
+
+
+Answer = TypeVar("Answer", bound=ProtoMessage)
+
+
+def read(kind: type[Answer], message: Message) -> Answer:
+    """Read a message of a stream. Raises `ValueError` for what is none."""
+    answer = kind()
+    try:
+        answer.ParseFromString(message.encode() if isinstance(message, str) else message)
+    except DecodeError:
+        raise ValueError("not a message") from None
+    return answer
 
 
 def fault(reply: HttpResponse) -> ProviderError:

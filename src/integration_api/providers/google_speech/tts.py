@@ -106,9 +106,7 @@ class GoogleVoice:
         return [HangUp()]
 
     def feed(self, message: Message) -> Outcome[TtsEvent]:
-        said = wire.StreamingSynthesizeResponse.FromString(
-            message.encode() if isinstance(message, str) else message
-        )
+        said = client.read(wire.StreamingSynthesizeResponse, message)
         if self._current is None or self._leaving or not said.audio_content:
             return []
         return [Sound(self._current, said.audio_content)]

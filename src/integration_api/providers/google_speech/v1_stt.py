@@ -55,7 +55,7 @@ class V1:
         return wire.StreamingRecognizeRequest(audio_content=piece).SerializeToString()
 
     def read(self, message: bytes) -> Said:
-        said = wire.StreamingRecognizeResponse.FromString(message)
+        said = client.read(wire.StreamingRecognizeResponse, message)
         billed = said.HasField("total_billed_time")
         return Said(
             results=[self._result(one) for one in said.results if one.alternatives],

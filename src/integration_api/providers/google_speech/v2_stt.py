@@ -34,7 +34,7 @@ class V2:
         return wire.StreamingRecognizeRequest(audio=piece).SerializeToString()
 
     def read(self, message: bytes) -> Said:
-        said = wire.StreamingRecognizeResponse.FromString(message)
+        said = client.read(wire.StreamingRecognizeResponse, message)
         billed = said.metadata
         return Said(
             results=[_result(one) for one in said.results if one.alternatives],
