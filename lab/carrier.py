@@ -7,7 +7,7 @@ How to build one (see `lab/twilio`, which is the whole of it):
   (somebody calls "our" number), `Leg` if a call has more to remember. Add the class to `CARRIERS` in `lab/providers.py`.
 - The handler that is asked to dial: `admitted(account)` keeps the pace (None: refuse as the vendor does), then make a `Leg`
   and `begin` it.
-- In `live`: `ring` says whether the telephone picks up; `notify` sends a webhook in its turn, through the faults that wait
+- In `live`: `ring` says whether the telephone picks up; `leg.notices.add` sends a webhook in its turn, through the faults that wait
   (lost, twice, late, delayed); `speak` runs the telephone's clock over an open socket, and needs of the carrier only a
   `Voice`: how to write what the line does, and how to read what the socket says (by calling `leg.line.play`, `mark`, `clear`).
 - `leg.changed` is set when somebody changes the call from outside (REST), and ends `speak`; `leg.hangup()` is what the
@@ -30,9 +30,7 @@ What a key's own text says holds here, too: `invalid`, `forbidden`, `noquota` (s
 import asyncio
 import contextlib
 import time
-from base64 import b64encode
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable
 from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
@@ -40,25 +38,14 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from lab.http import Provider
-from lab.phone import Act, Event, Gone, Line, Phone, Sound
+from lab.leg import Leg
+from lab.notices import Deliveries, Delivery
+from lab.phone import Act, Event, Gone, Phone, Sound
 from lab.play import reset
-from lab.web import Reply
 
-RETRIES = 1
-"""How often a notice is sent again that found nobody."""
-RETRY_SECONDS = 0.2
+__all__ = ["Arrival", "Carrier", "Deliveries", "Delivery", "Given", "Leg", "Voice"]
+
 KEPT_CALLS = 20_000
-
-
-class Delivery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What becomes of the next notice; of the next whose word is `of`, where that is set. `late` is behind the one that
-    follows it. `times` is how many notices it befalls (0: all until others are set).
-    """
-
-    how: Literal["once", "twice", "late", "lost"] = "once"
-    of: str = ""
-    delay_ms: float = 0
-    times: int = 1
 
 
 class Arrival(
@@ -86,85 +73,6 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     tokens: dict[str, str] | None = None
 
 
-@dataclass(slots=True)
-class Sent:
-    """A notice that was sent, with what came back: a status, or 0 when there was nobody."""
-
-    what: str
-    fields: dict[str, str]
-    statuses: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True, kw_only=True)
-class Leg:
-    """One call. `state` is the carrier's own word; times are of the monotonic clock, `created` is Unix seconds."""
-
-    id: str
-    account: str
-    to: str
-    from_: str
-    direction: Literal["outbound", "inbound"]
-    phone: Phone
-    line: Line
-    state: str
-    created: float = field(default_factory=time.time)
-    asked_at: float = field(default_factory=time.monotonic)
-    answered_at: float | None = None
-    ended_at: float | None = None
-    keyed: str = ""
-    """Keys that were pressed into the call from our side."""
-    went_to: list[str] = field(default_factory=list)
-    """Numbers that it was sent on to."""
-    sockets: int = 0
-    """How many media sockets it has had."""
-    complaints: list[str] = field(default_factory=list)
-    """What the carrier could not make sense of."""
-    notices: list[Sent] = field(default_factory=list)
-    sequence: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    over: bool = False
-    """Whether it has been hung up."""
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when all has been told."""
-    outbox: "asyncio.Queue[tuple[str, Callable[[], Awaitable[None]]] | None]" = field(
-        default_factory=asyncio.Queue
-    )
-    more: dict[str, Any] = field(default_factory=dict)
-    """What this carrier remembers of it."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been spoken on, by the telephone's clock."""
-        if self.answered_at is None:
-            return 0.0
-        return ((self.ended_at or time.monotonic()) - self.answered_at) * self.phone.speed
-
-    def hangup(self) -> None:
-        """Ends it, from whichever side."""
-        self.over = True
-        self.changed.set()
-
-    def report(self, *, sound: bool = False) -> dict[str, Any]:
-        """How the control API shows it."""
-        line = self.line
-        told: dict[str, Any] = {
-            "id": self.id, "account": self.account, "to": self.to, "from": self.from_, "direction": self.direction,
-            "state": self.state, "created": self.created, "asked_at": self.asked_at, "answered_at": self.answered_at,
-            "ended_at": self.ended_at, "keyed": self.keyed, "went_to": self.went_to, "sockets": self.sockets,
-            "complaints": self.complaints, "done": self.done.is_set(), "reached": line.reached,
-            "said_ms": line.sound.milliseconds(len(line.said)), "heard_ms": line.sound.milliseconds(len(line.heard)),
-            "waiting_ms": line.sound.milliseconds(line.waiting),
-            "cleared": [[one.heard_bytes, one.dropped_bytes] for one in line.cleared],
-            "notices": [[one.what, one.statuses] for one in self.notices],
-        }  # fmt: skip
-        if sound:
-            told |= {
-                "said": b64encode(line.said).decode(), "heard": b64encode(line.heard).decode(),
-                "arrivals": line.arrivals,
-            }  # fmt: skip
-        return told
-
-
 class Voice(Protocol):
     """A carrier's language on one media socket."""
 
@@ -189,7 +97,7 @@ class Carrier:
     def __init__(self) -> None:
         self.phones: dict[str, Phone] = {}
         """By number; `*` stands for all others."""
-        self.deliveries: list[Delivery] = []
+        self.deliveries = Deliveries()
         self.calls_per_second: float | None = None
         """None: as many as come."""
         self.excess: Literal["queue", "refuse"] = "queue"
@@ -200,7 +108,6 @@ class Carrier:
         self.asked: list[tuple[float, bool]] = []
         """When each call was asked for (monotonic seconds), and whether it was let in."""
         self._free_at: dict[str, float] = {}
-        self._befallen = 0
         self._made = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -250,11 +157,11 @@ class Carrier:
         task.add_done_callback(self._tasks.discard)
 
     async def _whole(self, leg: Leg) -> None:
-        telling = asyncio.ensure_future(self._tell(leg))
+        telling = asyncio.ensure_future(leg.notices.run(self.deliveries))
         try:
             await self.live(leg)
             leg.over = True
-            leg.outbox.put_nowait(None)
+            leg.notices.end()
             await telling
         finally:
             telling.cancel()
@@ -319,64 +226,6 @@ class Carrier:
                     await peer.send(message)
         return ""
 
-    # notices
-
-    def notify(
-        self, leg: Leg, what: str, fields: dict[str, str], send: Callable[[], Awaitable[Reply]]
-    ) -> None:
-        """Sends a notice after those before it, by way of the faults that wait."""
-        sent = Sent(what, fields)
-        leg.notices.append(sent)
-
-        async def deliver() -> None:
-            for attempt in range(RETRIES + 1):
-                try:
-                    sent.statuses.append((await send()).status)
-                except OSError:
-                    sent.statuses.append(0)
-                    if attempt < RETRIES:
-                        await asyncio.sleep(RETRY_SECONDS)
-                else:
-                    return
-
-        leg.outbox.put_nowait((what, deliver))
-
-    async def _tell(self, leg: Leg) -> None:
-        held: list[Callable[[], Awaitable[None]]] = []
-        while (waiting := await leg.outbox.get()) is not None:
-            what, deliver = waiting
-            fate = self._fate(what)
-            if fate.how == "lost":
-                continue
-            if fate.how == "late":
-                held.append(deliver)
-                continue
-            if fate.delay_ms:
-                self.spawn(self._later(fate.delay_ms, deliver))
-                continue
-            await deliver()
-            if fate.how == "twice":
-                await deliver()
-            for one in held:
-                await one()
-            held.clear()
-        for one in held:
-            await one()
-
-    async def _later(self, milliseconds: float, deliver: Callable[[], Awaitable[None]]) -> None:
-        await asyncio.sleep(milliseconds / 1000)
-        await deliver()
-
-    def _fate(self, what: str) -> Delivery:
-        for place, one in enumerate(self.deliveries):
-            if one.of in ("", what):
-                if one.times == 1:
-                    del self.deliveries[place]
-                elif one.times:
-                    self.deliveries[place] = msgspec.structs.replace(one, times=one.times - 1)
-                return one
-        return Delivery()
-
     # control
 
     def set(self, given: Given) -> None:
@@ -384,7 +233,7 @@ class Carrier:
         self.phones |= given.phones or {}
         self.tokens |= given.tokens or {}
         if given.deliveries is not None:
-            self.deliveries = list(given.deliveries)
+            self.deliveries.waiting = list(given.deliveries)
         if given.calls_per_second is not msgspec.UNSET:
             self.calls_per_second = given.calls_per_second
         self.excess = given.excess or self.excess
@@ -407,7 +256,7 @@ class Carrier:
         for task in self._tasks:
             task.cancel()
         self.phones.clear()
-        self.deliveries.clear()
+        self.deliveries.waiting.clear()
         self.tokens.clear()
         self.calls_per_second = None
         self.excess = "queue"

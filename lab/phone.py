@@ -17,6 +17,8 @@ import msgspec
 from lab import mouth
 
 FRAME_MS = 20
+KEPT_MS = 600_000
+"""How much of a call's sound is remembered each way: the lab also runs under load."""
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -63,7 +65,10 @@ class Sound:
     @property
     def frame(self) -> int:
         """Bytes of a frame."""
-        return self.rate * FRAME_MS // 1000 * self.width
+        return self.size(FRAME_MS)
+
+    def size(self, milliseconds: int) -> int:
+        return self.rate * milliseconds // 1000 * self.width
 
     def milliseconds(self, size: int) -> float:
         return size * 1000 / (self.rate * self.width)
@@ -118,7 +123,7 @@ class Cleared:
 @dataclass(slots=True)
 class Line:
     """The sound of one call. `said` is all that was sent of the telephone's, frame by frame; `heard` all that it has
-    heard, as it was played; `arrivals` when each piece to play arrived (monotonic seconds, bytes).
+    heard, as it was played (both up to `KEPT_MS`); `arrivals` when each piece to play arrived (monotonic seconds, bytes).
     """
 
     phone: Phone
@@ -146,7 +151,8 @@ class Line:
 
     def play(self, sound: bytes) -> None:
         """Plays sound after what is playing."""
-        self.arrivals.append((time.monotonic(), len(sound)))
+        if len(self.heard) < self.sound.size(KEPT_MS):
+            self.arrivals.append((time.monotonic(), len(sound)))
         if sound:
             self._waiting.append(sound)
 
@@ -210,7 +216,7 @@ class Line:
         if spoken is None and self.phone.quiet:
             return
         frame = self._full(spoken or b"")
-        self.said += frame
+        self._keep(self.said, frame)
         yield Spoken(frame, at)
 
     def _play(self) -> list[str]:
@@ -224,11 +230,15 @@ class Line:
             if isinstance(first, str):
                 self._passed.append(first)
                 continue
-            self.heard += first[:left]
+            self._keep(self.heard, first[:left])
             if first[left:]:
                 self._waiting.appendleft(first[left:])
             left -= len(first[:left])
         return reached
+
+    def _keep(self, kept: bytearray, sound: bytes) -> None:
+        if len(kept) < self.sound.size(KEPT_MS):
+            kept += sound
 
     def _may(self, act: Act) -> bool:
         if act.hears_ms:

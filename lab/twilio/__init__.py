@@ -1,4 +1,8 @@
-"""Twilio: Programmable Voice, its webhooks and media streams (www.twilio.com/docs/voice)."""
+"""Twilio: Programmable Voice, its webhooks and media streams (www.twilio.com/docs/voice).
+
+Its REST, documents and signatures are what Twilio's SDK sends, writes and checks; its media socket is what Pipecat reads and
+writes. Which notices come when, and with what, is derived from documentation.
+"""
 
 from typing import ClassVar
 

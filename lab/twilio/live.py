@@ -210,14 +210,14 @@ def _fields(leg: Leg, status: str) -> dict[str, str]:
 
 
 def _status(carrier: "Twilio", leg: Leg, status: str, *, event: str, told: bool = True) -> None:
-    """Tells how the call stands, if that was asked for; the number counts whether or not it was."""
+    """Tells how the call stands, if that was asked for: notices are numbered in the order in which things happened."""
     url: str = leg.more.get("status_callback", "")
     fields = _fields(leg, status) | {
-        "SequenceNumber": str(leg.sequence), "Timestamp": _now(), "CallbackSource": "call-progress-events",
+        "SequenceNumber": str(leg.more.get("sequence", 0)), "Timestamp": _now(), "CallbackSource": "call-progress-events",
     }  # fmt: skip
     if not url or event not in leg.more["events"]:
         return
-    leg.sequence += 1
+    leg.more["sequence"] = leg.more.get("sequence", 0) + 1
     if "answered_by" in leg.more and told:
         fields["AnsweredBy"] = leg.more["answered_by"]
     if event == "completed":
@@ -237,7 +237,7 @@ def _stream(carrier: "Twilio", leg: Leg, stream: twiml.Stream, sid: str, event: 
 
 def post(carrier: "Twilio", leg: Leg, what: str, url: str, fields: dict[str, str]) -> None:
     """Sends a notice, signed, in its turn."""
-    carrier.notify(leg, what, fields, lambda: _ask(carrier, leg, url, fields))
+    leg.notices.add(what, fields, lambda: _ask(carrier, leg, url, fields))
 
 
 async def _ask(carrier: "Twilio", leg: Leg, url: str, fields: dict[str, str]) -> web.Reply:

@@ -253,7 +253,7 @@ async def test_or_they_are_refused_and_when_each_was_asked_for_is_known(us, twil
 )
 async def test_notices_go_astray(us, twilio, carrier, deliveries, statuses) -> None:
     carrier.phones["*"] = Phone(picks_up="busy")
-    carrier.deliveries = deliveries
+    carrier.deliveries.waiting = deliveries
     await created(twilio, us)
     await until(lambda: len(us.told) == len(statuses))
     assert [one["CallStatus"] for one in us.forms("/status")] == statuses
@@ -266,7 +266,7 @@ async def test_a_notice_that_finds_nobody_is_sent_again_once(us, twilio, carrier
         twilio, us, status_callback="http://127.0.0.1:9/status", status_callback_event=["completed"]
     )
     leg = await done(carrier, call.sid)
-    assert [one.statuses for one in leg.notices] == [[0, 0]]
+    assert [one.statuses for one in leg.notices.sent] == [[0, 0]]
 
 
 # --- the media socket -------------------------------------------------------------------------

@@ -272,13 +272,13 @@ def test_numbers_are_listed_page_by_page() -> None:
 def test_a_credential_is_good_when_all_that_it_holds_is() -> None:
     active = reply({"status": "active"})
     assert [one.url for one in Talk(TWILIO, TWILIO.verify(HELD), active).asked] == [f"{HOME}.json"]
-    numbers = reply({"incoming_phone_numbers": []})
-    [asked] = Talk(TWILIO, TWILIO.verify(KEYED), numbers).asked
+    calls = reply({"calls": []})
+    [asked] = Talk(TWILIO, TWILIO.verify(KEYED), calls).asked
     assert (asked.url, asked.auth) == (
-        f"{HOME}/IncomingPhoneNumbers.json?PageSize=1", Basic("SK1", "api_key_secret"),
+        f"{HOME}/Calls.json?PageSize=1", Basic("SK1", "api_key_secret"),
     )  # fmt: skip
     both = Credential("twilio", KEYED.fields, held=frozenset({"api_key_secret", "account_token"}))
-    asked = Talk(TWILIO, TWILIO.verify(both), numbers, active).asked
+    asked = Talk(TWILIO, TWILIO.verify(both), calls, active).asked
     assert [one.auth for one in asked] == [Basic("SK1", "api_key_secret"), Basic(ACCOUNT, "account_token")]
     with pytest.raises(ProviderError) as refusal:
         Talk(TWILIO, TWILIO.verify(HELD), reply({"status": "suspended"}))

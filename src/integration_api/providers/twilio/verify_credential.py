@@ -1,10 +1,9 @@
-"""Ask Twilio for the account, or for one of its numbers: free. https://www.twilio.com/docs/iam/api/account"""
+"""Ask Twilio for the account, or for one of its calls: free. https://www.twilio.com/docs/iam/api/account"""
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import Exchange, HttpRequest, decode
 from integration_api.providers.twilio import client, wire
-from integration_api.providers.twilio.numbers import PATH
 
 
 def verify(credential: Credential) -> Exchange[None]:
@@ -12,7 +11,7 @@ def verify(credential: Credential) -> Exchange[None]:
     webhooks is not what an API key's requests are signed by.
     """
     if client.auth(credential).field == client.API_KEY_SECRET.name:
-        yield client.get(PATH, [("PageSize", "1")], credential)
+        yield client.get("/Calls.json", [("PageSize", "1")], credential)
     if client.TOKEN.name in credential.held:
         asked = HttpRequest(
             method="GET", url=client.url(".json", (), credential), auth=client.by_token(credential)
