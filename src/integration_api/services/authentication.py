@@ -49,7 +49,7 @@ class Authentication:
         if SERVICE_KEY in headers:
             return self._service(headers[SERVICE_KEY])
         authorization = headers.get(b"authorization", b"").strip()
-        if authorization.startswith(_BEARER) and not any(name in headers for name in API_KEYS):
+        if authorization.startswith(_BEARER) and headers.keys().isdisjoint(API_KEYS):
             return await self._keys.authenticate(
                 authorization[len(_BEARER) - len(_OURS) :]
             )  # Nearly every call.

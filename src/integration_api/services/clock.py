@@ -16,4 +16,4 @@ def unique() -> str:
     asking the system each time would let go of the interpreter's lock, for other threads to take.
     https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7
     """
-    return f"{int(now() * 1000):012x}{_bits(80):020x}"
+    return f"{int(now() * 1000) << 80 | _bits(80):032x}"

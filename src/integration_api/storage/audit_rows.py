@@ -154,6 +154,8 @@ def _fitted(record: AuditRecord) -> AuditRecord:
 
 def metadata_values(record: AuditRecord, id: int) -> list[tuple[Any, ...]]:
     """Return a record's metadata as rows of (audit, key, value, created, actor type, actor id)."""
+    if not record.metadata:
+        return []
     who = actor(record.actor_type, record.actor_id, record.project_id)
     created = moment(record.created_at)
     return [(id, text(key), text(value, VALUE_WIDE), created, *who) for key, value in record.metadata.items()]
