@@ -20,8 +20,8 @@ BACKOFF_SECONDS = 2.0
 """The longest pause between tries while the database is away."""
 
 
-SLICE = 32
-"""Records read in one go: calls that are under way do not wait longer than a fraction of a millisecond."""
+SLICE = 8
+"""Records read in one go: calls that are under way do not wait longer than a tenth of a millisecond."""
 
 
 class AuditStore(Protocol):

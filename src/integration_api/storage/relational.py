@@ -31,7 +31,7 @@ from integration_api.storage.credentials import CredentialFilter
 from integration_api.storage.operation import Database
 from integration_api.storage.relational_telephony import RelationalDialing, RelationalTelephony
 
-SLICE = 32
+SLICE = 8
 """Records turned into rows in one go, between which calls that are under way have their turn."""
 
 
