@@ -151,6 +151,8 @@ class Transcription:
         """Held by whoever sends: the caller's sound waits while another leg takes over."""
         self._ring: deque[tuple[float, bytes]] = deque()
         """Sound since the last settled text, each piece with when it ended."""
+        self._bytes_per_second = request.input.bytes_per_second if request.input.raw else 0
+        """0 where nobody knows how long its bytes last."""
         self._position = 0.0
         """Milliseconds of sound so far."""
         self._settled = 0.0
@@ -399,14 +401,13 @@ class Transcription:
                 return [*(session.audio(rest) if rest else ()), *session.finish()]
 
     def _keep(self, sound: bytes) -> None:
-        form = self._request.input
-        if not form.raw:
-            return  # Nobody knows how long it lasts, so it can not be heard again from the right place.
-        self._position += len(sound) * 1000 / form.bytes_per_second
+        if not self._bytes_per_second:
+            return  # It can not be heard again from the right place.
+        self._position += len(sound) * 1000 / self._bytes_per_second
         self._ring.append((self._position, sound))
         if self._settled < self._position - REPLAY_MS:
             self._settle(self._position - REPLAY_MS)
-        if not self._spoken_at and loud(sound, form):
+        if not self._spoken_at and loud(sound, self._request.input):
             self._spoken_at = clock.perf()
 
     # --- times -------------------------------------------------------------------------------

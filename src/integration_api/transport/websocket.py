@@ -249,7 +249,8 @@ class Socket(asyncio.BufferedProtocol):
             self._filled = end
         else:
             self._keep(view[at:end], need)
-        self._arrived.set()
+        if self._messages or self._closing:
+            self._arrived.set()
         if self._backlog > READ_AHEAD and self._reading and not self._lost:
             self._reading = False
             self._transport.pause_reading()
