@@ -48,3 +48,35 @@ def test_every_outcome_has_a_word(service: Service, lab: str, provider: str) -> 
     status, answer = verified(service, lab, provider, "lab-key-0123456789abcdef", NOWHERE)
     assert (status, answer["error"]["code"]) == (502, "upstream_unreachable"), answer
     assert "outcome" not in answer["error"], "nobody has said that it is no good"
+
+
+TWILIO = {
+    "lab-token": (200, None),
+    "lab-invalid": (422, "invalid"),
+    "lab-forbidden": (422, "no_permission"),
+    "lab-noquota": (422, "no_permission"),
+}
+"""An account that is suspended may do nothing, whyever it is."""
+
+
+@pytest.mark.parametrize("token", TWILIO)
+@pytest.mark.parametrize("by", ["account_token", "api_key_secret"])
+def test_twilios_account_or_key_is_good_or_not(service: Service, lab: str, by: str, token: str) -> None:
+    # An account of its own for each: the lab's Twilio keeps to the first token that an account came with.
+    account = f"AC{token.encode().hex():0>32}"
+    held = {"account_sid": account, "base_url": f"{lab}/twilio", by: f"{token}-0123456789abcdef"}
+    if by == "api_key_secret":
+        held["api_key_sid"] = "SK0"
+    status, answer = service.call("POST", "/v1/credentials/verify", {"provider": "twilio", "value": held})
+    expected = TWILIO[token]
+    if (by, token) == ("api_key_secret", "lab-noquota"):
+        expected = (200, None)  # Keys do not speak of the account.
+    assert (status, answer.get("error", {}).get("outcome")) == expected, answer
+
+
+def test_half_a_credential_of_twilios_says_what_it_lacks(service: Service) -> None:
+    whole = {"account_sid": "AC1", "account_token": "lab-token-0123456789abcdef"}
+    for wrong, param in (({"region": "ie1"}, "edge"), ({"account_token": ""}, "account_token")):
+        asked = {"provider": "twilio", "value": {**whole, **wrong}}
+        status, answer = service.call("POST", "/v1/credentials/verify", asked)
+        assert (status, answer["error"]["param"]) == (400, param), answer
