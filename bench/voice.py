@@ -3,7 +3,8 @@
 200 callers who are heard and 200 who listen, each with its frame of 20 ms at its own moment; `bin/voice` is all of
 them and the provider, too, on one core; what is measured has the other. Delays are from one end to the other,
 less what they are with nothing between. CPU is the scheduler's run time, over all frames. With `--minutes` the
-service is then left talking that long, and its memory is watched.
+service is then left talking that long, and its memory is watched. Where that is allowed, all of it runs before
+everything else on both cores, so that what else this machine does is not measured.
 """
 
 import argparse
@@ -47,6 +48,8 @@ def measure(way: Way, stt: int, tts: int, seconds: float, warm: float) -> Result
             if "begin" in marks and "end" not in marks and time.monotonic() - watched >= WATCH_SECONDS:
                 watched = time.monotonic()
                 memory.append(rss_mb(pid))
+                if seconds > WATCH_SECONDS:
+                    print(f"{watched - marks['begin'][2]:.0f} s: {memory[-1]:.1f} MB", flush=True)
             if process.poll() not in (None, 0):
                 raise SystemExit(f"{way.name}: the sessions could not talk")
             time.sleep(0.05)

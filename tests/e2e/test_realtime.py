@@ -143,10 +143,14 @@ async def test_a_change_is_passed_on_and_a_model_in_the_address_is_enough(servic
         assert (await connection.recv()).type == "session.updated"
         await connection.input_audio_buffer.clear()
         assert (await connection.recv()).type == "input_audio_buffer.cleared"
+
+    def passed_on() -> bool:
+        said = ask_lab(lab, "GET", "requests?provider=deepgram")["requests"][-1]["said"]
+        return any("Configure" in one and "table" in one for one in said if isinstance(one, str))
+
     async with asyncio.timeout(5):
-        while not (said := ask_lab(lab, "GET", "requests?provider=deepgram")["requests"][-1]["said"]):
+        while not passed_on():
             await asyncio.sleep(0.01)
-    assert any("Configure" in one and "table" in one for one in said if isinstance(one, str))
 
 
 async def test_sound_that_comes_before_its_model_is_heard(service: Service, lab: str) -> None:
