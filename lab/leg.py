@@ -46,9 +46,7 @@ class Leg:
     @property
     def seconds(self) -> float:
         """How long it has been spoken on, by the telephone's clock."""
-        if self.answered_at is None:
-            return 0.0
-        return ((self.ended_at or time.monotonic()) - self.answered_at) * self.phone.speed
+        return self.line.now_ms / 1000
 
     def hangup(self) -> None:
         """Ends it, from whichever side."""

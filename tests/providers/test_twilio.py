@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twilio.twiml.voice_response import Connect, VoiceResponse
 
@@ -410,6 +410,7 @@ def test_a_call_that_comes_in_is_connected() -> None:
     assert canonical(document.body) == canonical(str(stream(VoiceResponse(), x="'\"<&>\n")))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=30), st.text(max_size=30)))
 def test_whatever_a_notice_says_is_read_or_refused(fields: dict[str, str]) -> None:
     told = Notice(method="POST", fields=(("CallSid", CALL), *fields.items()))
@@ -418,6 +419,7 @@ def test_whatever_a_notice_says_is_read_or_refused(fields: dict[str, str]) -> No
         assert PHONE.events(Notice(method="POST", fields=((name, "x"), *told.fields)))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_a_time_is_read_or_none(written: str) -> None:
     assert unix(written) is None or isinstance(unix(written), float)

@@ -1,7 +1,9 @@
 """Calls by way of Twilio's emulator, which Twilio's own SDK has driven; and what that SDK asks, beside what we do."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 from xml.etree import ElementTree as ET
@@ -39,6 +41,7 @@ ACCOUNT = "AC00000000000000000000000000000001"
 TOKEN = "0123456789abcdef0123456789abcdef"
 TO, FROM = "+4930123456", "+15005550006"
 FAST = 50.0
+SPEECH = (Path(__file__).parents[1] / "samples/speech/en-8000.ulaw").read_bytes()
 PHONE = TWILIO.telephony
 
 
@@ -135,7 +138,11 @@ async def test_an_outbound_call_from_end_to_end(bench: Bench) -> None:
 
     bench.us.talk = talk = Talk(speak)
     bench.carrier.phones[TO] = said(
-        Act(says="Hello"), Act(presses="42#"), Act(awaits="said"), Act(says="Bye"), Act(hangs_up=True)
+        Act(sound=b64encode(SPEECH).decode()),
+        Act(presses="42#"),
+        Act(awaits="said"),
+        Act(says="Bye"),
+        Act(hangs_up=True),
     )
     sid = await bench.dial(media_params={"who": "<me> & 'you'"})
     await bench.over_is(sid)
@@ -145,6 +152,7 @@ async def test_an_outbound_call_from_end_to_end(bench: Bench) -> None:
     assert (started.provider_call_id, started.custom) == (sid, {"who": "<me> & 'you'"})
     leg = bench.carrier.legs[sid]
     assert talk.heard == bytes(leg.line.said)
+    assert talk.heard.startswith(SPEECH)
     assert bytes(leg.line.heard) == answer
     assert [one.timestamp_ms % 20 for one in talk.of(Heard)] == [0] * len(talk.of(Heard))
     assert [one.digit for one in talk.of(Dtmf)] == ["4", "2", "#"]
@@ -182,7 +190,7 @@ async def test_barge_in_stops_what_is_played(bench: Bench) -> None:
     def interrupt(session: MediaStream, event: MediaEvent) -> list[Any]:
         match event:
             case Started():
-                return [*session.say(b"\x01" * 16_000), *session.mark("long")]
+                return [*session.say(b"\x01" * 160_000), *session.mark("long")]
             case Dtmf():
                 return [*session.clear(), *session.say(b"\x02" * 160), *session.mark("short")]
             case _:
@@ -199,8 +207,8 @@ async def test_barge_in_stops_what_is_played(bench: Bench) -> None:
     heard = bytes(bench.carrier.legs[sid].line.heard)
     silenced = heard.index(b"\x02")
     assert heard[silenced:] == b"\x02" * 160
-    assert 1600 <= silenced < 16_000
-    assert bench.carrier.legs[sid].line.cleared[0].dropped_bytes == 16_000 - silenced
+    assert 1600 <= silenced < 160_000
+    assert bench.carrier.legs[sid].line.cleared[0].dropped_bytes == 160_000 - silenced
 
 
 async def test_we_hang_up_by_request_or_by_leaving(bench: Bench) -> None:

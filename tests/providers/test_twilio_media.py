@@ -149,6 +149,7 @@ def test_no_more_marks_wait_than_may() -> None:
     list(media.mark("m"))
 
 
+@settings(deadline=None)
 @given(
     st.binary()
     | st.text()
