@@ -116,6 +116,8 @@ class CallEvent(Struct, frozen=True, kw_only=True):
     """What it was, in the carrier's word, where it is not a state: `recording`, `stream-error`."""
     detail: Mapping[str, str] = {}
     """What else it said that is worth keeping, by its own names: where a recording is."""
+    direction: Direction | None = None
+    """Of the leg that it tells of, where the carrier says it."""
 
 
 class Arrival(Struct, frozen=True, kw_only=True):

@@ -64,6 +64,7 @@ class Carrier:
         message = await self._socket.receive()
         if message is None:
             return None
+        age = self._age
         try:
             outcome = list(self.session.feed(message))
         except (ValueError, UnicodeDecodeError, RecursionError):  # msgspec's errors are ValueErrors.
@@ -76,7 +77,7 @@ class Carrier:
         if not any(isinstance(one, Say | HangUp) for one in outcome):
             return _events(outcome)  # Whoever only listens does not wait for what is being said.
         async with self._turn:
-            return await self._do(outcome)
+            return await self._do(outcome, age)
 
     async def say(self, sound: bytes) -> list[MediaEvent]:
         age, size = self._age, max(1, self.format.size(PIECE_MS))

@@ -244,8 +244,8 @@ class Webhooks:
 
     async def _of_route(self, route: InboundRoute, event: CallEvent) -> CallRecord | None:
         """Return the call that was told of on its route's address; its first word may come before its question."""
-        if event.report is None or not event.provider_call_id:
-            return None
+        if event.report is None or not event.provider_call_id or event.direction is Direction.OUTBOUND:
+            return None  # A leg that goes out is no call that comes in, wherever its carrier tells of it.
         arrival = Arrival(
             provider_call_id=event.provider_call_id, from_=event.report.from_, to=event.report.to
         )

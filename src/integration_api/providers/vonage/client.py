@@ -1,5 +1,7 @@
 """Vonage's addresses, signing and refusals. https://developer.vonage.com/en/voice/voice-api/troubleshooting"""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from integration_api.core.credential import Credential
@@ -81,22 +83,31 @@ def fault(reply: HttpResponse) -> ProviderError:
         said = wire.REFUSED.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         said = wire.Refused()
-    kind = Kind.QUOTA if (said.type or "").endswith(NO_MONEY) else kind_of_status(reply.status)
+    type = None if said.type is None else str(said.type)
+    kind = Kind.QUOTA if (type or "").endswith(NO_MONEY) else kind_of_status(reply.status)
     title = said.title or said.error_title or said.error_code_label
-    words = ": ".join(part for part in (title, said.detail) if part)
+    words = ": ".join(part for part in (title, said.detail, *_invalid(said)) if part)
     if kind is Kind.CREDENTIAL_REJECTED:
-        words = f"{NAME} refused the credential; check application_id and private_key"
+        names = "api_key and api_secret" if said.error_code_label else "application_id and private_key"
+        words = f"{NAME} refused the credential; check {names}"
     return ProviderError(
         kind,
         words[:512] or f"{NAME} answered {reply.status} without an explanation",
         provider=NAME,
         refusal=Refusal(
             status=reply.status,
-            type=said.type,
+            type=type,
             code=said.error_code or title,
             request_id=said.instance or reply.headers.get("x-nexmo-trace-id"),
         ),
     )
+
+
+def _invalid(said: wire.Refused) -> Iterator[str]:
+    """Say which parameters are at fault, and why, as far as that is written in the way of Vonage's other APIs."""
+    for one in said.invalid_parameters if isinstance(said.invalid_parameters, list) else ():
+        if isinstance(one, dict):
+            yield " ".join(str(one[key]) for key in ("name", "reason") if isinstance(one.get(key), str))
 
 
 def bare(number: str) -> str:

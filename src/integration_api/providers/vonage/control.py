@@ -11,17 +11,25 @@ from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import Exchange, decode
 from integration_api.core.telephony import Control, Done, Numbers, PhoneNumber, Transfer
 from integration_api.providers.vonage import client, wire
+from integration_api.providers.vonage.answer import caller
+from integration_api.providers.vonage.states import STATES
 
 PAGE = 100
 """Numbers asked for at once: the most there is."""
 
 
 def hang_up(ask: Control, credential: Credential) -> Exchange[Done]:
-    """A call that is gone already is as good as hung up."""
+    """A call that is gone already is as good as hung up; one that can be asked for nothing any more is looked at."""
+    path = _path(ask.provider_call_id)
     try:
-        yield client.voice("PUT", _path(ask.provider_call_id), credential, {"action": "hangup"})
+        yield client.voice("PUT", path, credential, {"action": "hangup"})
     except ProviderError as error:
-        if error.kind is not Kind.NOT_FOUND:
+        if error.kind is Kind.NOT_FOUND:
+            return Done()
+        if error.kind is not Kind.INVALID_REQUEST:
+            raise
+        state = STATES.get(decode((yield client.voice("GET", path, credential)), wire.CALL).status)
+        if state is None or not state.ended:
             raise
     return Done()
 
@@ -34,9 +42,8 @@ def send_dtmf(ask: Control, credential: Credential) -> Exchange[Done]:
 
 
 def transfer(ask: Transfer, credential: Credential) -> Exchange[Done]:
-    there = {"action": "connect", "endpoint": [{"type": "phone", "number": client.bare(ask.to)}]}
-    if ask.from_:
-        there["from"] = client.bare(ask.from_)
+    phone = {"type": "phone", "number": client.bare(ask.to)}
+    there = {"action": "connect", **caller(ask.from_), "endpoint": [phone]}
     payload = {"action": "transfer", "destination": {"type": "ncco", "ncco": [there]}}
     yield client.voice("PUT", _path(ask.provider_call_id), credential, payload, idempotent=False)
     return Done()

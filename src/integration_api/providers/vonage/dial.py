@@ -4,13 +4,15 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from integration_api.core.credential import Credential
-from integration_api.core.errors import Kind, ProviderError
+from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.exchange import Exchange, decode
 from integration_api.core.telephony import CallReport, CallState, DialRequest, Lookup
 from integration_api.providers.vonage import client, wire
 from integration_api.providers.vonage.answer import ncco
-from integration_api.providers.vonage.states import STATES, seconds
+from integration_api.providers.vonage.states import STATES, price, seconds
 
 PAGE = 100
 """Calls asked for at once: the most there is."""
@@ -18,7 +20,9 @@ PAGE = 100
 
 def dial(ask: DialRequest, credential: Credential) -> Exchange[CallReport]:
     reply = yield client.voice("POST", "/v1/calls", credential, payload(ask), idempotent=False, once=True)
-    return read(decode(reply, wire.CALL))
+    call = decode(reply, wire.CALL)
+    # Whatever it says of its state: it has been made.
+    return read(call) if call.status in STATES else read(msgspec.structs.replace(call, status=""))
 
 
 def payload(ask: DialRequest) -> dict[str, Any]:
@@ -32,9 +36,16 @@ def payload(ask: DialRequest) -> dict[str, Any]:
     else:
         asked["random_from_number"] = True
     if ask.answer_url:
+        if ask.record:
+            raise Failure(
+                Kind.UNSUPPORTED,
+                f"{client.NAME} records what its document says; have the one at answer_url say it",
+                code="unsupported",
+                param="record",
+            )
         asked["answer_url"] = [ask.answer_url]
     else:
-        document = ncco(ask.routes, ask.from_ or ask.to, ask.media_params)
+        document = ncco(ask.routes, ask.from_, ask.media_params)
         asked["ncco"] = (
             [{"action": "record", "eventUrl": [ask.routes.status]}, *document] if ask.record else document
         )
@@ -53,7 +64,7 @@ def report(provider_call_id: str, credential: Credential) -> Exchange[CallReport
 
 
 def find(ask: Lookup, credential: Credential) -> Exchange[tuple[CallReport, ...]]:
-    """Look through the calls since then for those to the number.
+    """Look through the calls since then, oldest first, for those to the number.
 
     https://developer.vonage.com/en/api/voice#getCalls
     """
@@ -67,7 +78,9 @@ def find(ask: Lookup, credential: Credential) -> Exchange[tuple[CallReport, ...]
         found += (
             read(call)
             for call in calls
-            if call.direction == "outbound" and call.to.number == client.bare(ask.to)
+            if call.direction == "outbound"
+            and call.to.number == client.bare(ask.to)
+            and (not ask.from_ or call.from_.number == client.bare(ask.from_))
         )
         if len(calls) < PAGE:
             return tuple(found)
@@ -91,5 +104,5 @@ def read(call: wire.Call) -> CallReport:
         from_=client.full(call.from_.number),
         to=client.full(call.to.number),
         duration_s=seconds(call.duration),
-        price=call.price,
+        price=price(call.price),
     )

@@ -13,12 +13,13 @@ from integration_api.core.errors import Failure, Kind, Phase, ProviderError
 from integration_api.core.media import Cleared, Dtmf, Heard, MarkReached, MediaEvent, Started, Stopped
 from integration_api.core.session import HangUp, Message, Outcome, Say
 from integration_api.providers.vonage import client, wire
+from integration_api.providers.vonage.answer import OWN_HEADERS
+from integration_api.providers.vonage.playback import Playback
 
 FRAME_MS = 20
 """Each message is one such frame, exactly."""
 MOST_MARKS = 10_000
 """How many may wait to be reached."""
-OWN_KEYS = frozenset({"event", "content-type"})
 _RATE = re.compile(r"rate=(\d+)")
 _RATES = frozenset({8_000, 16_000, 24_000})
 
@@ -30,8 +31,9 @@ class VonageMedia:
         self._format = AudioFormat(Encoding.PCM_S16LE, 16_000)
         self._frame = self._format.size(FRAME_MS)
         self._rest = bytearray()
-        self._marks: dict[int, str] = {}
-        """What is to be told once it is reached, oldest first, by a number that is used once."""
+        self._playback = Playback()
+        self._marks: dict[str, str] = {}
+        """What is to be told once it is reached, oldest first, by a name that is used once."""
         self._marked = 0
         self._started = False
         self._stopped = False
@@ -42,7 +44,9 @@ class VonageMedia:
 
     def feed(self, message: Message) -> Outcome[MediaEvent]:
         if isinstance(message, bytes):
-            return (Heard(message),) if self._started and not self._stopped and message else ()
+            if not message or not self._started or self._stopped:
+                return ()
+            return [Heard(message), *map(Say, self._playback.tick())]
         try:
             told = wire.ON_SOCKET.decode(message)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -65,18 +69,19 @@ class VonageMedia:
     def say(self, sound: bytes) -> Outcome[MediaEvent]:
         if not self._talks():
             return ()
+        self._playback.check((len(self._rest) + len(sound)) // self._frame)
         self._rest += sound
         whole = len(self._rest) // self._frame * self._frame
-        acts = [Say(bytes(self._rest[at : at + self._frame])) for at in range(0, whole, self._frame)]
+        frames = [bytes(self._rest[at : at + self._frame]) for at in range(0, whole, self._frame)]
         del self._rest[:whole]
-        return acts
+        return list(map(Say, self._playback.add(*frames)))
 
     def flush(self) -> Outcome[MediaEvent]:
         if not self._rest:
             return ()
         last = bytes(self._rest.ljust(self._frame, b"\0"))
         self._rest.clear()
-        return (Say(last),)
+        return list(map(Say, self._playback.add(last)))
 
     def mark(self, name: str) -> Outcome[MediaEvent]:
         if not self._talks():
@@ -85,14 +90,19 @@ class VonageMedia:
             raise Failure(
                 Kind.TOO_LARGE, f"{MOST_MARKS} marks wait to be reached; clear them, or wait for some"
             )
+        self._playback.check(2)
+        said = list(self.flush())
         self._marked += 1
-        self._marks[self._marked] = name
-        return [*self.flush(), Say(_text({"action": "notify", "payload": {"mark": self._marked}}))]
+        sent = f"{self._marked}:{name}"
+        self._marks[sent] = name
+        notify = _text({"action": "notify", "payload": {"mark": sent}})
+        return [*said, *map(Say, self._playback.add(notify))]
 
     def clear(self) -> Outcome[MediaEvent]:
         if not self._talks():
             return ()
         self._rest.clear()
+        self._playback.clear()
         return [Say(_text({"action": "clear"})), *self._cancelled()]
 
     def hang_up(self) -> Outcome[MediaEvent]:
@@ -103,6 +113,7 @@ class VonageMedia:
             return ()
         self._stopped = True
         self._rest.clear()
+        self._playback.clear()
         return [*self._cancelled(), Stopped("disconnected")]
 
     def _talks(self) -> bool:
@@ -125,12 +136,12 @@ class VonageMedia:
             self._frame = self._format.size(FRAME_MS)
         self._started = True
         fields = wire.FIELDS.decode(message)
-        custom = {name: str(value) for name, value in fields.items() if name not in OWN_KEYS}
+        custom = {name: str(value) for name, value in fields.items() if name not in OWN_HEADERS}
         return (Started(provider_call_id="", format=self._format, custom=custom),)
 
     def _reached(self, payload: Any) -> Outcome[MediaEvent]:
-        number = payload.get("mark") if isinstance(payload, dict) else None
-        name = self._marks.pop(number, None) if isinstance(number, int) else None
+        sent = payload.get("mark") if isinstance(payload, dict) else None
+        name = self._marks.pop(sent, None) if isinstance(sent, str) else None
         return () if name is None else (MarkReached(name),)
 
 

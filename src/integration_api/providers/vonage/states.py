@@ -24,8 +24,16 @@ ORDER = {
     "human": 3,
     "machine": 3,
 }
-"""Vonage numbers nothing; of one call these come in this order, and what ends it after them."""
+"""Vonage numbers nothing; of one call these happen in this order, and what ends it after them."""
 LAST = 4
+
+
+CURRENCY = "EUR"
+"""Of all prices: https://developer.vonage.com/en/voice/voice-api/webhook-reference#completed"""
+
+
+def price(told: str | float | None) -> str | None:
+    return None if told in (None, "") else f"{told} {CURRENCY}"
 
 
 def seconds(text: str | float | None) -> float | None:

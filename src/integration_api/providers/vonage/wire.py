@@ -18,10 +18,8 @@ class Call(Struct):
     direction: str = ""
     to: Number = msgspec.field(default_factory=Number)
     from_: Number = msgspec.field(default_factory=Number, name="from")
-    start_time: str | None = None
     duration: str | float | None = None
-    price: str | None = None
-    network: str | None = None
+    price: str | float | None = None
 
 
 class _Calls(Struct):
@@ -48,6 +46,8 @@ class Told(Struct):
     """A request on the event URL; what it holds depends on its status."""
 
     uuid: str = ""
+    call_uuid: str = ""
+    """What `human` and `machine` call it."""
     conversation_uuid: str = ""
     status: str = ""
     sub_state: str = ""
@@ -56,28 +56,32 @@ class Told(Struct):
     direction: str = ""
     timestamp: str | None = None
     duration: str | float | None = None
-    price: str | None = None
+    price: str | float | None = None
     detail: str | None = None
-    reason: Any = None
+    reason: str | None = None
+    type: str | None = None
+    recording_uuid: str | None = None
+    recording_url: str | None = None
     sip_code: str | int | None = None
 
 
 class Asked(Struct):
-    """A request on the answer URL, as JSON."""
+    """A request on the answer URL."""
 
     uuid: str = ""
-    from_: str = msgspec.field(default="", name="from")
-    to: str = ""
-    conversation_uuid: str = ""
-    region_url: str = ""
+    from_: str | None = msgspec.field(default=None, name="from")
+    from_user: str | None = None
+    """Who calls, instead, where that is somebody's application."""
+    to: str | None = None
 
 
 class Refused(Struct):
     """A refusal, in any of its shapes."""
 
-    type: str | None = None
+    type: str | int | None = None
     title: str | None = None
     detail: str | None = None
+    invalid_parameters: Any = None
     instance: str | None = None
     error_title: str | None = msgspec.field(default=None, name="error_title")
     error_code: str | None = msgspec.field(default=None, name="error-code")
@@ -104,8 +108,6 @@ class OnSocket(Struct):
 CALL = msgspec.json.Decoder(Call)
 LISTED = msgspec.json.Decoder(Listed)
 NUMBERS = msgspec.json.Decoder(OwnNumbers)
-TOLD = msgspec.json.Decoder(Told)
-ASKED = msgspec.json.Decoder(Asked)
 REFUSED = msgspec.json.Decoder(Refused)
 ON_SOCKET = msgspec.json.Decoder(OnSocket)
 FIELDS = msgspec.json.Decoder(dict[str, Any])
