@@ -47,7 +47,7 @@ KINDS = {
     "tts (live)": (),
     "tts (whole)": ("tts (whole)",),
     "voices": (),
-    "telephony": ("rest",),
+    "telephony": ("numbers",),
 }
 """A capability, or a way of one, to the kinds of answers that recordings are sorted by."""
 

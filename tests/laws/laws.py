@@ -39,7 +39,7 @@ from integration_api.core.llm import (
     UsageUpdate,
 )
 from integration_api.providers import PROVIDERS
-from tests.laws import replay, speech
+from tests.laws import replay, speech, telephony
 from tests.laws.cases import Case, exceptions
 from tests.laws.speaker import CHAT
 
@@ -61,6 +61,8 @@ def check(case: Case) -> None:
         refusal(case)
     elif case.kind in speech.LAWS:
         speech.LAWS[case.kind](case)
+    elif case.kind in telephony.LAWS:
+        telephony.LAWS[case.kind](case)
     elif case.kind == "embeddings":
         embeddings(case)
     elif case.kind == "rerank":

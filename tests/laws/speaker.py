@@ -129,6 +129,8 @@ class Speaker:
         (item["index"], item["relevance_score"]) for item in told["results"]
     ]
     listed: Callable[[Any], list[str]] = openai_listed
+    numbered: Callable[[Any], list[tuple[str, str, str, set[str]]]] = lambda told: []
+    """A carrier's numbers, each with its id, its name and what it can do."""
     last_page: bytes = b""
     """What follows a recorded page of a list that says there is more: a page that says there is not."""
     written: Callable[[Any], Written] = plainly_written
