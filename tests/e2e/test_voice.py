@@ -283,7 +283,7 @@ async def test_another_target_goes_on_with_neither_a_hole_nor_a_repeat(
     later = [{**one, "start_ms": max(0, one["start_ms"]), "end_ms": one["end_ms"]} for one in HEARD]
     ask_lab(lab, "PUT", "script", {"deepgram": [{"heard": HEARD}, {"heard": later}]})
     ask_lab(lab, "PUT", "faults", {"deepgram": [fault]})
-    fallback = {"targets": [{"model": "deepgram/nova-2"}], "first_event_timeout_ms": 400}
+    fallback = {"targets": [{"model": "deepgram/nova-2"}], "first_event_timeout_ms": 800}
     async with call(service, "stt", target={"model": "deepgram/nova-3"}, fallback=fallback) as socket:
         await socket.recv()
         await say(socket, SPEECH, pause=0.005)
@@ -425,7 +425,7 @@ async def test_another_provider_goes_on_where_a_grpc_call_ends_or_was_refused(
 ) -> None:
     ask_lab(lab, "PUT", "script", {one: [{"heard": HEARD}] for one in ("google-speech", "deepgram")})
     ask_lab(lab, "PUT", "faults", {"google-speech": [fault]})
-    fallback = {"targets": [{"model": "deepgram/nova-3"}], "first_event_timeout_ms": 400}
+    fallback = {"targets": [{"model": "deepgram/nova-3"}], "first_event_timeout_ms": 800}
     async with call(service, "stt", target={"model": "google-speech/chirp_3"}, fallback=fallback) as socket:
         await socket.recv()
         await say(socket, SPEECH, pause=0.005)

@@ -162,6 +162,8 @@ class Transcription:
         """When somebody was first heard to speak since the provider last said anything."""
         self._open_at: float | None = None
         """Where in the sound a text was told last that may change yet."""
+        self._open_since = 0.0
+        """When that came. Whatever a provider says after it, be it nothing that is told, it is there."""
         self._finalize_at: float | None = None
         """Where in the sound the caller asked for what was said, until that is answered."""
         self._asked_to_end = False
@@ -310,22 +312,26 @@ class Transcription:
             most = patience if leg.session.capabilities.interim else max(patience, NO_INTERIM_SECONDS)
             now = clock.perf()
             silent = now - leg.heard_at
-            since = self._spoken_at or (self._asked_at if self._answer_is_due() else 0.0)
+            since = self._spoken_at or (self._asked_at if self._answer_is_due(leg) else 0.0)
             if since and now - max(since, leg.heard_at) > most:
                 leg.give_up(late("the provider said nothing while somebody spoke"))
-            elif self._unsettled() and silent > most:
+            elif self._overdue(leg) and silent > most:
                 leg.give_up(late("the provider did not settle what it heard"))
             elif since or self._open_at is not None:
                 wait = max(most - silent, WATCH_SECONDS)
 
-    def _answer_is_due(self) -> bool:
-        """Whether the caller waits for the end, or for a text to be final: nothing said may be answered by nothing."""
-        return self._asked_to_end or (self._finalize_at is not None and self._open_at is not None)
+    def _is_open(self, leg: Leg[Listening]) -> bool:
+        """Whether the last that a provider said was a text that may change yet."""
+        return self._open_at is not None and self._open_since == leg.heard_at
 
-    def _unsettled(self) -> bool:
+    def _answer_is_due(self, leg: Leg[Listening]) -> bool:
+        """Whether the caller waits for the end, or for a text to be final: nothing said may be answered by nothing."""
+        return self._asked_to_end or (self._finalize_at is not None and self._is_open(leg))
+
+    def _overdue(self, leg: Leg[Listening]) -> bool:
         """Whether a text waits to be final though there was silence enough behind it."""
         endpointing = self._request.endpointing
-        if self._open_at is None or endpointing.mode != "provider":
+        if endpointing.mode != "provider" or self._open_at is None or not self._is_open(leg):
             return False
         silence = max(endpointing.silence_ms or 0, endpointing.utterance_end_ms or 0)
         return self._position - self._open_at > silence + SETTLING_MS
@@ -433,7 +439,7 @@ class Transcription:
                     self._finalize_at = None
                 self._settle(self._settled)
             case Interim():
-                self._open_at = self._position
+                self._open_at, self._open_since = self._position, self._latest.heard_at
                 event = replace(event, words=self._words(event.words)) if event.words else event
             case Revision():
                 event = replace(event, words=self._words(event.words))
