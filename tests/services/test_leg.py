@@ -110,6 +110,25 @@ async def test_what_a_sink_declines_is_told_in_its_turn_and_nothing_is_heard_twi
         assert talk.heard
 
 
+async def test_what_a_session_answers_is_said_before_what_it_is_told_later() -> None:
+    later: list[Any] = []
+
+    def sink(events: Sequence[Any]) -> bool:
+        if "ask" in events:
+            # Before whoever listens has woken up.
+            later.append(
+                asyncio.get_running_loop().call_soon(talk.tell_at_once, talk.session.say, "later", "bye")
+            )
+        return False
+
+    async with opened(sink) as (talk, yielded, listening):
+        talk.tell_at_once(talk.session.say, "ask")
+        async with asyncio.timeout(10):
+            await listening
+    assert talk.session.fed[:3] == ["ask", "answer", "later"]
+    assert yielded == ["ask", "answer", "later", "closed"]
+
+
 async def test_what_can_not_be_read_fails_whoever_listens() -> None:
     async with opened(lambda _: True) as (talk, yielded, listening):
         talk.tell_at_once(talk.session.say, b"1", "bad", b"2")

@@ -86,15 +86,7 @@ class Conversation(Generic[Talk]):
 
     def tell_at_once(self, word: Callable[..., Outcome[Any]], *about: Any) -> list[Any]:
         """Do as `tell`, without waiting. For when it is `ready`."""
-        events: list[Any] = []
-        for one in self._say(word, *about):
-            if type(one) is Say:
-                self._said_at = clock.perf()
-                if self._socket is not None:
-                    self._socket.write(one.message)
-            else:
-                self._act(one, events)
-        return events
+        return self._do_at_once(self._say(word, *about))
 
     async def events(
         self, sink: Callable[[Sequence[Any]], bool] | None = None
@@ -132,7 +124,7 @@ class Conversation(Generic[Talk]):
 
     def _feed_at_once(self, message: str | bytes) -> bool:
         """Hear a message where it arrives: a task that has to be woken for each piece of sound costs more than it."""
-        if not self._idle or self._sink is None or self._failure is not None or self.redial:
+        if not self._idle or self._sink is None or self._failure is not None or self.redial or not self.ready:
             return False
         self._heard_now()
         try:
@@ -140,10 +132,12 @@ class Conversation(Generic[Talk]):
         except ProviderError as error:
             self._fed = error
             return False
-        if not self._sink(fed):
-            return False
-        self._fed = None
-        return True
+        if self._sink(fed):
+            self._fed = None
+            return True
+        # What it says goes out before anything that it is told until somebody wakes up.
+        self._fed = self._do_at_once(fed)
+        return False
 
     def _heard_now(self) -> None:
         self.heard_at = clock.perf()
@@ -192,6 +186,17 @@ class Conversation(Generic[Talk]):
                 code="bad_upstream_response",
                 phase=Phase.STREAM,
             ) from None
+
+    def _do_at_once(self, outcome: Outcome[Any]) -> list[Any]:
+        events: list[Any] = []
+        for one in outcome:
+            if type(one) is Say:
+                self._said_at = clock.perf()
+                if self._socket is not None:
+                    self._socket.write(one.message)
+            else:
+                self._act(one, events)
+        return events
 
     async def _do(self, outcome: Outcome[Any]) -> tuple[list[Any], bool]:
         events: list[Any] = []
