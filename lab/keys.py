@@ -10,6 +10,7 @@ _HEADERS = (
     "authorization", "x-api-key", "x-goog-api-key", "xi-api-key", "ocp-apim-subscription-key",
     "api-subscription-key",
 )  # fmt: skip
+_PARAMETERS = ("single_use_token", "token")
 
 
 def bearer(call: Call) -> str:
@@ -19,9 +20,10 @@ def bearer(call: Call) -> str:
 
 
 def offered(call: Call) -> str:
-    """The key of a request, whichever header it came in; of a scheme and a key, the key."""
-    given = next((value for name in _HEADERS if (value := call.header(name))), "")
-    return given.rpartition(" ")[2]
+    """The key of a request, whichever header or parameter it came in; of a scheme and a key, the key."""
+    given = [value for name in _HEADERS if (value := call.header(name))]
+    given += [value for name in _PARAMETERS if (value := call.query.get(name, ""))]
+    return given[0].rpartition(" ")[2] if given else ""
 
 
 def verdict(key: str) -> Verdict:

@@ -14,7 +14,7 @@ _SECRETS = frozenset({
     "authorization", "x-api-key", "api-key", "x-goog-api-key", "xi-api-key", "cookie",
     "ocp-apim-subscription-key", "api-subscription-key",
 })  # fmt: skip
-_SECRET_PARAMETERS = frozenset({"key", "api_key", "access_token", "token"})
+_SECRET_PARAMETERS = frozenset({"key", "api_key", "access_token", "token", "single_use_token"})
 
 
 def fingerprint(value: str) -> str:

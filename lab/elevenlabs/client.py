@@ -46,9 +46,9 @@ def refuse(call: Call, place: list[str], message: str) -> NoReturn:
     raise Refused(Response(422, headers(call), encode(complaint)))
 
 
-def admit(call: Call, scope: str = "text_to_speech") -> None:
-    """Lets a request with a good key pass. Keys of some scopes may do nothing but speak. Raises `Refused`."""
-    key = call.header("xi-api-key")
+def admit(call: Call, scope: str = "text_to_speech", token: str = "") -> None:
+    """Lets a request with a good key or token pass. Keys of some scopes may do nothing but speak. Raises `Refused`."""
+    key = call.header("xi-api-key") or token
     match verdict(key):
         case "missing":
             raise Refused(_refusal(401, call, "needs_authorization", "Neither authorization header nor key."))

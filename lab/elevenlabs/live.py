@@ -43,7 +43,7 @@ def multi(call: Call) -> Response:
 
 
 def _opened(call: Call, *, many: bool) -> Response:
-    client.admit(call)
+    client.admit(call, token=call.query.get("single_use_token", ""))
     client.known(call, PARAMETERS)
     call.model = call.query.get("model_id", "eleven_multilingual_v2")
     if float(call.query.get("inactivity_timeout", "20")) > LONGEST_WAIT:

@@ -106,13 +106,15 @@ class Stage:
     def metric(self, name: str, **labels: str) -> float:
         return metric(self.client.get("/metrics").text, name, **labels)
 
-    def store(self, provider: str, base_url: str = "", *, word: str = "", verify: bool = True) -> str:
-        """Store a credential through REST and return its id."""
+    def store(
+        self, provider: str, base_url: str = "", *, word: str = "", verify: bool = True, **secret: str
+    ) -> str:
+        """Store a credential through REST, with a key or with what stands in its place, and return its id."""
         body = {
             "provider": provider,
             "name": self.name(),
             "value": {
-                "key": self.key(word),
+                **(secret or {"key": self.key(word)}),
                 "base_url": base_url or f"{self.lab}/{provider}{ADDRESS.get(provider, '')}",
                 **FIELDS.get(provider, {}),
             },
@@ -201,8 +203,11 @@ async def _pages(url: str, since: str) -> bytes:
 
 
 @contextlib.contextmanager
-def staged(folder: Path, *, shared: bool) -> Iterator[Stage]:
-    """Run the service with SQLite and an in-process cache, or `shared` with PostgreSQL, Redis and TLS."""
+def staged(folder: Path, *, shared: bool, warm_sockets: int = 0) -> Iterator[Stage]:
+    """Run the service with SQLite and an in-process cache, or `shared` with PostgreSQL, Redis and TLS.
+
+    A socket that waits meets the faults of another time, so none does unless it is asked for.
+    """
     with contextlib.ExitStack() as stack:
         lab_ca = folder / "lab.pem"
         lab = stack.enter_context(lab_running(folder, "--tls-ca-out", str(lab_ca)))
@@ -219,7 +224,7 @@ def staged(folder: Path, *, shared: bool) -> Iterator[Stage]:
             "UPSTREAM__FIRST_BYTE_SECONDS": "1",
             "UPSTREAM__IDLE_SECONDS": "1",
             "UPSTREAM__RETRIES": "1",
-            "VOICE__WARM_SOCKETS": "0",  # A socket that waits has met the faults of another time.
+            "VOICE__WARM_SOCKETS": str(warm_sockets),
         }
         postgres = since = cache = ""
         vouching = b""

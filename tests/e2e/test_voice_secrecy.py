@@ -5,10 +5,12 @@ Every provider of the registry that hears or speaks is looked into: each of its 
 
 import asyncio
 import json
+import secrets
 import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from integration_api.providers import PROVIDERS
 from lab import mouth
 from lab.wave import wav
+from tests.e2e.memory import copies
 from tests.e2e.secrecy import Stage, staged
 from tests.e2e.service import ADMIN_KEY
 from tests.rpc.caller import until
@@ -97,6 +100,13 @@ def complaint(stage: Stage, provider: str) -> dict[str, Any]:
 
 
 BROKEN = {"end": "reset", "after": 200, "times": 0}
+TOKENS = {
+    "stt deepgram": ("nova-3", "access_token"),
+    "stt assemblyai": ("universal-streaming-english", "token"),
+    "stt azure-speech": ("default", "access_token"),
+    "tts elevenlabs": ("eleven_flash_v2_5", "single_use_token"),
+}
+"""What a credential may hold in place of a key; where it is good for one session it stands in the address."""
 SOCKETS = {
     f"{side} {provider}/{model}": (side, provider, model)
     for side, models in (("stt", EARS), ("tts", VOICES))
@@ -134,14 +144,22 @@ def fresh(request: pytest.FixtureRequest) -> None:
         faulty(request.getfixturevalue("stage"), "", None)
 
 
-def faulty(stage: Stage, provider: str, fault: dict[str, Any] | None) -> None:
-    """Tell the lab to fail as `fault` says, or never."""
-    method, path, body = ("PUT", "faults", {provider: [fault]}) if fault else ("DELETE", "", None)
+def ask_lab(stage: Stage, method: str, path: str, body: Any = None) -> bytes:
     asked = urllib.request.Request(
-        f"{stage.lab}/_lab/{path}", method=method, data=json.dumps(body).encode() if body else None
+        f"{stage.lab}/{path}", method=method, data=json.dumps(body).encode() if body else None
     )
     trusting = ssl.create_default_context(cafile=stage.service.folder / "lab.pem")
-    urllib.request.urlopen(asked, context=trusting).close()
+    with urllib.request.urlopen(asked, context=trusting) as answer:
+        said: bytes = answer.read()
+    return said
+
+
+def faulty(stage: Stage, provider: str, fault: dict[str, Any] | None) -> None:
+    """Tell the lab to fail as `fault` says, or never."""
+    if fault:
+        ask_lab(stage, "PUT", "_lab/faults", {provider: [fault]})
+    else:
+        ask_lab(stage, "DELETE", "_lab/")
 
 
 @asynccontextmanager
@@ -266,6 +284,72 @@ async def test_a_caller_who_leaves_a_session_leaves_no_key_in_memory(
         await socket.send((LISTEN if side == "stt" else SPEAK)[0])
     until(lambda: stage.metric("integration_calls_in_flight") == 0)
     stage.assert_forgotten()
+
+
+@pytest.mark.parametrize("which", TOKENS)
+async def test_a_token_in_place_of_a_key_leaves_none_in_memory(stage: Stage, which: str) -> None:
+    side, provider = which.split()
+    model, field = TOKENS[which]
+    stored = stage.store(provider, **{field: stage.key()})
+    asked = {"side": side, "provider": provider, "model": model, "credential_id": stored}
+    assert (await talk(stage, **asked))[-1]["reason"] == "finished"
+    query = json.loads(ask_lab(stage, "GET", f"_lab/requests?provider={provider}"))["requests"][-1]["query"]
+    assert (field in query) == (field in {"token", "single_use_token"})
+    faulty(stage, provider, refused(stage, provider))
+    events = await talk(stage, **asked)
+    assert "credential_rejected" in {one.get("code") for one in events}, events
+    faulty(stage, provider, QUOTED)
+    assert "error" in {one["type"] for one in await talk(stage, **asked, to_its_end=False)}
+    stage.assert_absent_from_answers()
+    stage.assert_forgotten()
+
+
+async def test_an_account_that_gets_tokens_leaves_neither_its_key_nor_a_token_in_memory(stage: Stage) -> None:
+    """The key of a service account, and the token that it is given: that is kept while its credential lives."""
+    name = secrets.token_hex(8)
+    file = ask_lab(
+        stage, "GET", f"vertexai/service-account.json?scheme=https&email={name}@p1.iam.gserviceaccount.com"
+    ).decode()
+    lines = json.loads(file)["private_key"].splitlines()[1:-1]
+    stored = stage.store("google-speech", service_account_key=file, verify=False)
+    token = name.encode().hex()
+    for side, model in (("stt", "chirp_3"), ("tts", "chirp-3-hd")):
+        asked = {"side": side, "provider": "google-speech", "model": model, "credential_id": stored}
+        assert (await talk(stage, **asked))[-1]["reason"] == "finished"
+        faulty(stage, "google-speech", QUOTED)
+        assert "error" in {one["type"] for one in await talk(stage, **asked, to_its_end=False)}
+        faulty(stage, "", None)
+    assert token.encode() not in stage.said
+    found = copies(stage.pid, [token.encode(), *(line.encode() for line in lines)])
+    assert found == {**dict.fromkeys(found, 0), token.encode(): 1}
+    stage.ask("DELETE", f"/v1/credentials/{stored}")
+    until(lambda: not copies(stage.pid, [token.encode()])[token.encode()])
+
+
+async def test_a_socket_that_waits_holds_no_key(tmp_path: Path) -> None:
+    voices = {
+        provider: models[0] for provider, models in VOICES.items() if PROVIDERS[provider].tts.warm_seconds
+    }
+    with staged(tmp_path, shared=False, warm_sockets=1) as stage:
+        once = stage.store("elevenlabs", single_use_token=stage.key())
+        await talk(stage, "tts", "elevenlabs", voices["elevenlabs"], credential_id=once)
+        assert handshakes(stage, "elevenlabs") == 1, "a spare would spend the token"
+        stage.ask("DELETE", f"/v1/credentials/{once}")
+        ask_lab(stage, "DELETE", "_lab/")
+        for provider, model in voices.items():
+            stage.store(provider)
+            await talk(stage, "tts", provider, model)
+        until(lambda: all(handshakes(stage, provider) == 2 for provider in voices))
+        stage.assert_forgotten()
+        for provider, model in voices.items():
+            ready = (await talk(stage, "tts", provider, model))[0]
+            assert ready["reused_connection"], provider
+        stage.assert_forgotten()
+
+
+def handshakes(stage: Stage, provider: str) -> int:
+    asked = json.loads(ask_lab(stage, "GET", f"_lab/requests?provider={provider}"))["requests"]
+    return sum("sec-websocket-key" in one["headers"] for one in asked)
 
 
 def test_no_key_was_ever_written_or_said(stage: Stage) -> None:

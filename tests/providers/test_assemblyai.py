@@ -19,7 +19,7 @@ from assemblyai.streaming.v3 import (
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
-from integration_api.core.exchange import HttpRequest, HttpResponse
+from integration_api.core.exchange import Header, HttpRequest, HttpResponse, Query
 from integration_api.core.session import Began, Closed, Redial, Say, Warned
 from integration_api.core.stt import (
     Endpointing,
@@ -35,7 +35,7 @@ from integration_api.core.stt import (
     UtteranceEnd,
 )
 from integration_api.core.utterances import Utterances
-from integration_api.providers.assemblyai import ASSEMBLYAI
+from integration_api.providers.assemblyai import ASSEMBLYAI, client
 from integration_api.providers.assemblyai.pieces import Pieces
 from integration_api.providers.assemblyai.stt import Universal
 from lab import Lab
@@ -419,3 +419,12 @@ def _parts(kind: str, body: bytes) -> list[tuple[str, str, Any]]:
             (lines[0].partition("filename")[0], lines[1], json.loads(data) if b"json" in head else data)
         )
     return found
+
+
+def test_a_token_signs_live_sessions_where_there_is_no_key() -> None:
+    token = Credential("assemblyai", held=frozenset({"token"}))
+    assert client.socket((), token).auth == Query("token", "token")
+    both = Credential("assemblyai", held=frozenset({"token", "key"}))
+    assert client.socket((), both).auth == Header("authorization")
+    assert list(ASSEMBLYAI.verify(token)) == []  # It is not spent on a question.
+    assert len(list(ASSEMBLYAI.verify(both))) == 1

@@ -7,12 +7,12 @@ import pytest
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
-from integration_api.core.exchange import HttpResponse
+from integration_api.core.exchange import Bearer, Header, HttpResponse
 from integration_api.core.session import Began, Closed, Say
 from integration_api.core.stt import Endpointing, ListenRequest, Update
 from integration_api.core.tts import Sound, Spoken, SynthesisRequest
 from integration_api.core.utterances import Utterances
-from integration_api.providers.deepgram import DEEPGRAM
+from integration_api.providers.deepgram import DEEPGRAM, client
 from integration_api.providers.deepgram.flux_stt import Flux
 from integration_api.providers.deepgram.stt import Nova
 from integration_api.providers.deepgram.tts import Aura
@@ -121,3 +121,10 @@ def test_a_refusal_keeps_its_code_and_request_id(status: int, kind: Kind) -> Non
     body = json.dumps({"err_code": "X", "err_msg": "words", "request_id": "r1"}).encode()
     error = DEEPGRAM.fault(HttpResponse(status, {}, body))
     assert (error.kind, error.refusal.code, error.refusal.request_id) == (kind, "X", "r1")
+
+
+def test_a_temporary_token_signs_where_there_is_no_key() -> None:
+    token = Credential("deepgram", held=frozenset({"access_token"}))
+    assert client.socket("/v1/listen", (), token).auth == Bearer("access_token")
+    both = Credential("deepgram", held=frozenset({"access_token", "key"}))
+    assert client.get("/v1/projects", both).auth == Header("authorization", prefix="Token ")

@@ -17,10 +17,10 @@ from elevenlabs.types import (
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
-from integration_api.core.exchange import HttpResponse
+from integration_api.core.exchange import Header, HttpResponse, Query
 from integration_api.core.session import Began, Closed, HangUp, Redial, Say, Warned
 from integration_api.core.tts import Manner, Sound, SpeakRequest, Spoken, SynthesisRequest, Timestamps
-from integration_api.providers.elevenlabs import ELEVENLABS
+from integration_api.providers.elevenlabs import ELEVENLABS, client
 from integration_api.providers.elevenlabs.formats import gives, named
 from integration_api.providers.elevenlabs.single_tts import StreamInput
 from integration_api.providers.elevenlabs.tts import MOST_CONTEXTS, MultiContext
@@ -439,3 +439,12 @@ def test_a_key_that_may_only_speak_is_good() -> None:
     next(exchange)
     with pytest.raises(StopIteration):
         exchange.throw(ProviderError(Kind.PERMISSION, "missing_permissions"))
+
+
+def test_a_token_signs_live_sessions_where_there_is_no_key() -> None:
+    token = Credential("elevenlabs", held=frozenset({"single_use_token"}))
+    assert client.socket("/v1", (), token).auth == Query("single_use_token", "single_use_token")
+    both = Credential("elevenlabs", held=frozenset({"single_use_token", "key"}))
+    assert client.socket("/v1", (), both).auth == Header("xi-api-key")
+    assert list(ELEVENLABS.verify(token)) == []  # It is not spent on a question.
+    assert len(list(ELEVENLABS.verify(both))) == 1

@@ -36,7 +36,7 @@ class Headers(Struct, frozen=True):
 
 
 class Query(Struct, frozen=True):
-    """Sign by a query parameter, for providers that know no other way."""
+    """Sign by a query parameter: tokens that are good for one session go there."""
 
     name: str
     field: str = "key"
@@ -128,6 +128,8 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
     """
     once: bool = False
     """Whether it is never sent again of itself, whatever comes of it: for whoever keeps a pace of its own."""
+    private: bool = False
+    """Whether the answer holds a secret. Its body is the exchange's to overwrite; there is no other copy of it."""
     upgrade: tuple[str, ...] | None = None
     """Opens a WebSocket and offers these subprotocols; the method is GET and there is no body."""
     grpc: bool = False

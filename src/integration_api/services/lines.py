@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from integration_api.core.errors import Failure
+from integration_api.core.exchange import Query
 from integration_api.services.call import Call
 from integration_api.services.leg import Conversation, Leg, Talk
 from integration_api.transport.drive import Trace, Transport
@@ -47,11 +48,14 @@ class Lines:
         """Return a leg that is to be opened. `make` makes sessions of what was `asked`."""
         if not warm_seconds or not self._spare or call.account is None:
             return Leg(call, self._new(call, make()))
+        session = make()
+        if isinstance(session.request.auth, Query):
+            return Leg(call, self._new(call, session))  # A spare would spend the token.
         key = (call.account, call.target.provider.name.encode() + msgspec.msgpack.encode(asked))
         spare = self._take(key)
         self._prepare(key, lambda: self._new(call, make(), Trace(perf_counter())), warm_seconds)
         if spare is None:
-            return Leg(call, self._new(call, make()))
+            return Leg(call, self._new(call, session))
         return Leg(call, spare.conversation, spare.told)
 
     def drop(self, gone: Callable[[Hashable], bool]) -> None:

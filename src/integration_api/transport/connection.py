@@ -55,7 +55,8 @@ class Connection(asyncio.BufferedProtocol):
         "_deadline", "_error", "_gone", "_head_bytes", "_held", "_inflate", "_interim", "_kept", "_limits", "_loop",
         "_parser", "_parts", "_paused", "_phase", "_pieces", "_quiet", "_quoting", "_sent", "_take", "_timer",
         "_timer_at", "_transport", "_unsent", "_until", "_until_eof", "_waiter", "account", "early", "fresh",
-        "headers", "hide", "lost", "on_body", "origin", "stale", "started_at", "state", "status", "upgrading",
+        "headers", "hide", "lost", "on_body", "origin", "private", "stale", "started_at", "state", "status",
+        "upgrading",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -84,6 +85,8 @@ class Connection(asyncio.BufferedProtocol):
         """`time.perf_counter()` when the first byte of the answer came; 0 before."""
         self.upgrading = False
         """Whether the request asked for another protocol, and so may be answered by 101."""
+        self.private = False
+        """Whether the answer holds a secret, as a refusal may."""
         self.early = bytearray()
         """What came of the other protocol together with the answer."""
         self.hide: Hide | None = None
@@ -238,7 +241,12 @@ class Connection(asyncio.BufferedProtocol):
                 raise broken("the provider's answer is larger than this service reads")
             if self.state == DONE and self._inflate is None and not self._parts:
                 break
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if len(chunks) == 1:
+            return chunks[0]
+        body = b"".join(chunks)
+        for chunk in chunks if self.private else ():
+            wipe_bytes(chunk)
+        return body
 
     async def excerpt(self, patience: float) -> bytearray:
         """Return as much of a refusal's body as comes in `patience` seconds and is worth reading; never fails.
@@ -304,7 +312,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._received(_RECEIVE[:nbytes])
-        if self.status >= REFUSAL or self.upgrading or self.state == ASKED:
+        if self.status >= REFUSAL or self.upgrading or self.private or self.state == ASKED:
             _RECEIVE[:nbytes] = bytes(nbytes)
 
     def _received(self, data: memoryview) -> None:
@@ -374,9 +382,9 @@ class Connection(asyncio.BufferedProtocol):
             self.stale = self.state == ASKED and not self.fresh and not self.started_at
             self._error = _cut(Phase.STREAM if self.state == BODY else Phase.HEADERS)
         self._forget_quotes()
-        if (
-            self.upgrading and self.status < REFUSAL
-        ):  # Neither a refusal nor what was asked for: nobody reads it.
+        self.hide = None  # It holds on to the secret, which is wiped when nobody does.
+        if self.upgrading and self.status < REFUSAL:
+            # Neither a refusal nor what was asked for: nobody reads it.
             for part in self._parts:
                 wipe_bytes(part)
         del self._parser  # It holds on to this connection, and this connection to it.
@@ -472,7 +480,7 @@ class Connection(asyncio.BufferedProtocol):
         if len(parts) == 1:
             return parts.pop()
         whole = b"".join(parts)
-        if self.status >= REFUSAL:
+        if self.status >= REFUSAL or self.private:
             for part in parts:
                 wipe_bytes(part)
         parts.clear()

@@ -20,7 +20,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from integration_api.core.errors import Failure
 from integration_api.core.exchange import Bearer, Exchange, GoogleToken, HttpRequest, decode, unreadable
-from integration_api.core.secret import read_string, wipe
+from integration_api.core.secret import read_string, wipe, wipe_bytes
 from integration_api.transport.assertion import NotAKey, jwt
 from integration_api.transport.grant import Grant, Pocket, ask, post_json, token_in, unusable
 from integration_api.transport.signing import fits
@@ -194,12 +194,17 @@ def _external_account(asking: _Asking, file: _File) -> Exchange[Grant]:
         asking.pinned(
             "service_account_impersonation_url", file.service_account_impersonation_url, _IMPERSONATION_URI
         )
-    reply = yield HttpRequest(method="GET", url=source.url, headers=tuple(source.headers.items()))
-    subject = bytearray(reply.body)
-    if source.format.type == "json":
-        wipe(subject)
-        found = decode(reply, _FIELDS).get(source.format.subject_token_field_name)
-        subject = bytearray() if found is None else read_string(memoryview(found))
+    reply = yield HttpRequest(
+        method="GET", url=source.url, headers=tuple(source.headers.items()), private=True
+    )
+    try:
+        subject = bytearray(reply.body)
+        if source.format.type == "json":
+            wipe(subject)
+            found = decode(reply, _FIELDS).get(source.format.subject_token_field_name)
+            subject = bytearray() if found is None else read_string(memoryview(found))
+    finally:
+        wipe_bytes(reply.body)
     while subject and subject[-1] in b" \t\r\n":
         del subject[-1:]
     if not fits(subject):
@@ -229,8 +234,11 @@ def _impersonated(asking: _Asking, file: _File, source: Grant) -> Exchange[Grant
         "lifetime": f"{ASSERTION_SECONDS}s",
     }
     reply = yield post_json(url, payload, Bearer("source_token"))
-    granted = decode(reply, _IMPERSONATED)
-    return Grant(token_in(reply, granted.access_token), granted.expire_time.timestamp() - time.time())
+    try:
+        granted = decode(reply, _IMPERSONATED)
+        return Grant(token_in(reply, granted.access_token), granted.expire_time.timestamp() - time.time())
+    finally:
+        wipe_bytes(reply.body)
 
 
 def _assertion(asking: _Asking, file: _File, audience: str) -> bytearray:

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from integration_api.core.errors import Failure, Kind, ProviderError, Refusal, kind_of_status
 from integration_api.core.exchange import Auth, Exchange, Form, HttpRequest, HttpResponse, decode, unreadable
-from integration_api.core.secret import Secret, read_string, wipe
+from integration_api.core.secret import Secret, read_string, wipe, wipe_bytes
 from integration_api.transport.signing import fits
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -75,13 +75,17 @@ def ask(url: str, form: Iterable[tuple[str, str]], secrets: Iterable[str]) -> Ex
         headers=(FORM, ACCEPT),
         body=urlencode(list(form)).encode(),
         auth=Form(tuple((name, name) for name in secrets)),
+        private=True,
     )
-    granted = decode(reply, _GRANTED)
     try:
-        seconds = float(granted.expires_in)
-    except ValueError as error:
-        raise unreadable(reply, error) from None
-    return Grant(token_in(reply, granted.access_token), seconds)
+        granted = decode(reply, _GRANTED)
+        try:
+            seconds = float(granted.expires_in)
+        except ValueError as error:
+            raise unreadable(reply, error) from None
+        return Grant(token_in(reply, granted.access_token), seconds)
+    finally:
+        wipe_bytes(reply.body)
 
 
 def token_in(reply: HttpResponse, raw: Raw) -> Secret:
@@ -103,6 +107,7 @@ def post_json(url: str, payload: object, auth: Auth) -> HttpRequest:
         headers=(("content-type", "application/json"), ACCEPT),
         body=msgspec.json.encode(payload),
         auth=auth,
+        private=True,
     )
 
 

@@ -261,6 +261,7 @@ class GrpcCall(asyncio.BufferedProtocol):
         self._timer.cancel()
         self._deadline.cancel()
         self._fields.forget()
+        self.unauthenticated = None
         self._forget_block()
         self._buffer[:] = bytes(_BUFFER_BYTES)
         self._arrived.set()

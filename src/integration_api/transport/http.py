@@ -215,6 +215,7 @@ class Client:
             if connection is None:
                 connection = await self.pool.connect(origin, account)
             connection.hide = partial(hide_sent, secrets, auth)
+            connection.private = request.private
             connection.upgrading = request.upgrade is not None
             try:
                 if auth.__class__ in _WHOLE:

@@ -1,6 +1,6 @@
 """AssemblyAI: ears, live and whole. https://www.assemblyai.com/docs/api-reference/overview"""
 
-from integration_api.core.credential import BASE_URL, KEY, Credential
+from integration_api.core.credential import BASE_URL, Credential
 from integration_api.core.provider import Provider, Stt
 from integration_api.core.stt import Listening, ListenRequest
 from integration_api.core.utterances import Utterances
@@ -17,7 +17,7 @@ def listen(ask: ListenRequest, credential: Credential, so_far: Utterances) -> Li
 ASSEMBLYAI = Provider(
     name=client.NAME,
     title="AssemblyAI",
-    fields=(KEY, BASE_URL),
+    fields=(*client.FIELDS, BASE_URL),
     verify=verify_credential.verify,
     fault=client.fault,
     stt=Stt(takes=takes, listen=listen, transcribe=transcribe),

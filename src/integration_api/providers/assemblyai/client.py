@@ -6,19 +6,23 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 from msgspec import Struct
 
-from integration_api.core.credential import Credential
+from integration_api.core.credential import Credential, CredentialField
 from integration_api.core.errors import Kind, Phase, ProviderError, Refusal, StreamCut, kind_of_status
-from integration_api.core.exchange import Header, HttpRequest, HttpResponse, json_body
+from integration_api.core.exchange import Auth, Header, HttpRequest, HttpResponse, Query, json_body
 from integration_api.core.session import Closed
 
 NAME = "assemblyai"
 BASE_URL = "https://api.assemblyai.com"
+KEY = CredentialField("key", "API key", required=False)
+TOKEN = CredentialField("token", "Temporary token for one live session, in place of a key", required=False)
+"""https://www.assemblyai.com/docs/streaming/authenticate-with-a-temporary-token"""
+FIELDS = (KEY, TOKEN)
 AUTH = Header("authorization")
 """The key and nothing else."""
 VERSION = ("assemblyai-version", "2025-05-12")
 """What its own SDK speaks on a socket."""
 
-Query = Iterable[tuple[str, object]]
+Parameters = Iterable[tuple[str, object]]
 
 CLOSE_KINDS = {
     1013: Kind.OVERLOADED,
@@ -57,11 +61,18 @@ def base(credential: Credential, service: str = "api") -> str:
     return url
 
 
-def socket(query: Query, credential: Credential) -> HttpRequest:
+def auth(credential: Credential) -> Auth:
+    """Return how to sign a live session: by the key where there is one, which a token does not outlast."""
+    if KEY.name not in credential.held and TOKEN.name in credential.held:
+        return Query(TOKEN.name, TOKEN.name)
+    return AUTH
+
+
+def socket(query: Parameters, credential: Credential) -> HttpRequest:
     """Dial the live service. Lists are written as JSON."""
     written = urlencode([(name, _written(value)) for name, value in query], quote_via=quote)
     address = f"{base(credential, 'streaming')}/v3/ws?{written}".replace("http", "ws", 1)
-    return HttpRequest(method="GET", url=address, headers=(VERSION,), auth=AUTH, upgrade=())
+    return HttpRequest(method="GET", url=address, headers=(VERSION,), auth=auth(credential), upgrade=())
 
 
 def get(path: str, credential: Credential, *, delay: float = 0.0) -> HttpRequest:

@@ -183,7 +183,7 @@ class Universal:
         ]
 
 
-def query(ask: ListenRequest) -> client.Query:
+def query(ask: ListenRequest) -> client.Parameters:
     """Write what is asked for as the parameters of a session."""
     found: list[tuple[str, object]] = [*formats.sound(ask.input), ("speech_model", ask.model)]
     found.append(("format_turns", ask.punctuate))

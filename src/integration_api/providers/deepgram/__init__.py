@@ -1,6 +1,6 @@
 """Deepgram: ears (Nova, Flux) and voices (Aura, Flux). https://developers.deepgram.com/reference"""
 
-from integration_api.core.credential import BASE_URL, KEY, Credential
+from integration_api.core.credential import BASE_URL, Credential
 from integration_api.core.provider import Provider, Stt, Tts
 from integration_api.core.stt import Listening, ListenRequest
 from integration_api.core.tts import Speaking, SynthesisRequest
@@ -28,7 +28,7 @@ def synthesize(ask: SynthesisRequest, credential: Credential) -> Speaking:
 DEEPGRAM = Provider(
     name=client.NAME,
     title="Deepgram",
-    fields=(KEY, BASE_URL),
+    fields=(*client.FIELDS, BASE_URL),
     verify=verify_credential.verify,
     fault=client.fault,
     request_id_headers=client.REQUEST_ID_HEADERS,

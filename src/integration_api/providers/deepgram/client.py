@@ -7,14 +7,17 @@ import msgspec
 from msgspec import Struct
 
 from integration_api.core.audio import AudioFormat, Encoding
-from integration_api.core.credential import Credential
+from integration_api.core.credential import Credential, CredentialField
 from integration_api.core.errors import Kind, Phase, ProviderError, Refusal, StreamCut, kind_of_status
-from integration_api.core.exchange import Header, HttpRequest, HttpResponse, json_body
+from integration_api.core.exchange import Auth, Bearer, Header, HttpRequest, HttpResponse, json_body
 from integration_api.core.session import Closed
 
 NAME = "deepgram"
 BASE_URL = "https://api.deepgram.com"
-AUTH = Header("authorization", prefix="Token ")
+KEY = CredentialField("key", "API key", required=False)
+TOKEN = CredentialField("access_token", "Temporary token, in place of a key", required=False)
+"""https://developers.deepgram.com/guides/fundamentals/token-based-authentication"""
+FIELDS = (KEY, TOKEN)
 REQUEST_ID_HEADERS = ("dg-request-id",)
 
 Query = Iterable[tuple[str, str | int | float | bool]]
@@ -36,6 +39,13 @@ CLOSE_KINDS = {
 """What stands in the reason of a close."""
 
 
+def auth(credential: Credential) -> Auth:
+    """Return how to sign: by the key where there is one, which a token does not outlast."""
+    if KEY.name not in credential.held and TOKEN.name in credential.held:
+        return Bearer(TOKEN.name)
+    return Header("authorization", prefix="Token ")
+
+
 def url(path: str, query: Query, credential: Credential) -> str:
     base = credential.base_url(BASE_URL)
     written = urlencode([(name, _written(value)) for name, value in query], quote_via=quote, safe=":/")
@@ -45,7 +55,7 @@ def url(path: str, query: Query, credential: Credential) -> str:
 def socket(path: str, query: Query, credential: Credential) -> HttpRequest:
     """Dial one of the live services."""
     address = url(path, query, credential).replace("http", "ws", 1)
-    return HttpRequest(method="GET", url=address, auth=AUTH, upgrade=())
+    return HttpRequest(method="GET", url=address, auth=auth(credential), upgrade=())
 
 
 def post(path: str, query: Query, body: bytes, kind: str, credential: Credential) -> HttpRequest:
@@ -54,7 +64,7 @@ def post(path: str, query: Query, body: bytes, kind: str, credential: Credential
         url=url(path, query, credential),
         headers=(("content-type", kind),),
         body=body,
-        auth=AUTH,
+        auth=auth(credential),
     )
 
 
@@ -63,7 +73,7 @@ def post_json(path: str, query: Query, body: object, credential: Credential) -> 
 
 
 def get(path: str, credential: Credential) -> HttpRequest:
-    return HttpRequest(method="GET", url=url(path, (), credential), auth=AUTH)
+    return HttpRequest(method="GET", url=url(path, (), credential), auth=auth(credential))
 
 
 def sound(format: AudioFormat) -> list[tuple[str, str | int | float | bool]]:

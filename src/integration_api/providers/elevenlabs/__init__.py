@@ -1,6 +1,6 @@
 """ElevenLabs: voices. https://elevenlabs.io/docs/api-reference/text-to-speech"""
 
-from integration_api.core.credential import BASE_URL, KEY, Credential
+from integration_api.core.credential import BASE_URL, Credential
 from integration_api.core.provider import Provider, Tts
 from integration_api.core.tts import Speaking, SynthesisRequest
 from integration_api.providers.elevenlabs import client, verify_credential
@@ -19,7 +19,7 @@ def synthesize(ask: SynthesisRequest, credential: Credential) -> Speaking:
 ELEVENLABS = Provider(
     name=client.NAME,
     title="ElevenLabs",
-    fields=(KEY, BASE_URL),
+    fields=(*client.FIELDS, BASE_URL),
     verify=verify_credential.verify,
     fault=client.fault,
     request_id_headers=client.REQUEST_ID_HEADERS,

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
-from integration_api.core.credential import Credential
+from integration_api.core.credential import Credential, CredentialField
 from integration_api.core.errors import (
     Failure,
     Kind,
@@ -17,15 +17,19 @@ from integration_api.core.errors import (
     StreamCut,
     kind_of_status,
 )
-from integration_api.core.exchange import Header, HttpRequest, HttpResponse, json_body
+from integration_api.core.exchange import Auth, Header, HttpRequest, HttpResponse, Query, json_body
 from integration_api.core.session import Closed
 
 NAME = "elevenlabs"
 BASE_URL = "https://api.elevenlabs.io"
+KEY = CredentialField("key", "API key", required=False)
+TOKEN = CredentialField("single_use_token", "Token for one live session, in place of a key", required=False)
+"""https://elevenlabs.io/docs/api-reference/tokens/create"""
+FIELDS = (KEY, TOKEN)
 AUTH = Header("xi-api-key")
 REQUEST_ID_HEADERS = ("request-id", "x-request-id")
 
-Query = Iterable[tuple[str, str | int | float | bool]]
+Parameters = Iterable[tuple[str, str | int | float | bool]]
 
 KINDS = {
     "invalid_api_key": Kind.CREDENTIAL_REJECTED,
@@ -62,19 +66,26 @@ def address(voice: str | None, path: str) -> str:
     return f"/v1/text-to-speech/{quote(voice, safe='')}{path}"
 
 
-def url(path: str, query: Query, credential: Credential) -> str:
+def url(path: str, query: Parameters, credential: Credential) -> str:
     written = urlencode([(name, _written(value)) for name, value in query], quote_via=quote)
     base = credential.base_url(BASE_URL)
     return f"{base}{path}?{written}" if written else base + path
 
 
-def socket(path: str, query: Query, credential: Credential) -> HttpRequest:
+def auth(credential: Credential) -> Auth:
+    """Return how to sign a live session: by the key where there is one, which a token does not outlast."""
+    if KEY.name not in credential.held and TOKEN.name in credential.held:
+        return Query(TOKEN.name, TOKEN.name)
+    return AUTH
+
+
+def socket(path: str, query: Parameters, credential: Credential) -> HttpRequest:
     """Dial one of the live services."""
     live = url(path, query, credential).replace("http", "ws", 1)
-    return HttpRequest(method="GET", url=live, auth=AUTH, upgrade=())
+    return HttpRequest(method="GET", url=live, auth=auth(credential), upgrade=())
 
 
-def post(path: str, query: Query, body: Mapping[str, Any], credential: Credential) -> HttpRequest:
+def post(path: str, query: Parameters, body: Mapping[str, Any], credential: Credential) -> HttpRequest:
     return HttpRequest(
         method="POST",
         url=url(path, query, credential),
@@ -84,7 +95,7 @@ def post(path: str, query: Query, body: Mapping[str, Any], credential: Credentia
     )
 
 
-def get(path: str, query: Query, credential: Credential) -> HttpRequest:
+def get(path: str, query: Parameters, credential: Credential) -> HttpRequest:
     return HttpRequest(method="GET", url=url(path, query, credential), auth=AUTH)
 
 

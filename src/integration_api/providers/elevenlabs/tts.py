@@ -168,7 +168,7 @@ class MultiContext:
         self._acts[:] = [_keep(name) for name in waiting or ("",)]
 
 
-def query(ask: SynthesisRequest) -> client.Query:
+def query(ask: SynthesisRequest) -> client.Parameters:
     """Write what holds for a whole socket."""
     found: list[tuple[str, str | int | float | bool]] = [
         ("model_id", ask.model),
