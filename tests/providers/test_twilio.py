@@ -127,8 +127,16 @@ def test_what_a_call_may_be_asked_with() -> None:
         {"media_params": {"a": "\x00"}},
         {"media_params": {"\ud800": "a"}},
         {"extras": {"Headers": {"a": "b"}}},
+        {"extras": {"To": "+4930999"}},
     ],
-    ids=["a long parameter", "many parameters", "a control character", "half a character", "no form"],
+    ids=[
+        "a long parameter",
+        "many parameters",
+        "a control character",
+        "half a character",
+        "no form",
+        "another number",
+    ],
 )
 def test_what_a_form_cannot_hold_is_refused_before_it_is_sent(asked: dict[str, Any]) -> None:
     with pytest.raises(Failure) as refusal:

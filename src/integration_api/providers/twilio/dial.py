@@ -10,6 +10,7 @@ from integration_api.providers.twilio import client, twiml, wire
 from integration_api.providers.twilio.calls import read
 
 EVENTS = ("initiated", "ringing", "answered", "completed")
+FIXED = ("To", "From")
 MOST_TWIML = 4000
 """Characters of a document that comes with the request."""
 
@@ -56,7 +57,14 @@ def _document(ask: DialRequest) -> str:
 
 
 def _merged(form: list[tuple[str, str]], extras: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Let the caller's own options stand in place of ours."""
+    """Let the caller's own options stand in place of ours: all but who is called, which is kept and counted."""
+    if said := [name for name in FIXED if name in extras]:
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            f"{said[0]} is what the call's own `to` and `from` say; leave it out of the extras",
+            code="invalid_value",
+            param=f"extras.{said[0]}",
+        )
     return [
         *((name, value) for name, value in form if name not in extras),
         *((name, _written(name, one)) for name, value in extras.items() for one in _several(value)),
