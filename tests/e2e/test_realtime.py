@@ -100,6 +100,16 @@ async def test_turns_end_where_openai_ends_them(
     assert [(one.transcript, one.usage.seconds) for one in completed] == told
 
 
+async def test_who_only_writes_recordings_down_is_refused_as_such(service: Service, lab: str) -> None:
+    service.add_credential("openai", base_url=f"{lab}/openai/v1")
+    async with realtime(service) as connection:
+        await connection.session.update(session=session("openai/gpt-4o-mini-transcribe"))
+        await connection.recv()
+        refused = await connection.recv()
+    assert (refused.type, refused.error.code) == ("error", "unsupported_operation")
+    assert "openai does not offer live stt" in refused.error.message
+
+
 async def test_a_turn_lasts_from_its_first_word_also_where_that_is_told_late(
     service: Service, lab: str
 ) -> None:

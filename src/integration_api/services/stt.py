@@ -203,7 +203,8 @@ class Transcription:
     async def _begin(self, target: Target) -> Leg[Listening]:
         stt = target.provider.stt
         if stt is None or stt.listen is None:
-            raise unsupported(target, OPERATION)
+            # Some write recordings down, and do not listen.
+            raise unsupported(target, OPERATION if stt is None else f"live {OPERATION}")
         sent = self._sent(target)
         Converter(self._request.input, sent)  # Refuses here what can not be converted.
         call = await self._calls.open(self._origin, target, OPERATION, streamed=True)
