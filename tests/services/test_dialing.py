@@ -1,0 +1,383 @@
+"""Batches are dialed: each number once, whatever the carrier does, by as many processes as there are."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from integration_api.core.errors import Failure
+from integration_api.core.telephony import CallState
+from integration_api.core.telephony_records import BatchState, CallRecord, Retry, Window
+from integration_api.services.call_batches import Action
+from integration_api.services.dialing_follow_up import Times
+from integration_api.storage.dialing_store import Line
+from tests.services.dialing_rig import FROM, TIMES, Rig, number, rig
+from tests.services.test_pace import busiest
+from tests.storage.telephony import call as made_up
+
+
+@pytest.fixture
+async def one(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with rig(tmp_path) as made:
+        yield made
+
+
+async def test_each_number_is_called_once_by_whichever_process(one: Rig) -> None:
+    for _ in range(3):
+        one.dial()
+    batch = await one.batch(60)
+    await one.completed(batch)
+    assert one.carrier.called == {number(at): 1 for at in range(60)}
+    progress = (await one.batches.get(one.tenant, batch.id)).progress
+    assert (progress.total, progress.attempts, dict(progress.states)) == (60, 60, {CallState.BUSY: 60})
+    assert {call.provider_call_id for call in await one.calls()} == {call["sid"] for call in one.carrier.made}
+    calls = await one.calls()
+    assert await one.story(calls[0]) == ["dialing", "dialed"]
+    assert {id for id, _ in one.ended} == {call.id for call in calls}
+    assert sum(first for _, first in one.ended) == 60, "each end is told once as such"
+
+
+async def test_the_audit_has_each_dial_in_the_name_of_whoever_asked(one: Rig) -> None:
+    one.dial()
+    batch = await one.batch(2, metadata={"campaign": "x"})
+    await one.completed(batch)
+    from integration_api.core.records import Page
+    from integration_api.storage.audit_filter import AuditFilter
+
+    async def kept() -> list:
+        return await one.house.store.audits(one.tenant, AuditFilter(operation="call.dial"), Page(10))
+
+    async def both() -> bool:
+        return len(await kept()) == 2
+
+    await one.until(both)
+    calls = {str(call.id) for call in await one.calls()}
+    for record in await kept():
+        assert (record.status, record.provider, record.key_id) == ("success", "twilio", 5)
+        assert record.credential_id == one.credential_id
+        assert record.metadata["batch_id"] == str(batch.id)
+        assert record.metadata["campaign"] == "x"
+        calls.remove(record.metadata["call_id"])
+
+
+async def test_the_carrier_never_has_more_calls_in_a_second_than_the_slowest_batch_allows(one: Rig) -> None:
+    one.dial()
+    batches = [await one.batch(30, calls_per_second=60), await one.batch(30, 100, calls_per_second=20)]
+    for batch in batches:
+        await one.completed(batch)
+    times = [at for at, _ in one.carrier.asked]
+    assert busiest(times) <= 20
+    assert times[-1] - times[0] > 2.5
+    first = [to for _, to in one.carrier.asked[:20]]
+    assert any(int(to[-3:]) >= 100 for to in first), "they take turns"
+    assert any(int(to[-3:]) < 100 for to in first)
+
+
+async def test_a_batch_without_a_pace_has_its_carriers(one: Rig) -> None:
+    one.dial()
+    batch = await one.batch(3, calls_per_second=0.0)
+    assert batch.calls_per_second == 1.0
+    await one.completed(batch)
+    assert busiest([at for at, _ in one.carrier.asked]) == 1
+
+
+async def test_no_more_calls_are_under_way_than_may_be(one: Rig) -> None:
+    one.carrier.usually = "ring"
+    one.dial()
+    batch = await one.batch(6, max_concurrent=2)
+    for done in (0, 2, 4):
+        await one.until(lambda done=done: len(one.carrier.made) == done + 2)
+        under_way = await one.calls(states=(CallState.RINGING, CallState.DIALING))
+        while len(await one.calls(states=(CallState.RINGING,))) < 2:
+            pass
+        assert len(under_way) == 2
+        for call in await one.calls(states=(CallState.RINGING,)):
+            await one.hear(call, lambda stored: replace(stored, state=CallState.COMPLETED))
+    await one.completed(batch)
+    assert set(one.carrier.called.values()) == {1}
+
+
+async def test_further_attempts_are_made_by_the_rule(one: Rig) -> None:
+    one.carrier.script = {number(0): ["busy", "busy", "ring"], number(1): ["400"], number(2): ["busy"] * 3}
+    one.carrier.usually = "busy"
+    one.dial()
+    batch = await one.batch(3, retry=Retry(max=2, backoff_s=0.2, on=(CallState.BUSY,)))
+    await one.until(lambda: one.carrier.called == {number(0): 3, number(2): 3})
+    [ringing] = await one.calls(states=(CallState.RINGING,))
+    assert (ringing.to, ringing.attempt, ringing.row) == (number(0), 3, 0)
+    assert await one.state(batch) == "running"
+    await one.hear(ringing, lambda stored: replace(stored, state=CallState.COMPLETED))
+    await one.completed(batch)
+    asked = {
+        to: [at for at, name in one.carrier.asked if name == to] for to in (number(0), number(1), number(2))
+    }
+    assert [len(times) for times in asked.values()] == [3, 1, 3]
+    first, second, third = asked[number(0)]
+    assert second - first >= 0.2
+    assert third - second >= 0.4
+    [refused] = await one.calls(number=number(1))
+    assert (refused.state, refused.error_code, refused.provider_code) == (
+        CallState.FAILED, "invalid_request", "21211",
+    )  # fmt: skip
+    progress = (await one.batches.get(one.tenant, batch.id)).progress
+    assert (progress.total, progress.attempts) == (3, 7)
+    assert progress.states == {CallState.COMPLETED: 1, CallState.FAILED: 1, CallState.BUSY: 1}
+
+
+@pytest.mark.parametrize("word", ["made and cut", "made and 500", "made and silent"])
+async def test_a_call_that_may_have_been_made_is_looked_for_and_found(one: Rig, word: str) -> None:
+    one.carrier.script = {number(0): [word]}
+    one.dial()
+    batch = await one.batch(2)
+    await one.until(lambda: one.carrier.questions > 0)
+    for call in one.carrier.made:
+        call["status"] = "busy"
+    found = (await one.calls(number=number(0)))[0]
+
+    async def adopted() -> bool:
+        nonlocal found
+        found = (await one.calls(number=number(0)))[0]
+        return found.provider_call_id != ""
+
+    await one.until(adopted)
+    assert found.provider_call_id == next(call["sid"] for call in one.carrier.made if call["to"] == number(0))
+    if not found.state.ended:
+        await one.hear(found, lambda stored: replace(stored, state=CallState.COMPLETED))
+    await one.completed(batch)
+    assert one.carrier.called == {number(0): 1, number(1): 1}
+    assert await one.story(found) in (["dialing", "dialed"], ["dialing", "dialed", "status"])
+
+
+async def test_a_call_that_was_not_made_is_made_once_the_carrier_says_so(one: Rig) -> None:
+    one.carrier.script = {number(0): ["cut"], number(1): ["500", "cut"]}
+    one.carrier.away = True
+    one.dial()
+    batch = await one.batch(3)
+    await one.until(lambda: one.carrier.questions >= 3)
+    assert one.carrier.called == {number(2): 1}, "nothing is made while nobody knows"
+    one.carrier.away = False
+    await one.completed(batch)
+    assert one.carrier.called == {number(0): 1, number(1): 1, number(2): 1}
+    [call] = await one.calls(number=number(0))
+    assert await one.story(call) == ["dialing", "requeued", "dialing", "dialed"]
+
+
+async def test_a_notice_settles_a_doubt(one: Rig) -> None:
+    one.carrier.script = {number(0): ["made and cut"]}
+    one.carrier.away = True
+    one.dial()
+    batch = await one.batch(1)
+    await one.until(lambda: one.carrier.questions > 0)
+    [call] = await one.calls()
+    sid = one.carrier.made[0]["sid"]
+    await one.hear(call, lambda stored: replace(stored, state=CallState.COMPLETED, provider_call_id=sid))
+    await one.completed(batch)
+    assert one.carrier.called == {number(0): 1}
+
+
+async def test_calls_to_one_number_are_told_apart(one: Rig) -> None:
+    """Two rows with one number, both in doubt, of which one was made."""
+    one.carrier.script = {number(0): ["made and cut", "cut", "busy"]}
+    one.dial()
+    from integration_api.services.call_batches import BatchAsk, BatchRow
+
+    batch = await one.batches.create(
+        one.origin,
+        BatchAsk(
+            provider="twilio", from_=FROM, rows=(BatchRow(to=number(0)), BatchRow(to=number(0))),
+            calls_per_second=100, max_concurrent=5,
+        ),
+    )  # fmt: skip
+
+    async def both() -> bool:
+        return all(call.provider_call_id for call in await one.calls())
+
+    await one.until(both)
+    first, second = await one.calls()
+    assert first.provider_call_id != second.provider_call_id
+    for call in (first, second):
+        await one.hear(call, lambda stored: replace(stored, state=CallState.COMPLETED))
+    await one.completed(batch)
+    assert one.carrier.called == {number(0): 2}
+
+
+async def test_a_carrier_that_has_enough_is_left_alone_for_as_long_as_it_wants(one: Rig) -> None:
+    one.carrier.script = {number(0): ["429"]}
+    one.dial()
+    batch = await one.batch(3)
+    await one.completed(batch)
+    assert one.carrier.called == {number(0): 1, number(1): 1, number(2): 1}
+    refused = next(at for at, to in one.carrier.asked if to == number(0))
+    later = [at for at, _ in one.carrier.asked if at > refused + 0.3]
+    assert min(later) >= refused + 1.0
+    [call] = await one.calls(number=number(0))
+    assert await one.story(call) == ["dialing", "requeued", "dialing", "dialed"]
+
+
+async def test_a_credential_that_is_refused_does_not_cost_a_batch_its_calls(one: Rig) -> None:
+    one.carrier.usually = "401"
+    one.dial()
+    batch = await one.batch(5, calls_per_second=10)
+    await one.until(lambda: len(one.carrier.asked) >= 2)
+    one.carrier.usually = "busy"
+    await one.completed(batch)
+    assert set(one.carrier.called.values()) == {1}
+
+
+async def test_pausing_and_cancelling_are_obeyed_at_once(one: Rig) -> None:
+    one.carrier.slow = 0.05
+    for _ in range(2):
+        one.dial()
+    batch = await one.batch(200, calls_per_second=60)
+    await one.until(lambda: len(one.carrier.asked) > 10)
+    paused = await one.batches.control(one.tenant, batch.id, Action.PAUSE)
+    at = len(one.carrier.asked)
+    assert paused.batch.state is BatchState.PAUSED
+    assert (await one.batches.control(one.tenant, batch.id, Action.PAUSE)).batch.state is BatchState.PAUSED
+    other = await one.batch(3, 500)
+    await one.completed(other)
+    assert len(one.carrier.asked) == at + 3, "others go on, and nobody else is called"
+    await one.batches.control(one.tenant, batch.id, Action.RESUME)
+    await one.until(lambda: len(one.carrier.asked) > at + 13)
+    cancelled = await one.batches.control(one.tenant, batch.id, Action.CANCEL)
+    at = len(one.carrier.asked)
+    assert cancelled.progress.states[CallState.CANCELLED] == 200 - (at - 3)
+    await one.completed(await one.batch(3, 600))
+    assert len(one.carrier.asked) == at + 3
+    with pytest.raises(Failure) as refused:
+        await one.batches.control(one.tenant, batch.id, Action.RESUME)
+    assert (refused.value.code, refused.value.kind.value) == ("batch_state", "conflict")
+    ends = [id for id, first in one.ended if first]
+    assert len(ends) == len(set(ends)) == 206, "those that were never dialed have ended, too"
+
+
+async def test_nobody_is_called_outside_the_window(one: Rig) -> None:
+    one.dial()
+    hour = time.gmtime(time.time() + 7200).tm_hour
+    shut = await one.batch(2, window=Window(start=f"{hour:02}:00", end=f"{(hour + 1) % 24:02}:00", tz="UTC"))
+    hour = time.gmtime(time.time() - 3600).tm_hour
+    open_ = await one.batch(
+        2, 10, window=Window(start=f"{hour:02}:00", end=f"{(hour + 3) % 24:02}:00", tz="UTC")
+    )
+    await one.completed(open_)
+    assert one.carrier.called == {number(10): 1, number(11): 1}
+    assert await one.state(shut) == "running"
+
+    async def asleep() -> bool:
+        return await one.house.store.dialing.lines(0.6, 3600) == []
+
+    await one.until(asleep)
+    later = await one.batch(1, 20)
+    await one.completed(later)
+    assert one.carrier.called == {number(10): 1, number(11): 1, number(20): 1}
+
+
+async def test_calls_without_news_are_asked_for(one: Rig) -> None:
+    one.carrier.script = {number(0): ["ring"], number(1): ["ring"]}
+    one.dial(Times(lease=TIMES.lease, patience=TIMES.patience, stale=0.5))
+    batch = await one.batch(2)
+    await one.until(lambda: len(one.carrier.made) == 2)
+    one.carrier.made[0]["status"] = "no-answer"
+    [lost] = [call for call in one.carrier.made if call["to"] == number(1)]
+    one.carrier.made.remove(lost)
+    await one.completed(batch)
+    first, second = await one.calls()
+    assert {first.state, second.state} == {CallState.NO_ANSWER, CallState.FAILED}
+    assert {first.error_code, second.error_code} == {"", "unknown_to_carrier"}
+
+
+async def test_another_process_goes_on_after_one_that_died(one: Rig) -> None:
+    """Whose lease stands until it ends, and whose last call may be in doubt."""
+    batch = await one.batch(3)
+    line = Line(one.tenant, one.credential_id, "twilio")
+    store = one.house.store.dialing
+    assert await store.lease(line, "dead", TIMES.lease) is not None
+    from integration_api.storage.dialing_store import Wanted
+
+    [lost] = (
+        await store.claim(
+            line, "dead", TIMES.lease, [Wanted(batch.id, 1)], [one.dials.blank(one.tenant, "dialing")]
+        )
+        or []
+    )
+    died = time.monotonic()
+    one.dial()
+    await one.completed(batch)
+    assert one.carrier.called == {number(at): 1 for at in range(3)}
+    first = one.carrier.asked[0][0]
+    assert first - died >= TIMES.lease + 1.0, (
+        "what the dead one sent last may have arrived until its lease ended"
+    )
+    assert await one.story(lost) == ["dialing", "requeued", "dialing", "dialed"]
+
+
+async def test_stopping_leaves_nothing_in_doubt(one: Rig) -> None:
+    one.carrier.slow = 0.1
+    dialing = one.dial()
+    batch = await one.batch(200, calls_per_second=40)
+    await one.until(lambda: len(one.carrier.asked) > 10)
+    await dialing.stop()
+    at = len(one.carrier.asked)
+    assert await one.calls(states=(CallState.DIALING,)) == []
+    assert (await one.batches.get(one.tenant, batch.id)).progress.states[CallState.BUSY] == at
+
+
+# --- one call -------------------------------------------------------------------------------------
+
+
+def single(one: Rig, **more: object) -> CallRecord:
+    fields = {
+        "to": number(0), "from_": FROM, "credential_id": one.credential_id, "created_at": time.time(), **more,
+    }  # fmt: skip
+    return made_up(one.house.calls.ids.next(), one.tenant, **fields)
+
+
+async def test_a_single_call_is_made_now_and_once_for_its_key(one: Rig) -> None:
+    one.carrier.usually = "ring"
+    first = await one.dials.make(one.origin, single(one, idempotency_key="k", fingerprint=b"f"))
+    assert (first.state, first.provider_call_id) == (CallState.RINGING, one.carrier.made[0]["sid"])
+    again = await one.dials.make(one.origin, single(one, idempotency_key="k", fingerprint=b"f"))
+    assert again == first
+    assert one.carrier.called == {number(0): 1}
+
+
+async def test_a_single_call_that_is_refused_has_failed(one: Rig) -> None:
+    one.carrier.usually = "429"
+    with pytest.raises(Failure) as refused:
+        await one.dials.make(one.origin, single(one))
+    assert refused.value.retry_after == 1.0
+    [call] = await one.calls()
+    assert (call.state, call.error_code) == (CallState.FAILED, "rate_limited")
+    assert one.ended == [(call.id, True)]
+    assert len(one.carrier.asked) == 1, "nothing is sent twice behind the pace's back"
+
+
+@pytest.mark.parametrize("word", ["cut", "made and cut"])
+async def test_a_single_call_in_doubt_is_made_once(one: Rig, word: str) -> None:
+    one.carrier.script = {number(0): [word]}
+    one.carrier.usually = "ring"
+    doubtful = await one.dials.make(one.origin, single(one))
+    assert (doubtful.state, doubtful.provider_call_id) == (CallState.DIALING, "")
+    one.dial()
+
+    async def known() -> bool:
+        return bool((await one.calls())[0].provider_call_id)
+
+    await one.until(known)
+    assert one.carrier.called == {number(0): 1}
+
+
+async def test_a_single_call_is_not_made_when_nobody_waits_for_it_any_more(one: Rig) -> None:
+    one.carrier.script = {number(0): ["cut"]}
+    await one.dials.make(one.origin, single(one, created_at=time.time() - 3600))
+    one.dial()
+
+    async def failed() -> bool:
+        return (await one.calls())[0].state is CallState.FAILED
+
+    await one.until(failed)
+    [call] = await one.calls()
+    assert call.error_code == "not_dialed"
+    assert one.carrier.called == {}
