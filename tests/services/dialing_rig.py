@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from integration_api.app import House
 from integration_api.core.records import Page
 from integration_api.core.secret import Secret
-from integration_api.core.telephony import Routes
+from integration_api.core.telephony import CallState, Routes
 from integration_api.core.telephony_records import BatchRecord, CallFilter, CallNote, CallRecord
 from integration_api.core.tenant import Principal, Scope, Tenant
 from integration_api.services.call import Origin
@@ -154,6 +154,17 @@ class Rig:
 
     async def calls(self, **filter: Any) -> list[CallRecord]:
         return (await self.house.store.telephony.calls(self.tenant, CallFilter(**filter), Page(1000)))[::-1]
+
+    async def standing(self, state: CallState, count: int = 1) -> list[CallRecord]:
+        """Wait until so many calls stand like this; return them."""
+        found: list[CallRecord] = []
+
+        async def enough() -> bool:
+            found[:] = await self.calls(states=(state,))
+            return len(found) == count
+
+        await self.until(enough)
+        return found
 
     async def story(self, call: CallRecord) -> list[str]:
         notes = await self.house.store.telephony.notes(self.tenant, call.id, 0, 100)

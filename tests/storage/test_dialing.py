@@ -230,6 +230,18 @@ async def test_work_is_seen_until_it_is_done(kept: Kept) -> None:
     assert await store.dialing.lines(HOUR, HOUR) == []
 
 
+async def test_the_feed_forgets_calls_of_long_ago_and_nothing_else(kept: Kept) -> None:
+    store = kept.repository
+    await running(kept)
+    await store.telephony.add_call(call(1), note(1, 1))
+    told = await store.changes_after(0, 1000)
+    assert await store.dialing.forget_told(3, 2) == 2
+    assert await store.dialing.forget_told(3, 100) > 0
+    left = await store.changes_after(0, 1000)
+    assert [one for one in left if one.topic in ("call", "batch")] == told[-3:]
+    assert [one for one in left if one.topic == "project"] == [one for one in told if one.topic == "project"]
+
+
 async def end_again(kept: Kept, id: int) -> None:
     await kept.repository.telephony.update_call(
         ACME, id, lambda one: replace(one, state=CallState.COMPLETED), note(9000, id, key="ended")

@@ -130,6 +130,8 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
     """Whether it is never sent again of itself, whatever comes of it: for whoever keeps a pace of its own."""
     private: bool = False
     """Whether the answer holds a secret. Its body is the exchange's to overwrite; there is no other copy of it."""
+    send_by: float = 0.0
+    """`time.perf_counter()` after which it is not sent any more, if it has not been; 0 for no such time."""
     upgrade: tuple[str, ...] | None = None
     """Opens a WebSocket and offers these subprotocols; the method is GET and there is no body."""
     grpc: bool = False

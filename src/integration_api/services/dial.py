@@ -120,31 +120,35 @@ class Dials:
             await self.fail(stored, refused)
             raise refused.cause from None
 
-    async def dial(self, call: CallRecord, origin: Origin | None = None) -> CallRecord:
+    async def dial(
+        self, call: CallRecord, origin: Origin | None = None, *, send_by: float | None = None
+    ) -> CallRecord:
         """Ask the carrier to make a call that is stored as `dialing`, once; return it with the carrier's id.
 
-        In the name of its author, unless an `origin` is given. Raises `Refused` or `InDoubt`: the call is left as
-        it is stored.
+        In the name of its author, unless an `origin` is given. Nothing is sent after `send_by`, by `clock.perf()`.
+        Raises `Refused` or `InDoubt`: the call is left as it is stored.
         """
+        latest = clock.perf() + self._patience
+        latest = latest if send_by is None else min(latest, send_by)
         asked: Call | None = None
         try:
             provider, request = provider_of(call), self._request(call)
             asked = await self._calls.open(
                 origin or origin_of(call), Target(provider, "", call.credential_id), "call.dial"
             )
-            report = await self._ask(asked, _offer(provider).dial, request)
+            report = await self._ask(asked, _offer(provider).dial, request, latest)
         except Failure as error:
             if _surely_not(error, asked):
                 raise Refused(error) from None
             raise InDoubt from error
         return await self.adopt(call, report) or call
 
-    async def _ask(self, asked: Call, dial: Any, request: DialRequest) -> CallReport:
+    async def _ask(self, asked: Call, dial: Any, request: DialRequest, send_by: float) -> CallReport:
         with Ending(asked):
             try:
                 async with asyncio.timeout(self._patience):
                     report: CallReport = await self._unary.drive(
-                        asked, _once(dial(request, asked.credential))
+                        asked, _once(dial(request, asked.credential), send_by)
                     )
             except TimeoutError:
                 raise _late() from None
@@ -377,8 +381,8 @@ def _offer(provider: Provider) -> Telephony:
     return provider.telephony
 
 
-def _once(exchange: Exchange[CallReport]) -> Exchange[CallReport]:
-    """Have nothing of an exchange sent twice by itself, whatever its provider says."""
+def _once(exchange: Exchange[CallReport], send_by: float) -> Exchange[CallReport]:
+    """Have nothing of an exchange sent twice by itself, or too late, whatever its provider says."""
     reply: HttpResponse | ProviderError | None = None
     try:
         while True:
@@ -387,7 +391,7 @@ def _once(exchange: Exchange[CallReport]) -> Exchange[CallReport]:
             else:
                 request = exchange.send(reply)  # type: ignore[arg-type]
             try:
-                reply = yield replace(request, idempotent=False, once=True)
+                reply = yield replace(request, idempotent=False, once=True, send_by=send_by)
             except Failure as error:  # A refusal, or nobody waits any more.
                 reply = error  # type: ignore[assignment]
     except StopIteration as done:

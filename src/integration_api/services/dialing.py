@@ -24,6 +24,12 @@ SCAN_AT_MOST_SECONDS = 0.2
 """How often at most: each call that is dialed is told by the feed, too."""
 
 
+FEED_KEPT = 100_000
+"""Changes of calls and batches that the feed keeps: whoever is further behind than that reads how things stand."""
+FORGET_SECONDS = 60.0
+FORGOTTEN_AT_ONCE = 5_000
+
+
 class Dialing:
     """Listens to the feed of changes, and dials between `start` and `stop`."""
 
@@ -35,6 +41,7 @@ class Dialing:
         self._owner = clock.unique()
         self._lines: dict[Line, tuple[DialingLine, asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()
+        self._forget_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, seq: int) -> None:
@@ -75,15 +82,27 @@ class Dialing:
 
     async def _scan(self) -> None:
         store, times = self._store.dialing, self._times
+        if clock.perf() >= self._forget_at:
+            # As long as there is more to forget, each time.
+            full = await store.forget_told(FEED_KEPT, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE
+            self._forget_at = clock.perf() + (0.0 if full else FORGET_SECONDS)
         for line in await store.lines(2 * times.patience, times.stale):
             if line in self._lines:
                 continue
+            taken_at = clock.perf()
             lease = await store.lease(line, self._owner, times.lease)
             if lease is not None:
                 self._begin(
                     line,
                     DialingLine(
-                        line, lease, self._store, self._dials, self._log, owner=self._owner, times=times
+                        line,
+                        lease,
+                        self._store,
+                        self._dials,
+                        self._log,
+                        owner=self._owner,
+                        times=times,
+                        taken_at=taken_at,
                     ),
                 )
 

@@ -41,9 +41,18 @@ class Lost(Exception):
 
 class DialingLine:
     def __init__(
-        self, line: Line, lease: Lease, store: Repository, dials: Dials, log: Log, *, owner: str, times: Times
+        self,
+        line: Line,
+        lease: Lease,
+        store: Repository,
+        dials: Dials,
+        log: Log,
+        *,
+        owner: str,
+        times: Times,
+        taken_at: float,
     ) -> None:
-        """`lease` was taken by `owner` just now."""
+        """`lease` was taken by `owner`, who asked for it at `taken_at`, by `clock.perf()`."""
         self._line = line
         self._store = store.dialing
         self._dials = dials
@@ -51,7 +60,7 @@ class DialingLine:
         self._owner = owner
         self._times = times
         now = clock.perf()
-        self._until = now + times.lease
+        self._until = taken_at + times.lease
         self._pace = Pace() if lease.silent_for is None else Pace(now - lease.silent_for + AFTERMATH_SECONDS)
         self._tasks = Tasks()
         self._follow_up = FollowUp(line, store, dials, log, times=times, tasks=self._tasks)
@@ -155,14 +164,14 @@ class DialingLine:
         if claimed:
             self._pace.begin(now, len(claimed))
             for call in claimed:
-                self._tasks.begin(self._dialed(call))
+                self._tasks.begin(self._dialed(call, self._until))
         return claimed
 
-    async def _dialed(self, call: CallRecord) -> None:
+    async def _dialed(self, call: CallRecord, send_by: float) -> None:
         """Dial a claimed call, and do what follows from it."""
         late = 0.0
         try:
-            await self._dials.dial(call)
+            await self._dials.dial(call, send_by=send_by)
             self._backoff = FIRST_BACKOFF
         except InDoubt:
             late = self._times.patience  # The request may arrive yet.

@@ -101,7 +101,7 @@ def matching(tenant: Tenant, filter: CallFilter, page: Page) -> Operation[list[C
     if filter.provider is not None:
         clauses.append(f"provider = {place(filter.provider)}")
     if filter.batch_id is not None:
-        clauses.append(f"batch_id = {place(filter.batch_id)}")
+        clauses.append(f"batch_id = {place(filter.batch_id)} AND batch_id <> 0")
     if filter.number is not None:
         number = place(filter.number)
         clauses.append(f"(callee = {number} OR caller = {number})")

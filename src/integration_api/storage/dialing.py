@@ -132,8 +132,9 @@ def claim(
 
 def _claim(line: Line, batch_id: int, most: int, now: float) -> Operation[list[CallRecord]]:
     row = yield from fetch_one(
-        "SELECT max_concurrent, (SELECT count(*) FROM calls c WHERE c.batch_id = b.id AND latest"
-        f" AND c.{UNDER_WAY}) FROM call_batches b WHERE {LINE} AND b.id = $4 AND b.state = 'running'",
+        "SELECT max_concurrent, (SELECT count(*) FROM calls c WHERE c.batch_id = b.id AND c.batch_id <> 0"
+        f" AND c.latest = true AND c.{UNDER_WAY}) FROM call_batches b"
+        f" WHERE {LINE} AND b.id = $4 AND b.state = 'running'",
         *_key(line),
         batch_id,
     )
@@ -197,7 +198,7 @@ def due_in(line: Line, batches: Sequence[int]) -> Operation[float | None]:
 def claimed(tenant: Tenant, batch_id: int, within: float) -> Operation[int]:
     now = yield from clock()
     row = yield from fetch_one(
-        f"SELECT count(*) FROM calls WHERE {MINE} AND batch_id = $3 AND batch_id <> 0 AND latest"
+        f"SELECT count(*) FROM calls WHERE {MINE} AND batch_id = $3 AND batch_id <> 0 AND latest = true"
         " AND state = 'dialing' AND provider_call_id = '' AND dialed_at > $4",
         tenant.organization_id,
         tenant.project_id,
@@ -240,8 +241,8 @@ def settle(line: Line, settlements: Sequence[Settlement], now: float) -> Operati
         completed = yield from execute(
             f"UPDATE call_batches SET state = 'completed', updated_at = $4 WHERE {MINE} AND id = $3"
             " AND state IN ('running', 'paused')"
-            " AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.batch_id = $3 AND c.batch_id <> 0 AND latest"
-            "  AND NOT settled)",
+            " AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.batch_id = $3 AND c.batch_id <> 0"
+            "  AND c.latest = true AND NOT c.settled)",
             *key,
             batch_id,
             now,
@@ -252,6 +253,18 @@ def settle(line: Line, settlements: Sequence[Settlement], now: float) -> Operati
         yield from call_batches.wake(line.tenant, line.credential_id)
         yield from calls.tell(line.tenant, added)
     yield from changes.note(line.tenant, "batch", done)
+
+
+def forget_told(most: int, limit: int) -> Operation[int]:
+    last = yield from changes.last()
+    return (
+        yield from execute(
+            "DELETE FROM changes WHERE seq IN (SELECT seq FROM changes"
+            " WHERE topic IN ('call', 'batch') AND seq <= $1 ORDER BY seq LIMIT $2)",
+            last - most,
+            limit,
+        )
+    )
 
 
 def to_ask(line: Line, doubt: float, stale: float, limit: int) -> Operation[list[CallRecord]]:

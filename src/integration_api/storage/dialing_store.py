@@ -100,6 +100,13 @@ class DialingStore(Protocol):
         """Return calls to ask the carrier for: in doubt for `doubt` seconds, or `stale` without news."""
         ...
 
+    async def forget_told(self, most: int, limit: int) -> int:
+        """Whole installation: have the feed forget up to `limit` changes of calls and batches but the last `most`.
+
+        Who watches calls reads how they stand; nobody has to have heard of each change for ever. Return how many went.
+        """
+        ...
+
     async def known(self, line: Line, provider_call_ids: Sequence[str]) -> set[str]:
         """Return which of a carrier's ids are those of calls that are stored."""
         ...

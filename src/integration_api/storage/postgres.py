@@ -49,7 +49,8 @@ OUTDATED: tuple[type[BaseException], ...] = (
 )
 GRANTS = f"""
 GRANT USAGE ON SCHEMA %(schema)s TO {ROLE};
-GRANT SELECT, INSERT ON external_audits, changes, organizations TO {ROLE};
+GRANT SELECT, INSERT ON external_audits, organizations TO {ROLE};
+GRANT SELECT, INSERT, DELETE ON changes TO {ROLE};
 GRANT SELECT, INSERT, UPDATE ON external_audit_metadata, projects, api_keys, vault_keys TO {ROLE};
 GRANT SELECT, INSERT, UPDATE, DELETE ON credentials, credential_versions TO {ROLE};
 GRANT SELECT, INSERT, DELETE ON external_audit_documents TO {ROLE};

@@ -116,5 +116,8 @@ class RelationalDialing:
     async def to_ask(self, line: Line, doubt: float, stale: float, limit: int) -> list[CallRecord]:
         return await self._read(line.tenant, lambda: dialing.to_ask(line, doubt, stale, limit))
 
+    async def forget_told(self, most: int, limit: int) -> int:
+        return await self._write(None, lambda: dialing.forget_told(most, limit), repeatable=True)
+
     async def known(self, line: Line, provider_call_ids: Sequence[str]) -> set[str]:
         return await self._read(line.tenant, lambda: dialing.known(line, provider_call_ids))

@@ -218,6 +218,8 @@ class Client:
             connection.private = request.private
             connection.upgrading = request.upgrade is not None
             try:
+                if request.send_by and perf_counter() > request.send_by:
+                    raise _too_late()
                 if auth.__class__ in _WHOLE:
                     wire = self._written(origin, path, request, secrets)
                 elif request.upgrade is not None:
@@ -288,6 +290,15 @@ def _to_try(addresses: list[Address]) -> list[Address]:
     first = addresses[0]
     others = sorted(addresses[1:], key=lambda one: one.version == first.version)
     return [first, *others[: ADDRESSES_TRIED - 1]]
+
+
+def _too_late() -> ProviderError:
+    return ProviderError(
+        Kind.TIMEOUT,
+        "there was no time left to send the request",
+        code="upstream_timeout",
+        phase=Phase.CONNECT,
+    )
 
 
 def _unreachable(origin: Origin, cause: Exception) -> ProviderError:
