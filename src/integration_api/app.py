@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from integration_api import __version__
 from integration_api.cache.credentials import PURPOSE as ENTRIES
 from integration_api.cache.credentials import CredentialCache
-from integration_api.cache.feed import ChangeFeed
+from integration_api.cache.feed import ChangeFeed, Listener
 from integration_api.cache.interface import Cache
 from integration_api.cache.keys import ApiKeyCache
 from integration_api.cache.local import LocalCache
@@ -28,18 +28,22 @@ from integration_api.rest import openapi as rest_openapi
 from integration_api.rest import provider as rest_provider
 from integration_api.rest.batch_stt import FORM_BYTES, UPLOADS, RecordingDoor
 from integration_api.rest.batch_tts import SpeechDoor
+from integration_api.rest.call_batches import CallBatchDoor
+from integration_api.rest.carrier import CarrierDoor
 from integration_api.rest.cors import Cors
 from integration_api.rest.credential import CredentialDoor
 from integration_api.rest.door import RestDoor
 from integration_api.rest.embedding import EmbeddingDoor
 from integration_api.rest.key import KeyDoor
 from integration_api.rest.llm import ChatDoor
+from integration_api.rest.media import MediaDoor
 from integration_api.rest.models import ModelDoor
 from integration_api.rest.moderation import ModerationDoor
 from integration_api.rest.realtime_stt import RealtimeDoor
 from integration_api.rest.reranking import RerankingDoor
 from integration_api.rest.routing import Route, Routes
 from integration_api.rest.stt import SttDoor
+from integration_api.rest.telephony import TelephonyDoor
 from integration_api.rest.tts import TtsDoor
 from integration_api.rpc.asking import Talk
 from integration_api.rpc.audit import AuditDoor as RpcAuditDoor
@@ -53,28 +57,42 @@ from integration_api.rpc.per_provider import PerProviderDoor
 from integration_api.rpc.reflection import Descriptors, ReflectionDoor, services_of
 from integration_api.rpc.reranking import RerankingDoor as RpcRerankingDoor
 from integration_api.rpc.stt import SttDoor as RpcSttDoor
+from integration_api.rpc.telephony import TelephonyDoor as RpcTelephonyDoor
 from integration_api.rpc.tts import TtsDoor as RpcTtsDoor
 from integration_api.rpc.vault import VaultDoor as RpcVaultDoor
 from integration_api.services.audit import AuditTrail
 from integration_api.services.authentication import Authentication
 from integration_api.services.batch_tts import SpeechService
 from integration_api.services.call import Calls, Departures
+from integration_api.services.call_batches import CallBatches
+from integration_api.services.call_end import CallEnds
+from integration_api.services.call_paths import PREFIX, CallPaths
+from integration_api.services.call_watching import CallWatching, Watching
 from integration_api.services.catalogue import BadBook, Catalogue, of_operator, shipped
 from integration_api.services.content import KEY as CONTENT
 from integration_api.services.content import Content, Retention
 from integration_api.services.credential import CredentialService
+from integration_api.services.dial import Dials
+from integration_api.services.dialing import Dialing
+from integration_api.services.dialing_follow_up import Times
 from integration_api.services.identity import PEPPER, Identity
 from integration_api.services.lines import Lines
 from integration_api.services.llm import LlmService
+from integration_api.services.media import MediaHub
 from integration_api.services.models import ModelService
+from integration_api.services.opaque import KEY as PATHS
+from integration_api.services.opaque import Opaques
+from integration_api.services.proof import Gate, networks
 from integration_api.services.relay_stt import RecordingRelays
 from integration_api.services.relay_tts import SpeechRelays
 from integration_api.services.service_token import ServiceTokens
 from integration_api.services.stt import SttService
+from integration_api.services.telephony import TelephonyService
 from integration_api.services.tts import TtsService
 from integration_api.services.turns import KEY as TURNS
 from integration_api.services.turns import Turns
 from integration_api.services.unary import Unary
+from integration_api.services.webhook import Webhooks
 from integration_api.settings import Settings, SettingsError
 from integration_api.storage.ids import Snowflake
 from integration_api.storage.open import StorageConfig, open_repository
@@ -181,6 +199,55 @@ def listener_tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 @dataclass(slots=True)
+class Telephones:
+    """What telephone calls take: see docs/telephony.md."""
+
+    calls: TelephonyService
+    batches: CallBatches
+    webhooks: Webhooks
+    hub: MediaHub
+    paths: CallPaths
+    watching: Watching
+    stories: CallWatching
+    dialing: Dialing
+
+    @classmethod
+    async def open(
+        cls, settings: Settings, store: Repository, vault: Vault, calls: Calls, unary: Unary, log: Log
+    ) -> "Telephones":
+        chosen, ids = settings.telephony, calls.ids
+        opaques = Opaques(await vault.derive(PATHS))
+        paths = CallPaths(opaques, chosen.url)
+        ends = CallEnds(calls.audit, ids)
+        gate = Gate(
+            chosen.replay_seconds, networks(chosen.exotel_addresses), networks(chosen.trusted_proxies)
+        )
+        hub = MediaHub(store.telephony, calls, ids, log, detach_seconds=chosen.detach_seconds)
+        dials = Dials(
+            store.telephony,
+            store.dialing,
+            calls,
+            unary,
+            ids,
+            routes_of=paths.of_call,
+            ended=ends.keep,
+            patience=chosen.doubt_seconds,
+        )
+        times = Times(chosen.lease_seconds, chosen.doubt_seconds, chosen.stale_seconds)
+        watching = Watching()
+        return cls(
+            calls=TelephonyService(store.telephony, calls, unary, dials, hub, paths, ends, ids),
+            batches=CallBatches(store, ids, check=paths.check, patience=chosen.doubt_seconds),
+            webhooks=Webhooks(store.telephony, calls, opaques, paths, gate, ends, ids, log),
+            hub=hub,
+            paths=paths,
+            watching=watching,
+            stories=CallWatching(store.telephony, watching, ids),
+            dialing=Dialing(store, dials, log, times),
+        )
+
+
+@dataclass(slots=True)
 class House:
     """A running service without its port: what doors, the command line and tests share."""
 
@@ -208,6 +275,7 @@ class House:
     turns: Turns
     content: Content
     retention: Retention
+    telephones: Telephones
     web: "WebApi | None" = None
     accepting: bool = True
     counting: asyncio.Task[None] | None = None
@@ -247,7 +315,8 @@ class House:
         )
         lines = Lines(transport, spare=settings.voice.warm_sockets)
         leaving = [Departures(transport.drop), Departures(lines.drop)]
-        feed = ChangeFeed(store, [rows, keys, vault.keyring, *leaving])
+        listeners: list[Listener] = [rows, keys, vault.keyring, *leaving]
+        feed = ChangeFeed(store, listeners)
         spool = open_spool(settings)
         audit = AuditTrail(spool, store, settings.audit, log)
         content = Content(await vault.derive(CONTENT), most=settings.audit.content_bytes)
@@ -273,6 +342,8 @@ class House:
             verifications_per_minute=settings.limits.verifications_per_minute,
             changed=feed.hear,
         )
+        telephones = await Telephones.open(settings, store, vault, calls, unary, log)
+        listeners += [telephones.watching, telephones.hub, telephones.dialing]
         web = web_api(settings, identity)
         return cls(
             settings=settings,
@@ -300,6 +371,7 @@ class House:
             turns=Turns(await vault.derive(TURNS), cache),
             content=content,
             retention=Retention(store.forget_audit_documents, settings.audit.content_days, log),
+            telephones=telephones,
         )
 
     async def start(self) -> None:
@@ -307,10 +379,14 @@ class House:
         await self.feed.start()
         self.audit.start()
         self.retention.start()
+        if self.settings.telephony.public_url:
+            self.telephones.dialing.start()
         self.counting = asyncio.create_task(BOARD.publish_for_ever())
 
     async def close(self) -> None:
         """Store what is left and let go of everything."""
+        await self.telephones.dialing.stop()
+        await self.telephones.hub.close()
         await self.feed.stop()
         await self.retention.stop()
         await self.audit.stop()
@@ -379,7 +455,9 @@ class Doors:
         self._rpc = RpcDoor(methods(house), house.authentication.authenticate, house.log)
 
     def failed(self, error: Exception, path: str) -> None:
-        self._log.error("unexpected", error=error, route=path[:200])
+        # A carrier's address is a secret between it and us.
+        route = PREFIX if path.startswith(PREFIX) else path[:200]
+        self._log.error("unexpected", error=error, route=route)
 
     def rpc(self, path: str) -> Method | None:
         return self._rpc.find(path)
@@ -394,6 +472,7 @@ class Doors:
 def routes(house: House) -> list[Route]:
     """Every REST route of the service."""
     relays = RecordingRelays(house.calls, house.transport)
+    phones = house.telephones
     described = [
         *rest_health.routes(checks(house)),
         *rest_provider.routes(),
@@ -409,6 +488,10 @@ def routes(house: House) -> list[Route]:
         *SttDoor(house.stt).routes(),
         *TtsDoor(house.tts).routes(),
         *RealtimeDoor(house.stt).routes(),
+        *TelephonyDoor(phones.calls, phones.stories).routes(),
+        *CallBatchDoor(phones.batches, phones.watching).routes(),
+        *MediaDoor(phones.calls).routes(),
+        *CarrierDoor(phones.webhooks, phones.hub, phones.paths, house.log).routes(),
         *rest_audit.AuditDoor(house.store).routes(),
     ]
     described += rest_openapi.routes(described, __version__)
@@ -425,6 +508,7 @@ def methods(house: House) -> list[RpcMethod]:
     talk = Talk(house.llm, house.turns, house.calls, house.log)
     embedding, reranking = RpcEmbeddingDoor(house.unary), RpcRerankingDoor(house.unary)
     credential = RpcCredentialDoor(house.credentials)
+    phones = house.telephones
     offered = [
         *RpcChatDoor(talk).methods(),
         *embedding.methods(),
@@ -433,6 +517,7 @@ def methods(house: House) -> list[RpcMethod]:
         *PerProviderDoor(talk, house.unary, embedding, reranking, credential).methods(),
         *RpcSttDoor(house.stt, house.unary).methods(),
         *RpcTtsDoor(house.tts, house.speech).methods(),
+        *RpcTelephonyDoor(phones.calls, phones.batches, phones.stories, phones.watching).methods(),
         *RpcVaultDoor(house.credentials, house.settings.vault.trusted).methods(),
         *RpcAuditDoor(house.store, house.content).methods(),
     ]

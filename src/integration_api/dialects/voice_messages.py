@@ -36,7 +36,7 @@ def read_target(asked: wire.Target) -> TargetChoice:
         voice_id=asked.voice_id,
         credential_id=asked.credential_id,
         region=asked.region,
-        provider_options=_whole(json_format.MessageToDict(asked.provider_options)),
+        provider_options=whole(json_format.MessageToDict(asked.provider_options)),
     )
 
 
@@ -98,10 +98,10 @@ def write_error(error: Failure) -> wire.Error:
     )
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """Return JSON whose whole numbers are integers: a `Struct` knows none, and providers want them."""
     if isinstance(value, dict):
-        return {name: _whole(one) for name, one in value.items()}
+        return {name: whole(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_whole(one) for one in value]
+        return [whole(one) for one in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

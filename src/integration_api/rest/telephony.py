@@ -3,8 +3,6 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from msgspec.structs import replace
-
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.telephony_records import CallNote, CallRecord, InboundRoute
 from integration_api.core.tenant import Scope
@@ -17,8 +15,9 @@ from integration_api.rest.reading import listed, page_of, read
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.shapes import Deleted
 from integration_api.rest.streaming import PING
+from integration_api.services.call_asks import call_request, credential_of
 from integration_api.services.call_watching import CallWatching
-from integration_api.services.telephony import NOTES, CallRequest, TelephonyService
+from integration_api.services.telephony import NOTES, TelephonyService
 
 BEGUN = b": watching\n\n"
 """The first thing that a watcher is told: what changes from now on is seen."""
@@ -34,7 +33,7 @@ class TelephonyDoor:
     async def create(self, ask: Ask) -> Response:
         offer = read(ask.request.body, surface.CreateCall)
         key = offer.idempotency_key or ask.header(b"idempotency-key") or ""
-        call = await self._service.create(ask.origin, request_of(replace(offer, idempotency_key=key)))
+        call = await self._service.create(ask.origin, call_request(offer, key))
         return json(self._view(call), 201)
 
     async def index(self, ask: Ask) -> Response:
@@ -87,7 +86,7 @@ class TelephonyDoor:
     async def numbers(self, ask: Ask) -> Response:
         query = ask.query()
         told = await self._service.numbers(
-            ask.origin, query.get("provider", ""), _credential(query.get("credential_id", ""))
+            ask.origin, query.get("provider", ""), credential_of(query.get("credential_id", ""))
         )
         return json({"object": "list", "data": [views.number_view(number) for number in told.numbers]})
 
@@ -98,7 +97,7 @@ class TelephonyDoor:
         route = await self._service.add_route(
             ask.caller,
             offer.provider,
-            _credential(offer.credential_id),
+            credential_of(offer.credential_id),
             offer.name,
             offer.media.read(),
             offer.metadata,
@@ -153,23 +152,6 @@ class TelephonyDoor:
                   summary="List an account's telephone numbers", answer=views.NumberList,
                   query=("provider", "credential_id")),
         ]  # fmt: skip
-
-
-def request_of(offer: surface.CreateCall) -> CallRequest:
-    """Raises `Failure` (INVALID_REQUEST) naming the field."""
-    return CallRequest(
-        provider=offer.provider,
-        credential_id=_credential(offer.credential_id),
-        to=offer.to,
-        from_=offer.from_,
-        dialing=offer.read(),
-        metadata=offer.metadata,
-        idempotency_key=offer.idempotency_key,
-    )
-
-
-def _credential(text: str) -> int | None:
-    return surface.id_of(text, "credential_id") if text else None
 
 
 async def _lines(notes: AsyncGenerator[list[CallNote], None]) -> AsyncGenerator[bytes, None]:

@@ -36,7 +36,7 @@ class Line:
         self._seq = 0
         self._started = clock.perf()
 
-    def envelope(self, teller: Teller | None = None) -> wire.Envelope:
+    def envelope(self, teller: Teller | None = None, *, provider: str = "") -> wire.Envelope:
         """Number the next message."""
         if self._seq == 0 and teller is not None:
             self._ask.call.initial_metadata += call_headers(teller.call)
@@ -44,7 +44,7 @@ class Line:
             session_id=self._ask.request_id,
             seq=self._seq,
             mono_time_us=int((clock.perf() - self._started) * 1_000_000),
-            provider="" if teller is None else teller.call.target.provider.name,
+            provider=provider if teller is None else teller.call.target.provider.name,
             provider_request_id="" if teller is None else teller.request_id,
         )
         self._seq += 1

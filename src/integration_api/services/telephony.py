@@ -31,8 +31,7 @@ from integration_api.core.telephony_records import (
     MediaPlan,
 )
 from integration_api.core.tenant import Principal, Tenant
-from integration_api.providers import find
-from integration_api.services import clock
+from integration_api.services import clock, phone_numbers
 from integration_api.services.call import Calls, Ids, Origin
 from integration_api.services.call_end import CallEnds, metadata_of, origin_of
 from integration_api.services.call_paths import CallPaths
@@ -41,7 +40,6 @@ from integration_api.services.target import Target
 from integration_api.services.unary import Unary, unsupported
 from integration_api.storage.telephony_store import TelephonyStore
 
-NUMBER = re.compile(r"\+[1-9]\d{4,14}")
 DIGITS = re.compile(r"[0-9*#w]{1,64}")
 LONGEST_KEY = 200
 """Of an idempotency key."""
@@ -97,8 +95,8 @@ class TelephonyService:
     async def create(self, origin: Origin, request: CallRequest) -> CallRecord:
         """Make a call; a key that came before gives the call that it made. Raises `Failure`."""
         self.paths.check()
-        check_number(request.to, "to")
-        check_number(request.from_, "from")
+        phone_numbers.check(request.to, "to")
+        phone_numbers.check(request.from_, "from")
         check_dialing(request.dialing)
         check_metadata(request.metadata)
         check_key(request.idempotency_key)
@@ -156,9 +154,9 @@ class TelephonyService:
 
     async def transfer(self, origin: Origin, id: int, to: str, from_: str) -> CallRecord:
         """Send a call on to another number: its sound does not come here any more. Raises `Failure`."""
-        check_number(to, "to")
+        phone_numbers.check(to, "to")
         if from_:
-            check_number(from_, "from")
+            phone_numbers.check(from_, "from")
         call = await self._answered(origin.principal.tenant, id)
         target, telephony = self._carrier(call)
         if telephony.transfer is None:
@@ -232,21 +230,12 @@ class TelephonyService:
             name = await self._calls.provider_of(tenant, credential_id) or ""
             if not name:
                 raise Failure(Kind.NOT_FOUND, "there is no such credential", code="credential_not_found")
-        known = find(name) if name else None
-        if known is None:
-            raise Failure(
-                Kind.INVALID_REQUEST,
-                "name a provider of telephony; GET /v1/providers lists them",
-                code="unknown_provider",
-                param="provider",
-            )
-        telephony_of(known)
+        known = phone_numbers.carrier(name)
         credential, _ = await self._calls.account(tenant, Target(known, "", credential_id))
         return Target(known, "", credential.id)
 
     def _carrier(self, call: CallRecord) -> tuple[Target, Telephony]:
-        provider = find(call.provider)
-        assert provider is not None  # noqa: S101 - calls are of providers that are known
+        provider = phone_numbers.carrier(call.provider)
         return Target(provider, "", call.credential_id), telephony_of(provider)
 
     def _control(self, call: CallRecord) -> Control:
@@ -340,15 +329,9 @@ class TelephonyService:
 
 
 def telephony_of(provider: Provider) -> Telephony:
-    """Raises `Failure` for a provider that carries no calls."""
-    if provider.telephony is None:
-        raise Failure(
-            Kind.UNSUPPORTED,
-            f"{provider.name} carries no telephone calls; GET /v1/providers lists who does",
-            code="unsupported_operation",
-            param="provider",
-        )
-    return provider.telephony
+    telephony = provider.telephony
+    assert telephony is not None  # noqa: S101 - `phone_numbers.carrier` has seen to it
+    return telephony
 
 
 def author_of(principal: Principal) -> Author:
@@ -358,12 +341,6 @@ def author_of(principal: Principal) -> Author:
 def fingerprint(request: Struct) -> bytes:
     """Return what tells one request from another that has the same idempotency key."""
     return hashlib.sha256(msgspec.json.encode(request, order="deterministic")).digest()
-
-
-def check_number(text: str, param: str) -> None:
-    """Raises `Failure` (INVALID_REQUEST)."""
-    if not NUMBER.fullmatch(text):
-        raise _wrong(param, f"{param} must be a number with its country, as in +4930123456")
 
 
 def check_dialing(dialing: Dialing) -> None:
