@@ -11,7 +11,9 @@ from websockets.sync.client import connect
 
 from tests.e2e.service import ADMIN_KEY, Service
 
-PUBLIC = {"/healthz", "/readiness", "/metrics", "/openapi.json", "/docs"}
+CARRIERS = {f"/telephony/{{provider}}/{{opaque}}/{what}" for what in ("answer", "status", "media")}
+"""Carriers have no key of ours: what they ask proves itself, see `test_telephony.py`."""
+PUBLIC = {"/healthz", "/readiness", "/metrics", "/openapi.json", "/docs", *CARRIERS}
 WRONG = "iak_" + "w" * 40
 
 
@@ -25,7 +27,8 @@ def routes(service: Service) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def concrete(path: str) -> str:
-    return re.sub(r"\{[^}]+\}", "123456789", path)
+    # A watcher without a wish watches all there is, for ever.
+    return re.sub(r"\{[^}]+\}", "123456789", path) + ("?call_id=1" if path == "/v1/calls/watch" else "")
 
 
 def test_the_description_names_every_public_route(service: Service) -> None:
@@ -107,11 +110,22 @@ SPEECH = {
     ("GET", "/v1/voices"), ("GET", "/v1/realtime"),
 }  # fmt: skip
 """Forms, sounds and OpenAI's socket: `test_audio.py` tries another project's credential with each."""
+TELEPHONY = {
+    *((method, f"/v1/calls{path}") for method, path in (
+        ("POST", ""), ("GET", ""), ("GET", "/watch"), ("GET", "/{id}"), ("POST", "/{id}/hangup"),
+        ("POST", "/{id}/dtmf"), ("POST", "/{id}/transfer"), ("GET", "/{id}/events"),
+        ("POST", "/inbound"), ("GET", "/inbound"), ("DELETE", "/inbound/{id}"),
+        ("POST", "/batches"), ("GET", "/batches"), ("GET", "/batches/{id}"), ("GET", "/batches/{id}/watch"),
+        ("POST", "/batches/{id}/pause"), ("POST", "/batches/{id}/resume"), ("POST", "/batches/{id}/cancel"),
+    )),
+    ("GET", "/v1/numbers"), ("GET", "/v1/voice/media/{call_id}"),
+}  # fmt: skip
+"""Calls, batches, routes, and their sound: `test_telephony.py` tries another project's key with each."""
 
 
 def test_every_route_is_tried_with_another_projects_key(service: Service) -> None:
     scoped = {(method, path) for method, path, operation in routes(service) if operation["security"]}
-    assert scoped == {*OBJECTS, *LISTS, *CALLS, *OWN, *SOCKETS, *SPEECH}
+    assert scoped == {*OBJECTS, *LISTS, *CALLS, *OWN, *SOCKETS, *SPEECH, *TELEPHONY}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from integration_api.app import routes
 from tests.e2e.service import Service
+from tests.e2e.test_isolation import TELEPHONY
 
 SAID = [{"role": "user", "content": "hello"}]
 TOOL = {
@@ -79,6 +80,13 @@ SPEECH = {
     ("GET", "/v1/voice/stt"), ("GET", "/v1/voice/tts"), ("GET", "/v1/realtime"),
 }  # fmt: skip
 """Forms, sounds and sockets, which `test_audio.py` and `test_voice.py` ask for."""
+CARRIERS = {
+    (method, f"/telephony/{{provider}}/{{opaque}}/{what}")
+    for what in ("answer", "status", "media")
+    for method in ("GET", "POST")
+    if (method, what) != ("POST", "media")
+}
+"""What carriers ask, and all of telephony: `test_telephony.py` holds it to this description."""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +106,7 @@ def test_it_names_every_route_and_what_the_route_needs(document: dict[str, Any])
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
-    assert set(described) == set(served) == {*ASKS, *SPEECH}
+    assert set(described) == set(served) == {*ASKS, *SPEECH, *TELEPHONY, *CARRIERS}
     for which, operation in described.items():
         assert (operation["security"] == []) == (served[which].scope is None), which
         for status, answer in operation["responses"].items():

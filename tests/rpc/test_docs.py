@@ -29,7 +29,11 @@ ASKED = {
 CONVERSATION = ASKED.pop("integration_api.UnifiedProviderService/StreamChat")
 ASKED.pop("integration.voice.v1.TextToSpeech/Synthesize")
 """It needs a voice: `test_voice.py` sends it."""
-SPEECH = {"integration.voice.v1.SpeechToText", "integration.voice.v1.TextToSpeech"}
+SPEECH = {
+    "integration.voice.v1.SpeechToText",
+    "integration.voice.v1.TextToSpeech",
+    "integration.voice.v1.Telephony",
+}
 
 
 METHODS: dict[str, Mapping[str, tuple[type[Any], type[Any]]]] = {

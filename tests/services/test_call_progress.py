@@ -81,6 +81,13 @@ def test_a_length_is_the_carriers_else_from_answer_to_end_else_not_told():
     assert after(CALL, event(S.COMPLETED, 2, 112.0), event(S.ANSWERED, 1, 105.0)).duration_s == 7.0
 
 
+def test_nothing_is_told_to_be_before_its_cause():
+    from msgspec.structs import replace
+
+    call = after(replace(CALL, dialed_at=104.7), event(S.ANSWERED, 1, 104.0), event(S.COMPLETED, 2, 103.0))
+    assert (call.answered_at, call.ended_at, call.duration_s) == (104.7, 104.7, 0.0)
+
+
 def test_who_hung_up_is_whoever_said_so_first():
     from msgspec.structs import replace
 

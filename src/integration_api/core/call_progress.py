@@ -34,6 +34,8 @@ def told(call: CallRecord, event: CallEvent, now: float) -> CallRecord | None:
 
 def reported(call: CallRecord, report: CallReport, at: float, *, newer: bool = True) -> CallRecord:
     """Return the call as a report leaves it: what its carrier says now, or of an older time if not `newer`."""
+    # A carrier's clock is another, and some tell whole seconds: nothing is told to be before its cause.
+    at = max(at, call.dialed_at or call.created_at)
     state = call.state
     moves = not state.ended and (report.state.ended or PROGRESS[report.state] > PROGRESS[state])
     changes: dict[str, object] = {}
@@ -50,7 +52,7 @@ def reported(call: CallRecord, report: CallReport, at: float, *, newer: bool = T
             known for known in (at, call.answered_at, call.ended_at) if known is not None
         )
     if moves and state.ended:
-        changes["ended_at"] = at
+        changes["ended_at"] = max(at, call.answered_at or at)
         if state is CallState.COMPLETED:
             changes["hung_up_by"] = call.hung_up_by or "carrier"
     if call.price is None and report.price is not None:

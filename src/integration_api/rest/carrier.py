@@ -79,7 +79,7 @@ class CarrierDoor:
         return [
             *(
                 Route(method=method, path=base + path, handler=handler, scope=None, summary=summary,
-                      media=media, responses=said)
+                      media=media, answer=str, responses=said)
                 for method in ("GET", "POST")
                 for path, handler, summary, media in (
                     (ANSWER, self.answer, "A carrier asks what to do with a call", "*/*"),

@@ -1,0 +1,629 @@
+"""Telephone calls through the running service, with the lab as the carrier behind it."""
+
+import asyncio
+import json
+import random
+import re
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.e2e.service import Service, free_port, lab_running, metric, running
+from tests.e2e.telephones import (
+    CARRIERS,
+    OURS,
+    THEIRS,
+    Exchange,
+    attached,
+    create,
+    get,
+    knock,
+    post,
+    signed,
+    sound,
+    story,
+    until,
+)
+
+DICE = random.Random(7)  # noqa: S311 - the same sound each time
+ENDED = {"completed", "busy", "no_answer", "rejected", "cancelled", "failed"}
+
+
+def noise(carrier: Any, milliseconds: int) -> bytes:
+    """Return sound that is the same nowhere twice, and is not silence."""
+    return bytes(DICE.randrange(1, 120) for _ in range(carrier.frame * milliseconds // 20))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with lab_running(tmp_path_factory.mktemp("lab")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
+    port = free_port()
+    environ = {"TELEPHONY__PUBLIC_URL": f"http://127.0.0.1:{port}", "TELEPHONY__DETACH_SECONDS": "1.5"}
+    for carrier in CARRIERS.values():
+        environ |= carrier.environ
+    started = Service(tmp_path_factory.mktemp("service"), environ, port=port)
+    try:
+        started.start()
+        for carrier in CARRIERS.values():
+            started.add_credential(carrier.name, f"{lab}/{carrier.name}", value=carrier.value)
+        yield started
+    finally:
+        if started.alive:
+            started.kill()
+
+
+@pytest.fixture(params=list(CARRIERS))
+def exchange(request: pytest.FixtureRequest, lab: str) -> Exchange:
+    made = Exchange(lab, CARRIERS[request.param])
+    made.reset()
+    return made
+
+
+def route(service: Service, carrier: Any, **more: Any) -> dict[str, Any]:
+    asked = {"provider": carrier.name, "name": "desk", **more}
+    status, made = service.call("POST", "/v1/calls/inbound", asked)
+    assert status == 201, made
+    return made
+
+
+def inbound(service: Service, route_id: str) -> dict[str, Any] | None:
+    """Return the newest call of a route."""
+    _, found = service.call("GET", "/v1/calls?direction=inbound&limit=20")
+    return next((call for call in found["data"] if call["route_id"] == route_id), None)
+
+
+def records(service: Service, call_id: str) -> list[dict[str, Any]]:
+    _, found = service.call("GET", "/v1/audit?limit=100")
+    return [one for one in found["data"] if one["metadata"].get("call_id") == call_id]
+
+
+async def ended(service: Service, id: str) -> dict[str, Any]:
+    return await until(lambda: (call := get(service, id))["state"] in ENDED and call)
+
+
+async def test_an_outbound_call_from_dialing_to_its_records(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    spoken, answered = noise(carrier, 400), noise(carrier, 600)
+    exchange.phone(
+        {"waits_ms": 200}, sound(spoken), {"awaits": "said"}, {"waits_ms": 200}, {"hangs_up": True}
+    )
+    call = create(service, carrier, metadata={"assistant_id": "7"}, media={"params": {"who": "me"}})
+    assert (call["state"], call["direction"], call["to"], call["from"]) == (
+        "dialing",
+        "outbound",
+        THEIRS,
+        OURS,
+    )
+    async with attached(service, call["id"]) as caller:
+        [started] = await until(lambda: caller.of("started"))
+        assert (started["format"], started["provider"]) == (carrier.format, carrier.name)
+        assert (started["call_id"], started["custom"]) == (call["id"], {"who": "me"})
+        await caller.socket.send(answered)
+        await caller.say("mark", name="said")
+        await until(lambda: caller.done)
+    id = call["provider_call_id"]
+    assert spoken in bytes(caller.sound)
+    assert answered in exchange.heard(id)
+    assert [(one["name"], one.get("cancelled", False)) for one in caller.of("mark_reached")] == [
+        ("said", False)
+    ]
+    assert caller.of("stopped")
+    assert caller.events[-1]["type"] == "closed"
+    assert [one["seq"] for one in caller.events] == list(range(len(caller.events)))
+    over = await ended(service, call["id"])
+    assert (over["state"], over["hung_up_by"]) == ("completed", "carrier")
+    assert over["dialed_at"] <= over["answered_at"] <= over["ended_at"]
+    told = [one["what"] for one in story(service, call["id"])]
+    assert [what for what in told if what.startswith(("dial", "media"))] == [
+        "dialing", "dialed", "media.connected", "media.started", "media.stopped",
+    ]  # fmt: skip
+    kept = await until(
+        lambda: len(found := records(service, call["id"])) >= 3 and {one["operation"]: one for one in found}
+    )
+    assert set(kept) == {"call.dial", "call.media", "call"}
+    assert all(one["metadata"]["assistant_id"] == "7" for one in kept.values())
+    assert all((one["status"], one["provider"]) == ("success", carrier.name) for one in kept.values())
+    assert kept["call"]["provider_request_id"] == id
+
+
+async def test_an_inbound_call_is_watched_answered_and_hung_up(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    made = route(service, carrier, metadata={"desk": "front"}, media={"params": {"a": "b"}})
+    spoken, answered = noise(carrier, 400), noise(carrier, 400)
+    id = exchange.arrive(made["answer_url"], made["status_url"], {"waits_ms": 600}, sound(spoken))
+    call = await until(lambda: inbound(service, made["id"]))
+    assert (call["direction"], call["from"], call["to"], call["provider_call_id"]) == (
+        "inbound",
+        THEIRS,
+        OURS,
+        id,
+    )
+    assert call["metadata"]["desk"] == "front"
+    async with attached(service, call["id"]) as caller:
+        await until(lambda: len(caller.sound) > len(spoken) and spoken in bytes(caller.sound))
+        assert caller.of("started")[0]["custom"] == {"a": "b"}
+        await caller.socket.send(answered)
+        await until(lambda: answered in exchange.heard(id))
+        assert get(service, call["id"])["state"] == "answered"
+        await caller.say("hangup")
+        await until(lambda: caller.done)
+    over = await ended(service, call["id"])
+    assert (over["state"], over["hung_up_by"]) == ("completed", "caller")
+    assert exchange.call(id)["done"]
+
+
+async def test_keys_go_both_ways(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    exchange.phone({"presses": "12#"}, {"waits_ms": 60_000})
+    call = create(service, carrier)
+    async with attached(service, call["id"]) as caller:
+        await until(lambda: len(caller.of("dtmf")) == 3)
+        assert "".join(one["digit"] for one in caller.of("dtmf")) == "12#"
+        if not carrier.presses:
+            status, refused = service.call("POST", f"/v1/calls/{call['id']}/dtmf", {"digits": "9"})
+            assert (status, refused["error"]["code"]) == (400, "unsupported_operation")
+            return
+        status, pressed = service.call("POST", f"/v1/calls/{call['id']}/dtmf", {"digits": "9w8"})
+        assert status == 200, pressed
+        await until(lambda: exchange.call(call["provider_call_id"])["keyed"])
+        # Whether the carrier has opened another socket or not, the caller is still on the call.
+        sockets = exchange.call(call["provider_call_id"])["sockets"]
+        await until(lambda: len(caller.of("started")) >= sockets)
+        after = noise(carrier, 200)
+        await until(lambda: get(service, call["id"])["media_open"])
+        await caller.socket.send(after)
+        await until(lambda: after in exchange.heard(call["provider_call_id"]))
+        assert not caller.of("stopped")
+    assert [one["detail"]["digits"] for one in story(service, call["id"]) if one["what"] == "dtmf"] == ["9w8"]
+
+
+async def test_clearing_silences_at_once(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    exchange.phone({"waits_ms": 60_000}, speed=1.0)
+    call = create(service, carrier)
+    async with attached(service, call["id"]) as caller:
+        await until(lambda: caller.of("started"))
+        old, new = noise(carrier, 8_000), noise(carrier, 200)
+        await caller.socket.send(old)
+        await caller.say("mark", name="never")
+        await until(lambda: exchange.call(call["provider_call_id"])["heard_ms"] > 100)
+        await caller.say("clear")
+        await caller.socket.send(new)
+        await caller.say("mark", name="new")
+        await until(lambda: len(caller.of("mark_reached")) == 2)
+    told = [(one["name"], one.get("cancelled", False)) for one in caller.of("mark_reached")]
+    assert told == [("never", True), ("new", False)]
+    heard = exchange.heard(call["provider_call_id"])
+    at = heard.index(new)
+    # Not one byte of what is old comes after what is new, and nearly all of it was never heard.
+    assert old[-carrier.frame :] not in heard
+    assert at < len(old) // 2
+    assert set(heard[at + len(new) :]) <= set(heard[:0])
+
+
+async def test_sound_is_converted_to_exact_frames(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    exchange.phone({"says": "A table for two, please."}, {"awaits": "said"}, {"hangs_up": True})
+    call = create(service, carrier)
+    asked = {"encoding": "pcm_s16le", "sample_rate_hz": 48000}
+    async with attached(service, call["id"], format=asked) as caller:
+        await until(lambda: caller.of("started"))
+        assert caller.of("started")[0]["format"] == {**asked, "channels": 1}
+        await caller.socket.send(bytes(48_000 * 2 // 2))
+        await caller.say("mark", name="said")
+        await until(lambda: caller.done)
+    assert set(caller.pieces) == {48_000 * 2 // 50}
+    assert len(caller.pieces) > 10
+    assert exchange.call(call["provider_call_id"])["heard_ms"] >= 500
+
+
+async def test_a_caller_detaches_attaches_again_and_is_replaced(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    exchange.phone({"waits_ms": 60_000})
+    call = create(service, carrier)
+    async with attached(service, call["id"]) as first:
+        await until(lambda: first.of("started"))
+    await until(lambda: get(service, call["id"])["media_open"])
+    async with attached(service, call["id"]) as second:
+        await until(lambda: second.of("started") and second.sound)
+        async with attached(service, call["id"]) as third:
+            await until(lambda: third.of("started") and third.sound)
+            await until(lambda: second.done)
+            assert second.events[-1]["reason"] == "taken_over"
+            await third.socket.send(spoken := noise(carrier, 200))
+            await until(lambda: spoken in exchange.heard(call["provider_call_id"]))
+    # Nobody comes back.
+    over = await ended(service, call["id"])
+    assert (over["hung_up_by"], over["error_code"]) == ("service", "detached")
+
+
+async def test_a_socket_that_is_lost_ends_the_sound_and_then_the_call(
+    service: Service, exchange: Exchange
+) -> None:
+    carrier = exchange.carrier
+    exchange.phone({"waits_ms": 200}, {"hears_ms": 60}, {"loses": "reset"})
+    call = create(service, carrier)
+    async with attached(service, call["id"]) as caller:
+        await until(lambda: caller.of("started"))
+        await caller.socket.send(noise(carrier, 5_000))
+        await caller.say("mark", name="end")
+        await until(lambda: caller.done)
+    assert [(one["name"], one["cancelled"]) for one in caller.of("mark_reached")] == [("end", True)]
+    assert caller.of("stopped")
+    assert (await ended(service, call["id"]))["state"] == "completed"
+    [stopped] = [one for one in story(service, call["id"]) if one["what"] == "media.stopped"]
+    assert stopped["detail"]["reason"] == "disconnected"
+
+
+@pytest.mark.parametrize(
+    "deliveries",
+    [
+        [{"how": "twice", "times": 0}],
+        [{"how": "late", "times": 2}],
+        [{"how": "once", "delay_ms": 150, "times": 3}],
+    ],
+    ids=["twice", "late", "delayed"],
+)
+async def test_notices_in_any_order_and_number(service: Service, exchange: Exchange, deliveries: Any) -> None:
+    exchange.ask("PUT", body={"deliveries": deliveries})
+    exchange.phone({"waits_ms": 200}, {"hangs_up": True})
+    call = create(service, exchange.carrier)
+    over = await ended(service, call["id"])
+    await until(lambda: exchange.call(call["provider_call_id"])["done"])
+    found = get(service, call["id"])
+    assert (found["state"], found["ended_at"]) == ("completed", over["ended_at"])
+    assert found["answered_at"] is not None
+    await until(lambda: all(codes for _, codes in exchange.call(call["provider_call_id"])["notices"]))
+    assert {code for _, codes in exchange.call(call["provider_call_id"])["notices"] for code in codes} == {
+        200
+    }
+    lines = [one for one in story(service, call["id"]) if one["what"] == "status"]
+    assert len({json.dumps(one["detail"], sort_keys=True) for one in lines}) == len(lines)
+    kept = await until(
+        lambda: (rows := [one for one in records(service, call["id"]) if one["operation"] == "call"]) and rows
+    )
+    assert len(kept) == 1
+
+
+async def test_a_call_that_is_busy_and_one_that_is_hung_up_while_it_rings(
+    service: Service, exchange: Exchange
+) -> None:
+    carrier = exchange.carrier
+    exchange.phone(picks_up="busy")
+    assert (await ended(service, create(service, carrier)["id"]))["state"] == "busy"
+    if not carrier.presses:
+        return
+    exchange.phone(picks_up="no", rings_ms=60_000)
+    call = create(service, carrier)
+    await until(lambda: get(service, call["id"])["state"] == "ringing")
+    status, asked = service.call("POST", f"/v1/calls/{call['id']}/hangup")
+    assert status == 200, asked
+    over = await ended(service, call["id"])
+    assert (over["state"], over["hung_up_by"]) == ("cancelled", "caller")
+    status, again = service.call("POST", f"/v1/calls/{call['id']}/hangup")
+    assert (status, again["state"]) == (200, "cancelled")
+
+
+async def test_a_key_makes_one_call(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    exchange.phone(picks_up="busy")
+    key = f"once-{carrier.name}-{DICE.random()}"
+    first = create(service, carrier, idempotency_key=key)
+    assert create(service, carrier, idempotency_key=key)["id"] == first["id"]
+    status, refused = service.call(
+        "POST",
+        "/v1/calls",
+        {"provider": carrier.name, "to": "+4930999", "from": OURS, "idempotency_key": key},
+    )
+    assert status in (400, 409)
+    other = {"provider": carrier.name, "to": THEIRS, "from": OURS, "idempotency_key": key, "record": True}
+    status, refused = service.call("POST", "/v1/calls", other)
+    assert (status, refused["error"]["code"]) == (409, "idempotency_key_reused")
+    assert len(exchange.ask("GET")["calls"]) == 1
+
+
+# --- what is not believed --------------------------------------------------------------------
+
+
+def refused(service: Service, carrier: Any) -> dict[str, float]:
+    with urllib.request.urlopen(f"{service.url}/metrics") as reply:
+        text = reply.read().decode()
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("integration_webhooks_refused_total{") and f'provider="{carrier.name}"' in line:
+            reason = re.search('reason="([a-z_]+)"', line)
+            assert reason is not None
+            found[reason[1]] = float(line.rpartition(" ")[2])
+    return found
+
+
+def opened(document: bytes) -> str:
+    """Return the media socket's address in an answer."""
+    found = re.search(r"ws://[^\"'<\s]+", document.decode())
+    assert found is not None, document
+    return found[0]
+
+
+async def test_forged_webhooks_change_nothing_and_are_counted(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    made, other = route(service, carrier), route(service, carrier)
+    id = f"CA{DICE.randrange(10**12):032x}"
+    asks = carrier.asks(id)
+    before = refused(service, carrier)
+    url = made["answer_url"]
+    good = signed(carrier, url, asks)
+    unsigned = {"content-type": carrier.mime}
+    attempts = [
+        (url, unsigned, asks, 403),
+        (url, {**good, "content-type": carrier.mime}, asks.replace(b"ringing", b"completed") + b"1", 403),
+        (url, signed(carrier, url, asks, secret="another-secret-0123456789abcdef"), asks, 403),
+        (f"{url}/", good, asks, 403),
+        (f"{url}?a=b", good, asks, 403),
+        (other["answer_url"], good, asks, 403),
+        (url.replace(f"/{carrier.name}/", "/nobody/"), good, asks, 404),
+        (url[:-12] + ("A" if url[-12] != "A" else "B") + url[-11:], good, asks, 404),
+        (url.removesuffix("answer") + "media", good, asks, 405),
+    ]
+    for at, headers, body, expected in attempts:
+        status, _ = knock("POST", at, headers, body)
+        assert status == expected, (at, status)
+    assert inbound(service, made["id"]) is None
+    assert inbound(service, other["id"]) is None
+    after = refused(service, carrier)
+    assert sum(after.values()) - sum(before.values()) == 7, (before, after)
+    status, _ = post(carrier, url, asks)
+    assert status == 200
+    call = inbound(service, made["id"])
+    assert call is not None
+    # What it tells of is another account's call, or is told of unsigned: it stands as it stood.
+    tells = carrier.tells(id, "completed", 3)
+    assert knock("POST", made["status_url"], unsigned, tells)[0] == 403
+    assert get(service, call["id"])["state"] == "ringing"
+    assert post(carrier, made["status_url"], tells)[0] == 200
+    assert get(service, call["id"])["state"] == "completed"
+    # Asked again after its end, it is not connected to anything.
+    assert post(carrier, url, asks)[0] == 409
+
+
+async def test_a_media_socket_is_let_in_once_and_only_by_proof(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    made = route(service, carrier)
+    id = f"CA{DICE.randrange(10**12):032x}"
+    status, document = post(carrier, made["answer_url"], carrier.asks(id))
+    assert status == 200
+    url = opened(document)
+    before = refused(service, carrier)
+
+    async def try_at(at: str, headers: dict[str, str]) -> int:
+        try:
+            async with connect(at, additional_headers=headers) as socket:
+                await socket.close()
+        except InvalidStatus as refusal:
+            return refusal.response.status_code
+        return 101
+
+    good = carrier.sign(url)
+    if good:
+        assert await try_at(url, {}) == 403
+        assert await try_at(url, carrier.sign(url + "x")) == 403
+    assert await try_at(url[:-12] + ("A" if url[-12] != "A" else "B") + url[-11:], good) == 404
+    assert await try_at(made["answer_url"].replace("http", "ws").replace("answer", "media"), good) == 404
+    # What is no handshake spends nothing.
+    assert knock("GET", url.replace("ws", "http", 1), good)[0] == 400
+    async with connect(url, additional_headers=good):
+        assert await try_at(url, good) == 409
+    assert await try_at(url, good) == 409
+    after = refused(service, carrier)
+    assert after.get("spent", 0) - before.get("spent", 0) == 2
+    # Asked once more, the carrier is given another path.
+    status, document = post(carrier, made["answer_url"], carrier.asks(id))
+    assert opened(document) != url
+
+
+async def test_a_socket_that_never_starts_or_is_another_calls_is_closed(
+    service: Service, exchange: Exchange
+) -> None:
+    carrier = exchange.carrier
+    made = route(service, carrier)
+    id = f"CA{DICE.randrange(10**12):032x}"
+    _, document = post(carrier, made["answer_url"], carrier.asks(id))
+    url = opened(document)
+    async with connect(url, additional_headers=carrier.sign(url)) as socket:
+        await socket.send("this is no language of theirs")
+        with pytest.raises(ConnectionClosed):
+            async with asyncio.timeout(10):
+                while True:
+                    await socket.recv()
+        assert socket.close_code == 1008
+    call = inbound(service, made["id"])
+    assert call is not None
+    await until(lambda: [one for one in story(service, call["id"]) if one["what"] == "media.stopped"])
+    assert call["state"] == "ringing"
+
+
+async def test_another_project_sees_and_touches_nothing(service: Service, exchange: Exchange) -> None:
+    from tests.e2e.test_isolation import other_project
+
+    carrier = exchange.carrier
+    exchange.phone({"waits_ms": 60_000})
+    call = create(service, carrier)
+    made = route(service, carrier)
+    window = {"start": "00:00", "end": "00:01", "tz": "UTC", "days": [1]}
+    asked = {"template": {"provider": carrier.name, "from": OURS}, "rows": [{"to": THEIRS}], "window": window}
+    status, batch = service.call("POST", "/v1/calls/batches", asked)
+    assert status == 201, batch
+    stranger = await asyncio.to_thread(other_project, service)
+    one = f"/v1/calls/{call['id']}"
+    for method, path, body in [
+        ("GET", one, None),
+        ("GET", f"{one}/events", None),
+        ("POST", f"{one}/hangup", None),
+        ("POST", f"{one}/dtmf", {"digits": "1"}),
+        ("POST", f"{one}/transfer", {"to": THEIRS}),
+        ("GET", f"/v1/calls/watch?call_id={call['id']}", None),
+        ("DELETE", f"/v1/calls/inbound/{made['id']}", None),
+        *(
+            (method, f"/v1/calls/batches/{batch['id']}{path}", None)
+            for method, path in (
+                ("GET", ""),
+                ("GET", "/watch"),
+                ("POST", "/pause"),
+                ("POST", "/resume"),
+                ("POST", "/cancel"),
+            )
+        ),
+    ]:
+        assert service.call(method, path, body, key=stranger)[0] == 404, path
+    for path in ("", "/inbound", "/batches"):
+        assert service.call("GET", f"/v1/calls{path}", key=stranger)[1]["data"] == []
+    for path, body in [
+        ("", {"provider": carrier.name, "to": THEIRS, "from": OURS}),
+        ("/inbound", {"provider": carrier.name, "name": "x"}),
+        ("/batches", asked),
+    ]:
+        status, told = service.call("POST", f"/v1/calls{path}", body, key=stranger)
+        assert (status, told["error"]["code"]) == (400, "credential_missing"), path
+    assert service.call("GET", f"/v1/numbers?provider={carrier.name}", key=stranger)[0] == 400
+    async with attached(service, call["id"], key=stranger) as thief:
+        await until(lambda: thief.done)
+    assert [one["type"] for one in thief.events] == ["error", "closed"]
+    assert not thief.sound
+    # A route that is deleted answers no more.
+    assert service.call("DELETE", f"/v1/calls/inbound/{made['id']}")[0] == 200
+    assert post(carrier, made["answer_url"], carrier.asks("CA1"))[0] == 404
+    service.call("POST", f"{one}/hangup")
+    await ended(service, call["id"])
+
+
+async def test_answers_are_as_they_are_described(service: Service, exchange: Exchange) -> None:
+    from tests.e2e.test_openapi import validator
+
+    carrier = exchange.carrier
+    exchange.phone(picks_up="busy")
+    call = create(service, carrier, metadata={"a": "b"})
+    await ended(service, call["id"])
+    made = route(service, carrier, metadata={"a": "b"}, media={"params": {"x": "y"}})
+    asked = {
+        "template": {"provider": carrier.name, "from": OURS},
+        "rows": [{"to": THEIRS}],
+        "window": {"start": "00:00", "end": "00:01", "tz": "UTC", "days": [1]},
+    }
+    batch = service.call("POST", "/v1/calls/batches", asked)[1]
+    document = service.call("GET", "/openapi.json", key=None)[1]
+    for method, path, at in [
+        ("GET", "/v1/calls/{id}", f"/v1/calls/{call['id']}"),
+        ("GET", "/v1/calls", "/v1/calls?limit=3"),
+        ("GET", "/v1/calls/{id}/events", f"/v1/calls/{call['id']}/events"),
+        ("GET", "/v1/calls/inbound", "/v1/calls/inbound"),
+        ("GET", "/v1/calls/batches", "/v1/calls/batches"),
+        ("GET", "/v1/calls/batches/{id}", f"/v1/calls/batches/{batch['id']}"),
+        ("POST", "/v1/calls/batches/{id}/cancel", f"/v1/calls/batches/{batch['id']}/cancel"),
+        ("GET", "/v1/numbers", f"/v1/numbers?provider={carrier.name}"),
+        ("DELETE", "/v1/calls/inbound/{id}", f"/v1/calls/inbound/{made['id']}"),
+    ]:
+        status, answer = service.call(method, at)
+        assert status == 200, (at, answer)
+        [told] = document["paths"][path][method.lower()]["responses"]["200"]["content"].values()
+        validator(document, told["schema"], strict=True).validate(answer)
+
+
+async def test_stories_are_watched_as_they_are_written(service: Service, exchange: Exchange) -> None:
+    exchange.phone({"waits_ms": 300}, {"hangs_up": True})
+    call = create(service, exchange.carrier)
+
+    def watch() -> list[str]:
+        request = urllib.request.Request(
+            f"{service.url}/v1/calls/watch?call_id={call['id']}",
+            headers={"authorization": f"Bearer {service.settings()['BOOTSTRAP_API_KEY']}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            lines = reply.read().decode().split("\n\n")
+        return [json.loads(line.removeprefix("data: "))["id"] for line in lines if line.startswith("data: ")]
+
+    told = await asyncio.to_thread(watch)
+    # The watch ends with the call; what is written afterwards is in the story.
+    assert told == [one["id"] for one in story(service, call["id"])][: len(told)]
+    assert get(service, call["id"])["state"] == "completed"
+
+
+async def test_a_batch_is_made_and_watched_to_its_end(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    exchange.phone(number="*", picks_up="busy")
+    numbers = [f"+49301234{n:03}" for n in range(3)]
+    asked = {
+        "template": {"provider": carrier.name, "from": OURS},
+        "rows": [{"to": number, "metadata": {"n": number[-1]}} for number in numbers],
+        "calls_per_second": 20,
+        "name": "three",
+    }
+    status, batch = service.call("POST", "/v1/calls/batches", asked)
+    assert (status, batch["total"], batch["state"]) == (201, 3, "running")
+
+    def watch() -> list[dict[str, Any]]:
+        request = urllib.request.Request(
+            f"{service.url}/v1/calls/batches/{batch['id']}/watch",
+            headers={"authorization": f"Bearer {service.settings()['BOOTSTRAP_API_KEY']}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            lines = reply.read().decode().split("\n\n")
+        return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+
+    told = await asyncio.to_thread(watch)
+    assert (told[-1]["state"], told[-1]["progress"]) == ("completed", {"busy": 3})
+    assert sorted(one["to"] for one in exchange.ask("GET")["calls"]) == numbers
+    _, listed = service.call("GET", f"/v1/calls?batch_id={batch['id']}")
+    assert {call["metadata"]["n"] for call in listed["data"]} == {"0", "1", "2"}
+    status, refused = service.call("POST", f"/v1/calls/batches/{batch['id']}/pause")
+    assert (status, refused["error"]["code"]) == (409, "batch_state")
+
+
+def test_without_a_public_address_calls_are_refused_by_its_name(tmp_path: Path, lab: str) -> None:
+    with running(tmp_path) as service:
+        service.add_credential("twilio", f"{lab}/twilio", value=CARRIERS["twilio"].value)
+        for path, body in [
+            ("/v1/calls", {"provider": "twilio", "to": THEIRS, "from": OURS}),
+            ("/v1/calls/inbound", {"provider": "twilio", "name": "x"}),
+            (
+                "/v1/calls/batches",
+                {"template": {"provider": "twilio", "from": OURS}, "rows": [{"to": THEIRS}]},
+            ),
+        ]:
+            status, answer = service.call("POST", path, body)
+            assert (status, answer["error"]["code"]) == (400, "telephony_not_configured"), answer
+            assert "TELEPHONY__PUBLIC_URL" in answer["error"]["message"]
+
+
+def test_what_is_wrong_is_named(service: Service) -> None:
+    good = {"provider": "twilio", "to": THEIRS, "from": OURS}
+    for change, param in [
+        ({"to": "030 123"}, "to"),
+        ({"from": "12"}, "from"),
+        ({"provider": "openai"}, "provider"),
+        ({"provider": "nobody"}, "provider"),
+        ({"media": {"mode": "loud"}}, "media.mode"),
+        ({"media": {"mode": "answer_url"}}, "media.answer_url"),
+        ({"media": {"mode": "inline"}}, "media.mode"),
+        ({"ring_timeout_s": 0}, "ring_timeout_s"),
+        ({"metadata": {"": "x"}}, "metadata"),
+        ({"idempotency_key": "x" * 201}, "idempotency_key"),
+    ]:
+        status, answer = service.call("POST", "/v1/calls", {**good, **change})
+        assert (status, answer["error"]["param"]) == (400, param), answer
+    assert service.call("POST", "/v1/calls", {**good, "credential_id": "12"})[0] == 404
+    assert service.call("GET", "/v1/calls/12")[0] == 404
+    assert service.call("POST", "/v1/calls/12/hangup")[0] == 404
+    status, numbers = service.call("GET", "/v1/numbers?provider=twilio")
+    assert status == 200, numbers
+    assert numbers["data"][0]["number"].startswith("+")
+    with urllib.request.urlopen(f"{service.url}/metrics") as reply:
+        assert metric(reply.read().decode(), "integration_media_sessions") >= 0
