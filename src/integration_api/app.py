@@ -213,7 +213,15 @@ class Telephones:
 
     @classmethod
     async def open(
-        cls, settings: Settings, store: Repository, vault: Vault, calls: Calls, unary: Unary, log: Log
+        cls,
+        settings: Settings,
+        store: Repository,
+        vault: Vault,
+        unary: Unary,
+        ears: SttService,
+        voices: TtsService,
+        calls: Calls,
+        log: Log,
     ) -> "Telephones":
         chosen, ids = settings.telephony, calls.ids
         opaques = Opaques(await vault.derive(PATHS))
@@ -222,7 +230,7 @@ class Telephones:
         gate = Gate(
             chosen.replay_seconds, networks(chosen.exotel_addresses), networks(chosen.trusted_proxies)
         )
-        hub = MediaHub(store.telephony, calls, ids, log, detach_seconds=chosen.detach_seconds)
+        hub = MediaHub(store.telephony, calls, ears, voices, ids, log, detach_seconds=chosen.detach_seconds)
         dials = Dials(
             store.telephony,
             store.dialing,
@@ -342,7 +350,8 @@ class House:
             verifications_per_minute=settings.limits.verifications_per_minute,
             changed=feed.hear,
         )
-        telephones = await Telephones.open(settings, store, vault, calls, unary, log)
+        ears, voices = SttService(calls, lines), TtsService(calls, lines)
+        telephones = await Telephones.open(settings, store, vault, unary, ears, voices, calls, log)
         listeners += [telephones.watching, telephones.hub, telephones.dialing]
         web = web_api(settings, identity)
         return cls(
@@ -365,8 +374,8 @@ class House:
             llm=LlmService(calls, transport, catalogue),
             models=ModelService(calls, unary, catalogue),
             lines=lines,
-            stt=SttService(calls, lines),
-            tts=TtsService(calls, lines),
+            stt=ears,
+            tts=voices,
             speech=SpeechService(calls, transport, unary),
             turns=Turns(await vault.derive(TURNS), cache),
             content=content,

@@ -25,6 +25,11 @@ MODES = {
     wire.MediaPlan.INLINE: MediaMode.INLINE,
 }
 STATES = {wire.CallState.Value(state.name): state for state in CallState}
+BARGE_IN = {
+    wire.MediaPlan.WORDS: "",
+    wire.MediaPlan.SPEECH: "speech",
+    wire.MediaPlan.NEVER: "off",
+}
 DIRECTIONS = {wire.INBOUND: Direction.INBOUND, wire.OUTBOUND: Direction.OUTBOUND}
 
 
@@ -37,6 +42,7 @@ def read_media(asked: wire.MediaPlan) -> surface.MediaChoice:
         answer_url=asked.answer_url,
         stt=voice_stt_messages.read_start(asked.stt) if asked.HasField("stt") else None,
         tts=voice_tts_messages.read_start(asked.tts) if asked.HasField("tts") else None,
+        barge_in=BARGE_IN.get(asked.barge_in, str(asked.barge_in)),
     )
 
 

@@ -30,13 +30,15 @@ class MediaChoice(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     stt: voice_stt_surface.Start | None = None
     """Of an inline call; the formats are the call's own and need not be said."""
     tts: voice_tts_surface.Start | None = None
+    barge_in: str = ""
+    """Of an inline call, what silences its voice: words (the usual), speech or off."""
 
     def read(self) -> MediaPlan:
         """Raises `Failure` (INVALID_REQUEST) naming the field."""
         inline = {
             name: msgspec.to_builtins(one)
-            for name, one in (("stt", self.stt), ("tts", self.tts))
-            if one is not None
+            for name, one in (("stt", self.stt), ("tts", self.tts), ("barge_in", self.barge_in.lower()))
+            if one
         }
         return MediaPlan(
             mode=one_of(MediaMode, self.mode, "media.mode"),
@@ -206,4 +208,7 @@ class Dtmf(Struct, tag="dtmf", frozen=True, forbid_unknown_fields=True):
     digits: str
 
 
-Message = Mark | Clear | Hangup | Dtmf
+Message = (
+    Mark | Clear | Hangup | Dtmf | voice_tts_surface.Text | voice_tts_surface.Flush | voice_tts_surface.Cancel
+)
+"""The last three of an inline call: what its voice is to say, or to stop saying."""

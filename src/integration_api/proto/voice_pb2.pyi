@@ -821,7 +821,7 @@ class ListVoicesResponse(_message.Message):
     def __init__(self, voices: _Optional[_Iterable[_Union[Voice, _Mapping]]] = ...) -> None: ...
 
 class MediaPlan(_message.Message):
-    __slots__ = ("mode", "params", "answer_url", "stt", "tts")
+    __slots__ = ("mode", "params", "answer_url", "stt", "tts", "barge_in")
     class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STREAM: _ClassVar[MediaPlan.Mode]
@@ -830,6 +830,14 @@ class MediaPlan(_message.Message):
     STREAM: MediaPlan.Mode
     ANSWER_URL: MediaPlan.Mode
     INLINE: MediaPlan.Mode
+    class BargeIn(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        WORDS: _ClassVar[MediaPlan.BargeIn]
+        SPEECH: _ClassVar[MediaPlan.BargeIn]
+        NEVER: _ClassVar[MediaPlan.BargeIn]
+    WORDS: MediaPlan.BargeIn
+    SPEECH: MediaPlan.BargeIn
+    NEVER: MediaPlan.BargeIn
     class ParamsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -842,12 +850,14 @@ class MediaPlan(_message.Message):
     ANSWER_URL_FIELD_NUMBER: _ClassVar[int]
     STT_FIELD_NUMBER: _ClassVar[int]
     TTS_FIELD_NUMBER: _ClassVar[int]
+    BARGE_IN_FIELD_NUMBER: _ClassVar[int]
     mode: MediaPlan.Mode
     params: _containers.ScalarMap[str, str]
     answer_url: str
     stt: SttClient.Start
     tts: TtsClient.Start
-    def __init__(self, mode: _Optional[_Union[MediaPlan.Mode, str]] = ..., params: _Optional[_Mapping[str, str]] = ..., answer_url: _Optional[str] = ..., stt: _Optional[_Union[SttClient.Start, _Mapping]] = ..., tts: _Optional[_Union[TtsClient.Start, _Mapping]] = ...) -> None: ...
+    barge_in: MediaPlan.BargeIn
+    def __init__(self, mode: _Optional[_Union[MediaPlan.Mode, str]] = ..., params: _Optional[_Mapping[str, str]] = ..., answer_url: _Optional[str] = ..., stt: _Optional[_Union[SttClient.Start, _Mapping]] = ..., tts: _Optional[_Union[TtsClient.Start, _Mapping]] = ..., barge_in: _Optional[_Union[MediaPlan.BargeIn, str]] = ...) -> None: ...
 
 class Call(_message.Message):
     __slots__ = ("id", "provider", "credential_id", "direction", "state", "to", "provider_call_id", "provider_state", "provider_code", "created_at", "dialed_at", "answered_at", "ended_at", "duration_s", "price", "hung_up_by", "error_code", "batch_id", "row", "attempt", "metadata", "route_id", "media_open")

@@ -6,15 +6,18 @@ from contextlib import aclosing
 from integration_api.core.errors import Failure
 from integration_api.core.tenant import Scope
 from integration_api.dialects import telephony_surface as surface
+from integration_api.dialects import voice_tts_surface
 from integration_api.dialects.telephony_media_surface import started
 from integration_api.dialects.voice_surface import read
 from integration_api.edge.application import Upgrade, WebSocket
 from integration_api.rest.routing import Ask, Route
+from integration_api.rest.tts import asked_of_voice
 from integration_api.rest.voice import Line, first_of
 from integration_api.services import attachment
 from integration_api.services.call import Origin
 from integration_api.services.media_guest import Attached, Audio
 from integration_api.services.telephony import TelephonyService
+from integration_api.services.voice_loop import Listened, Spoke
 
 
 class MediaDoor:
@@ -48,6 +51,10 @@ class MediaDoor:
                     case Attached():
                         said = started(event.call_id, event.stream_id, event.format, event.custom)
                         await line.tell(said, provider=provider)
+                    case Listened(told_of, leg):
+                        await line.tell({"type": "stt", "event": told_of}, leg, provider=provider)
+                    case Spoke(told_of, leg):
+                        await line.tell({"type": "tts", "event": told_of}, leg, provider=provider)
                     case _:
                         await line.tell(event, provider=provider)
         await line.socket.close()
@@ -72,6 +79,8 @@ async def _asks(line: Line) -> AsyncGenerator[attachment.Ask, None]:
                 yield attachment.Clear()
             case surface.Dtmf(digits):
                 yield attachment.Press(digits)
+            case voice_tts_surface.Text() | voice_tts_surface.Flush() | voice_tts_surface.Cancel() as said:
+                yield attachment.Speak(asked_of_voice(said))
             case _:
                 yield attachment.HangUp()
     yield attachment.Left()

@@ -66,18 +66,25 @@ async def _asks(line: Line) -> AsyncGenerator[tts.Ask, None]:
     """Read what the caller asks for. One who leaves has ended the session."""
     while (message := await line.socket.receive()) is not None:
         match read(message if isinstance(message, str) else "", surface.Message):
-            case surface.Text() as said:
-                text, ssml = surface.check_text(said)
-                id = surface.check_id(said.utterance_id)
-                yield tts.Text(utterance_id=id, text=text, ssml=ssml, final=said.final)
-            case surface.Flush(id):
-                yield tts.Flush(id)
+            case surface.Text() | surface.Flush() | surface.Cancel() as said:
+                yield asked_of_voice(said)
             case surface.Mark() as mark:
                 yield tts.MarkAt(mark.utterance_id, mark.name, mark.char_offset)
-            case surface.Cancel(id, played_ms):
-                yield tts.Cancel(id, played_ms)
             case surface.Change(voice, speed):
                 yield tts.Change(voice, speed)
             case _:
                 yield tts.End()
     yield tts.Left()
+
+
+def asked_of_voice(said: surface.Text | surface.Flush | surface.Cancel) -> tts.Text | tts.Flush | tts.Cancel:
+    """Raises `Failure` (INVALID_REQUEST) naming the field."""
+    match said:
+        case surface.Text():
+            text, ssml = surface.check_text(said)
+            id = surface.check_id(said.utterance_id)
+            return tts.Text(utterance_id=id, text=text, ssml=ssml, final=said.final)
+        case surface.Flush(id):
+            return tts.Flush(id)
+        case surface.Cancel(id, played_ms):
+            return tts.Cancel(id, played_ms)

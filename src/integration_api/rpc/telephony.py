@@ -14,6 +14,7 @@ from integration_api.proto import voice_pb2 as wire
 from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.reading import parsed
 from integration_api.rpc.told_media import write
+from integration_api.rpc.tts import asked_of_voice
 from integration_api.rpc.voice import Line, first_of, not_understood, start_required
 from integration_api.services import attachment
 from integration_api.services.batch_watching import follow
@@ -249,5 +250,7 @@ async def _asks(incoming: AsyncIterator[bytearray]) -> AsyncGenerator[attachment
                 yield attachment.HangUp()
             case "dtmf":
                 yield attachment.Press(said.dtmf.digits)
+            case "text" | "flush" | "cancel":
+                yield attachment.Speak(asked_of_voice(said))
             case _:
-                raise not_understood("audio, mark, clear, hangup and dtmf")
+                raise not_understood("audio, mark, clear, hangup, dtmf, text, flush and cancel")

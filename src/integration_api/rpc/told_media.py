@@ -4,7 +4,9 @@ from integration_api.core.media import Cleared, Dtmf, MarkReached, Stopped
 from integration_api.core.session import Warned
 from integration_api.dialects.voice_messages import write_format
 from integration_api.proto import voice_pb2 as wire
+from integration_api.rpc import told_stt, told_tts
 from integration_api.services.media_guest import Attached, Audio, Over, Told
+from integration_api.services.voice_loop import Listened, Spoke
 
 Server = wire.MediaServer
 
@@ -30,6 +32,10 @@ def write(event: Told, envelope: wire.Envelope) -> wire.MediaServer:
             return Server(envelope=envelope, cleared=Server.Cleared())
         case Stopped(reason):
             return Server(envelope=envelope, stopped=Server.Stopped(reason=reason))
+        case Listened(event):
+            return Server(envelope=envelope, stt=told_stt.write(event, wire.Envelope()))
+        case Spoke(event):
+            return Server(envelope=envelope, tts=told_tts.write(event, wire.Envelope()))
         case Warned(code, message):
             return Server(envelope=envelope, warning=wire.Warning(code=code, message=message))
         case Over(reason):

@@ -121,17 +121,11 @@ async def _asks(messages: AsyncIterator[bytearray]) -> AsyncGenerator[tts.Ask, N
     async for message in messages:
         said = parsed(message, wire.TtsClient)
         match said.WhichOneof("message"):
-            case "text":
-                text, ssml = read_text(said.text)
-                id = read_id(said.text.utterance_id)
-                yield tts.Text(utterance_id=id, text=text, ssml=ssml, final=said.text.final)
-            case "flush":
-                yield tts.Flush(read_id(said.flush.utterance_id))
+            case "text" | "flush" | "cancel":
+                yield asked_of_voice(said)
             case "mark":
                 mark = said.mark
                 yield tts.MarkAt(read_id(mark.utterance_id), mark.name, given(mark, "char_offset"))
-            case "cancel":
-                yield tts.Cancel(read_id(said.cancel.utterance_id), given(said.cancel, "played_ms"))
             case "update":
                 yield tts.Change(given(said.update, "voice"), given(said.update, "speed"))
             case "end":
@@ -139,3 +133,16 @@ async def _asks(messages: AsyncIterator[bytearray]) -> AsyncGenerator[tts.Ask, N
             case _:
                 raise not_understood("text, flush, mark, cancel, update and end")
     yield tts.End()
+
+
+def asked_of_voice(said: wire.TtsClient | wire.MediaClient) -> tts.Text | tts.Flush | tts.Cancel:
+    """Read a text, a flush or a cancel. Raises `Failure` (INVALID_REQUEST) naming the field."""
+    match said.WhichOneof("message"):
+        case "text":
+            text, ssml = read_text(said.text)
+            id = read_id(said.text.utterance_id)
+            return tts.Text(utterance_id=id, text=text, ssml=ssml, final=said.text.final)
+        case "flush":
+            return tts.Flush(read_id(said.flush.utterance_id))
+        case _:
+            return tts.Cancel(read_id(said.cancel.utterance_id), given(said.cancel, "played_ms"))

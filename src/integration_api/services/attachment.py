@@ -12,6 +12,7 @@ from integration_api.core.session import Warned
 from integration_api.services.call import Origin
 from integration_api.services.media_guest import Guest, Over, Told
 from integration_api.services.telephony import TelephonyService
+from integration_api.services.voice_loop import Said
 
 
 class Sound(Struct, frozen=True):
@@ -20,6 +21,12 @@ class Sound(Struct, frozen=True):
 
 class Mark(Struct, frozen=True):
     name: str
+
+
+class Speak(Struct, frozen=True):
+    """Of an inline call: text for its voice, or silence."""
+
+    said: Said
 
 
 class Clear(Struct, frozen=True):
@@ -38,7 +45,7 @@ class Left(Struct, frozen=True):
     """The caller is gone: the call goes on without it."""
 
 
-Ask: TypeAlias = Sound | Mark | Clear | HangUp | Press | Left
+Ask: TypeAlias = Sound | Speak | Mark | Clear | HangUp | Press | Left
 
 
 async def attach(
@@ -83,6 +90,8 @@ async def _do(service: TelephonyService, origin: Origin, call_id: int, guest: Gu
     match ask:
         case Sound(data):
             await guest.say(data)
+        case Speak(said):
+            await guest.speak(said)
         case Mark(name):
             await guest.mark(name)
         case Clear():

@@ -17,8 +17,11 @@ from integration_api.services import clock
 from integration_api.services.call import Calls, Ending, Ids
 from integration_api.services.call_end import origin_of
 from integration_api.services.media_guest import Guest
-from integration_api.services.media_room import Carrier, Room, Socket
+from integration_api.services.media_room import Carrier, Room, RoomMouth, Socket
+from integration_api.services.stt import SttService
 from integration_api.services.target import Target
+from integration_api.services.tts import TtsService
+from integration_api.services.voice_loop import GOODBYE_SECONDS, VoiceLoop, plan_of
 from integration_api.services.webhook import Admitted
 from integration_api.storage.telephony_store import TelephonyStore
 from integration_api.telemetry.log import Log
@@ -39,9 +42,20 @@ class MediaHub:
     """One per process. `hang_up` ends a call the way its carrier wants it."""
 
     def __init__(
-        self, store: TelephonyStore, calls: Calls, ids: Ids, log: Log, *, detach_seconds: float
+        self,
+        store: TelephonyStore,
+        calls: Calls,
+        ears: SttService,
+        voices: TtsService,
+        ids: Ids,
+        log: Log,
+        *,
+        detach_seconds: float,
     ) -> None:
         self._store = store
+        self._ears = ears
+        self._voices = voices
+        self._loops: dict[int, asyncio.Task[None]] = {}
         self._calls = calls
         self._ids = ids
         self._log = log
@@ -85,6 +99,7 @@ class MediaHub:
                         if isinstance(event, Started):
                             limit.reschedule(None)
                             self._check(call, event)
+                            self._wire(room, event.format)
                         room.hear(carrier, event)
                         if isinstance(event, Started):
                             await self._started(room, event)
@@ -112,13 +127,41 @@ class MediaHub:
         if room.rejoining:
             self._later(self._wait_for_successor(room))
         else:
+            await self._unwire(room)
             self._close(room, "finished")
 
     async def _wait_for_successor(self, room: Room) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, room.rejoin_until - loop.time()))
         if room.carrier is None:
+            await self._unwire(room)
             self._close(room, "finished")
+
+    def _wire(self, room: Room, format: AudioFormat) -> None:
+        """Put an ear and a voice on an inline call, unless they are there from the socket before."""
+        media = room.call.dialing.media
+        if media.mode is not MediaMode.INLINE or room.loop is not None:
+            return
+        room.loop = VoiceLoop(
+            self._ears,
+            self._voices,
+            origin_of(room.call),
+            plan_of(media.inline),
+            format,
+            RoomMouth(room),
+            room.tell_of_loop,
+        )
+        self._loops[room.call.id] = asyncio.create_task(room.loop.run())
+
+    async def _unwire(self, room: Room) -> None:
+        """Hear the last of what was said, within the time there is for it."""
+        task = self._loops.pop(room.call.id, None)
+        if room.loop is None or task is None:
+            return
+        room.loop.end()
+        await asyncio.wait([task], timeout=GOODBYE_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     @staticmethod
     def _check(call: CallRecord, event: Started) -> None:
@@ -211,9 +254,10 @@ class MediaHub:
                 self._close(room, "call_ended")
 
     async def close(self) -> None:
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._loops.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _room(self, call: CallRecord) -> Room:
         room = self._rooms.get(call.id)

@@ -11,6 +11,7 @@ from integration_api.audio.frames import Frames
 from integration_api.core.audio import AudioFormat
 from integration_api.core.media import Cleared, Dtmf, MarkReached, Stopped
 from integration_api.core.session import Warned
+from integration_api.services.voice_loop import Listened, Said, Spoke
 
 FRAME_MS = 20
 """Of sound that is converted for its caller; sound that is not is told as the carrier cuts it."""
@@ -44,7 +45,7 @@ class Over(Struct, frozen=True, tag="closed"):
     reason: str
 
 
-Told: TypeAlias = Attached | Audio | Dtmf | MarkReached | Cleared | Stopped | Warned | Over
+Told: TypeAlias = Attached | Audio | Dtmf | MarkReached | Cleared | Stopped | Warned | Over | Listened | Spoke
 
 
 class Seat(Protocol):
@@ -53,6 +54,7 @@ class Seat(Protocol):
     async def say(self, guest: "Guest", sound: bytes) -> None: ...
     async def mark(self, guest: "Guest", name: str) -> None: ...
     async def clear(self, guest: "Guest") -> None: ...
+    async def speak(self, guest: "Guest", said: Said) -> None: ...
     async def hang_up(self, guest: "Guest") -> None: ...
     def leave(self, guest: "Guest") -> None: ...
 
@@ -169,6 +171,10 @@ class Guest:
     async def clear(self) -> None:
         """Fall silent: nothing of what was said so far is sent after this, and the carrier drops what waits."""
         await self._seat.clear(self)
+
+    async def speak(self, said: Said) -> None:
+        """Have an inline call's voice say something, or stop. Raises `Failure`."""
+        await self._seat.speak(self, said)
 
     async def hang_up(self) -> None:
         """End the call."""

@@ -20,6 +20,7 @@ from integration_api.core.session import (
 )
 from integration_api.core.telephony_records import CallRecord
 from integration_api.services.media_guest import Attached, Guest, Over
+from integration_api.services.voice_loop import Listened, LoopEvent, Said, Spoke, VoiceLoop
 from integration_api.telemetry.metrics import MEDIA_LOST
 
 RING_MS = 400
@@ -29,6 +30,8 @@ PIECE_MS = 100
 FLUSH_SECONDS = 0.2
 """Without more sound from the caller until what a carrier's language keeps back is sent."""
 LONGEST_MARK = 200
+STORY = 200
+"""Events of an inline call that wait for whoever attaches next; the oldest are lost."""
 
 
 class Socket(Protocol):
@@ -175,6 +178,9 @@ class Room:
         self._ring: deque[tuple[bytes, int]] = deque()
         self._ring_ms = 0
         self._timer: asyncio.TimerHandle | None = None
+        self.loop: VoiceLoop | None = None
+        """Of an inline call: its ear and its voice."""
+        self._story: deque[Listened | Spoke | Warned] = deque(maxlen=STORY)
 
     # --- the carrier's side ------------------------------------------------------------------
 
@@ -192,7 +198,9 @@ class Room:
             case Heard(data, timestamp):
                 offset = carrier.format.milliseconds(carrier.heard_bytes) if timestamp is None else timestamp
                 carrier.heard_bytes += len(data)
-                if self.guest is not None:
+                if self.loop is not None:
+                    self.loop.hear(data)
+                elif self.guest is not None:
                     self.guest.hear(data, offset)
                 else:
                     self._keep(data, offset)
@@ -203,8 +211,17 @@ class Room:
             case Stopped() if self.rejoining:
                 pass
             case _:
+                if self.loop is not None and isinstance(event, MarkReached):
+                    self.loop.reached(event.name)
                 if self.guest is not None:
                     self.guest.tell(event)
+
+    def tell_of_loop(self, event: LoopEvent) -> None:
+        """Tell whoever is attached, or attaches next, what ear and voice told."""
+        if self.guest is not None:
+            self.guest.tell(event)
+        else:
+            self._story.append(event)
 
     def part(self, carrier: Carrier) -> bool:
         """Let go of a socket that has ended; return whether it was the call's present one."""
@@ -249,7 +266,21 @@ class Room:
             self._watch()
             self._left(self)
 
+    async def speak(self, guest: Guest, said: Said) -> None:
+        if self.loop is None:
+            raise Failure(
+                Kind.UNSUPPORTED,
+                "text is spoken in calls of media mode inline, once their sound has started; say sound in this one",
+                code="not_inline",
+            )
+        if guest is self.guest:
+            await self.loop.ask(said)
+
     async def say(self, guest: Guest, sound: bytes) -> None:
+        if self.loop is not None:
+            raise Failure(
+                Kind.UNSUPPORTED, "the call speaks by text: its media mode is inline", code="media_inline"
+            )
         carrier = self._open_to(guest)
         if carrier is None:
             MEDIA_LOST.of(self.call.provider, "to_carrier").value += 1
@@ -275,7 +306,9 @@ class Room:
 
     async def clear(self, guest: Guest) -> None:
         carrier = self._open_to(guest)
-        if carrier is not None:
+        if carrier is not None and self.loop is not None:
+            await self.loop.silence()
+        elif carrier is not None:
             guest.hush()
             await self._tell(carrier, carrier.clear())
 
@@ -286,6 +319,12 @@ class Room:
     def _open_to(self, guest: Guest) -> Carrier | None:
         carrier = self.carrier if guest is self.guest else None
         return None if carrier is None or carrier.started is None else carrier
+
+    async def do(self, what: Callable[[Carrier], Awaitable[list[MediaEvent]]]) -> None:
+        """Have the present socket do something; without one it is lost."""
+        carrier = self.carrier
+        if carrier is not None and carrier.started is not None:
+            await self._tell(carrier, what(carrier))
 
     async def _tell(self, carrier: Carrier, saying: Awaitable[list[MediaEvent]]) -> None:
         try:
@@ -317,6 +356,9 @@ class Room:
         for sound, offset in self._ring:
             guest.hear(sound, offset)
         self._forget()
+        for event in self._story:
+            guest.tell(event)
+        self._story.clear()
 
     def _keep(self, sound: bytes, offset: int) -> None:
         carrier = self.carrier
@@ -346,6 +388,22 @@ class Room:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class RoomMouth:
+    """What an inline call's voice speaks with: whichever socket the call has now."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
+    async def say(self, sound: bytes) -> None:
+        await self._room.do(lambda carrier: carrier.say(sound))
+
+    async def mark(self, name: str) -> None:
+        await self._room.do(lambda carrier: carrier.mark(name))
+
+    async def clear(self) -> None:
+        await self._room.do(lambda carrier: carrier.clear())
 
 
 def _events(outcome: Outcome[MediaEvent]) -> list[MediaEvent]:

@@ -38,6 +38,7 @@ from integration_api.services.call_paths import CallPaths
 from integration_api.services.media import MediaHub
 from integration_api.services.target import Target
 from integration_api.services.unary import Unary, unsupported
+from integration_api.services.voice_loop import plan_of
 from integration_api.storage.telephony_store import TelephonyStore
 
 DIGITS = re.compile(r"[0-9*#w]{1,64}")
@@ -355,12 +356,9 @@ def check_dialing(dialing: Dialing) -> None:
 def check_media(media: MediaPlan) -> None:
     """Raises `Failure` (INVALID_REQUEST) naming the field."""
     if media.mode is MediaMode.INLINE:
-        raise Failure(
-            Kind.UNSUPPORTED,
-            "inline calls are not offered; use stream, and attach to the call",
-            code="unsupported",
-            param="media.mode",
-        )
+        plan_of(media.inline)
+    elif media.inline:
+        raise _wrong("media.mode", "media.stt, media.tts and media.barge_in go with mode inline only")
     if (media.mode is MediaMode.ANSWER_URL) != bool(media.answer_url):
         raise _wrong("media.answer_url", "answer_url goes with mode answer_url, and only with it")
     if media.answer_url and not media.answer_url.startswith(("https://", "http://")):
