@@ -612,7 +612,7 @@ def test_what_is_wrong_is_named(service: Service) -> None:
         ({"provider": "nobody"}, "provider"),
         ({"media": {"mode": "loud"}}, "media.mode"),
         ({"media": {"mode": "answer_url"}}, "media.answer_url"),
-        ({"media": {"mode": "inline"}}, "media.mode"),
+        ({"media": {"mode": "inline"}}, "media"),
         ({"ring_timeout_s": 0}, "ring_timeout_s"),
         ({"metadata": {"": "x"}}, "metadata"),
         ({"idempotency_key": "x" * 201}, "idempotency_key"),
