@@ -57,6 +57,8 @@ class Arrival(
     from_: str
     url: str = ""
     """Where the carrier asks what to do with the call."""
+    method: Literal["GET", "POST", ""] = ""
+    """How it asks there, for a carrier that leaves the choice; "" for what it does of itself."""
     status: str = ""
     """Where it tells of it, for carriers that keep that with the number."""
     account: str = ""

@@ -1,9 +1,9 @@
 """What a carrier tells of a call: one notice after another, by way of the faults that wait."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -24,6 +24,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     of: str = ""
     delay_ms: float = 0
     times: int = 1
+    proof: Literal["good", "none", "of_another_body", "of_another_key"] = "good"
+    """How it is signed, by a carrier that signs and can be told to do it badly."""
 
 
 class Deliveries:
@@ -49,8 +51,10 @@ class Sent:
     """A notice that was sent, with what came back: a status, or 0 when there was nobody."""
 
     what: str
-    fields: dict[str, str]
+    fields: Mapping[str, Any]
     statuses: list[int] = field(default_factory=list)
+    proof: str = "good"
+    """See `Delivery`."""
 
 
 @dataclass(slots=True)
@@ -61,11 +65,12 @@ class Notices:
     _outbox: "asyncio.Queue[tuple[Sent, Send] | None]" = field(default_factory=asyncio.Queue)
     _delayed: "set[asyncio.Task[None]]" = field(default_factory=set)
 
-    def add(self, what: str, fields: dict[str, str], send: Send) -> None:
+    def add(self, what: str, fields: Mapping[str, Any], send: Send) -> Sent:
         """Sends one after those before it. `what` is the carrier's word for it."""
         one = Sent(what, fields)
         self.sent.append(one)
         self._outbox.put_nowait((one, send))
+        return one
 
     def end(self) -> None:
         """There are no more."""
@@ -76,6 +81,7 @@ class Notices:
         held: list[tuple[Sent, Send]] = []
         while (waiting := await self._outbox.get()) is not None:
             fate = deliveries.take(waiting[0].what)
+            waiting[0].proof = fate.proof
             if fate.how == "lost":
                 continue
             if fate.how == "late":

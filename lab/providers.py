@@ -24,6 +24,7 @@ from lab import (
 )
 from lab.carrier import Carrier
 from lab.twilio import Twilio
+from lab.vonage import Vonage
 
 PROVIDERS = (
     openai.PROVIDER,
@@ -48,5 +49,5 @@ PROVIDERS = (
     *openai_family.PROVIDERS,
 )
 
-CARRIERS: tuple[type[Carrier], ...] = (Twilio,)
+CARRIERS: tuple[type[Carrier], ...] = (Twilio, Vonage)
 """Those that call back; each lab has its own."""
