@@ -243,9 +243,12 @@ class Telephones:
         )
         times = Times(chosen.lease_seconds, chosen.doubt_seconds, chosen.stale_seconds)
         watching = Watching()
+        phones = TelephonyService(store.telephony, calls, unary, dials, hub, paths, ends, ids)
         return cls(
-            calls=TelephonyService(store.telephony, calls, unary, dials, hub, paths, ends, ids),
-            batches=CallBatches(store, ids, check=paths.check, patience=chosen.doubt_seconds),
+            calls=phones,
+            batches=CallBatches(
+                store, ids, check=paths.check, target=phones.target, patience=chosen.doubt_seconds
+            ),
             webhooks=Webhooks(store.telephony, calls, opaques, paths, gate, ends, ids, log),
             hub=hub,
             paths=paths,

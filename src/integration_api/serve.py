@@ -74,7 +74,8 @@ async def _serve(settings: Settings, log: Log, sock: socket.socket, number: int,
         await stop.wait()
         house.accepting = False
         log.info("draining", worker=number, seconds=settings.drain_seconds)
-        await server.drain(settings.drain_seconds)
+        # Whoever is called now could not be heard of here any more.
+        await asyncio.gather(house.telephones.dialing.stop(), server.drain(settings.drain_seconds))
     log.info("stopped", worker=number)
     return 0
 

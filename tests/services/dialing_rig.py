@@ -119,8 +119,9 @@ class Rig:
     def __post_init__(self) -> None:
         self.dials = self.another_dials()
         self.batches = CallBatches(
-            self.house.store, self.house.calls.ids, check=lambda: None, patience=TIMES.patience
-        )
+            self.house.store, self.house.calls.ids,
+            check=lambda: None, target=self.house.telephones.calls.target, patience=TIMES.patience,
+        )  # fmt: skip
 
     def another_dials(self) -> Dials:
         def ended(call: CallRecord, *, first: bool) -> None:

@@ -1,12 +1,11 @@
 """Batches of calls: made, looked at, paused, resumed, cancelled. Whoever dials them is `services/dialing.py`."""
 
 import asyncio
-import hashlib
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import Protocol
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -14,7 +13,6 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import Page
 from integration_api.core.telephony import CallState, Direction
 from integration_api.core.telephony_records import (
-    Author,
     BatchRecord,
     BatchState,
     CallRecord,
@@ -27,6 +25,8 @@ from integration_api.core.tenant import Tenant
 from integration_api.services import calling_window, clock, phone_numbers
 from integration_api.services.call import Ids, Origin
 from integration_api.services.pace import FASTEST
+from integration_api.services.target import Target
+from integration_api.services.telephony import author_of, check_key, fingerprint, telephony_of
 from integration_api.storage.repository import Repository
 
 MOST_ROWS = 10_000
@@ -41,7 +41,6 @@ LONGEST_BACKOFF = 7 * 86_400.0
 """Seconds; it doubles, so that the tenth may be years away."""
 RETRIED = frozenset({CallState.BUSY, CallState.NO_ANSWER, CallState.REJECTED, CallState.FAILED})
 """Ends after which a number may be called again."""
-LONGEST_KEY = 200
 LONGEST_NAME = 200
 QUIET_POLL_SECONDS = 0.02
 CLOCKS_SECONDS = 1.0
@@ -59,19 +58,18 @@ class BatchRow(Struct, frozen=True, kw_only=True):
     """Beside the batch's."""
     params: Mapping[str, str] = {}
     """Beside the media's."""
-    dialing: Dialing | None = None
-    """In place of the batch's, for calls that are spelled out one by one."""
 
 
 class BatchAsk(Struct, frozen=True, kw_only=True):
     """A batch to be made. `dialing` has been checked as that of one call is."""
 
     provider: str
+    """"" is that of the credential."""
     rows: tuple[BatchRow, ...]
     credential_id: int | None = None
     """None is the project's default for the provider."""
     from_: str = ""
-    """Of rows that name none; "" leaves it to the carrier, where that can."""
+    """Of rows that name none."""
     dialing: Dialing = Dialing()
     metadata: Mapping[str, str] = {}
     """Of the batch, and of each of its calls."""
@@ -106,11 +104,20 @@ RULES: Mapping[Action, tuple[frozenset[BatchState], BatchState]] = {
 """From which states an action leads to which."""
 
 
+class Finds(Protocol):
+    async def __call__(self, tenant: Tenant, provider: str, credential_id: int | None) -> Target:
+        """Return the carrier and the stored credential that are meant. Raises `Failure`."""
+        ...
+
+
 class CallBatches:
     """Every method raises `Failure`: NOT_FOUND for a batch that is not the tenant's."""
 
-    def __init__(self, store: Repository, ids: Ids, *, check: Callable[[], None], patience: float) -> None:
+    def __init__(
+        self, store: Repository, ids: Ids, *, check: Callable[[], None], target: Finds, patience: float
+    ) -> None:
         """`check` raises unless carriers can reach this service; `patience` is that of `Dials`."""
+        self._target = target
         self._store = store
         self._ids = ids
         self._check = check
@@ -123,36 +130,32 @@ class CallBatches:
         asked for, else CONFLICT (`idempotency_key_reused`) is raised.
         """
         self._check()
-        provider = phone_numbers.carrier(ask.provider)
-        offer = provider.telephony
-        assert offer is not None  # noqa: S101 - `carrier` has seen to it
         _check(ask)
         for at, row in enumerate(ask.rows):
             phone_numbers.check(row.to, f"rows[{at}].to")
-            if row.from_ or ask.from_:
-                phone_numbers.check(row.from_ or ask.from_, f"rows[{at}].from" if row.from_ else "from")
+            phone_numbers.check(row.from_ or ask.from_, f"rows[{at}].from" if row.from_ else "template.from")
             if not at % SLICE:
                 await asyncio.sleep(0)
         tenant, principal = origin.principal.tenant, origin.principal
-        credential_id = await phone_numbers.credential_id_of(self._store, tenant, provider, ask.credential_id)
+        target = await self._target(tenant, ask.provider, ask.credential_id)
         now = clock.now()
         batch = BatchRecord(
             id=self._ids.next(),
             tenant=tenant,
-            provider=provider.name,
-            credential_id=credential_id,
+            provider=target.provider.name,
+            credential_id=target.credential_id or 0,
             state=BatchState.RUNNING,
             name=ask.name,
-            calls_per_second=ask.calls_per_second or offer.calls_per_second,
+            calls_per_second=ask.calls_per_second or telephony_of(target.provider).calls_per_second,
             max_concurrent=ask.max_concurrent or CONCURRENT,
             window=ask.window,
             retry=ask.retry,
             dialing=ask.dialing,
             metadata=ask.metadata,
-            author=Author(principal.key_id, principal.actor, principal.service),
+            author=author_of(principal),
             rows=len(ask.rows),
             idempotency_key=ask.idempotency_key,
-            fingerprint=_fingerprint(ask) if ask.idempotency_key else b"",
+            fingerprint=fingerprint(ask) if ask.idempotency_key else b"",
             created_at=now,
             updated_at=now,
         )
@@ -164,7 +167,7 @@ class CallBatches:
         return await self._store.telephony.add_batch(batch, calls)
 
     def _call(self, batch: BatchRecord, ask: BatchAsk, at: int, row: BatchRow) -> CallRecord:
-        dialing = row.dialing or batch.dialing
+        dialing = batch.dialing
         if row.params:
             media = replace(dialing.media, params={**dialing.media.params, **row.params})
             dialing = replace(dialing, media=media)
@@ -245,16 +248,11 @@ def _check(ask: BatchAsk) -> None:
         raise _unfit("retry.backoff_s", f"between 0 and {LONGEST_BACKOFF:.0f} seconds")
     if not set(retry.on) <= RETRIED:
         raise _unfit("retry.on", f"some of {', '.join(sorted(state.value for state in RETRIED))}")
-    if len(ask.idempotency_key) > LONGEST_KEY:
-        raise _unfit("idempotency_key", f"at most {LONGEST_KEY} characters")
+    check_key(ask.idempotency_key)
     if len(ask.name) > LONGEST_NAME:
         raise _unfit("name", f"at most {LONGEST_NAME} characters")
     if ask.window is not None:
         calling_window.check(ask.window)
-
-
-def _fingerprint(ask: BatchAsk) -> bytes:
-    return hashlib.sha256(msgspec.json.encode(ask, order="deterministic")).digest()
 
 
 def _unfit(param: str, what: str) -> Failure:

@@ -1,12 +1,10 @@
-"""Telephone numbers, and whose credential calls them: what one call and a batch of them ask for alike."""
+"""Telephone numbers, and who calls them: what one call and a batch of them ask for alike."""
 
 import re
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.provider import Provider
-from integration_api.core.tenant import Tenant
 from integration_api.providers import find
-from integration_api.storage.repository import Repository
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 """https://www.itu.int/rec/T-REC-E.164: at most fifteen digits, of which the first is not 0."""
@@ -42,32 +40,3 @@ def carrier(name: str) -> Provider:
             param="provider",
         )
     return provider
-
-
-async def credential_id_of(
-    store: Repository, tenant: Tenant, provider: Provider, credential_id: int | None
-) -> int:
-    """Return the credential that is named, or the project's default for the carrier.
-
-    Raises `Failure` as a call that used it would: `credential_missing`, `credential_required`,
-    `credential_not_found` or `credential_mismatch`.
-    """
-    if credential_id is None:
-        found = await store.default_credential(tenant, provider.name)
-        if found is None:
-            raise Failure(
-                Kind.INVALID_REQUEST,
-                f"the project has no credential for {provider.name}; store one with POST /v1/credentials",
-                code="credential_missing",
-            )
-        return found.record.id
-    found = await store.credential(tenant, credential_id)
-    if found is None:
-        raise Failure(Kind.NOT_FOUND, "there is no such credential", code="credential_not_found")
-    if found.record.provider != provider.name:
-        raise Failure(
-            Kind.INVALID_REQUEST,
-            f"the credential is for {found.record.provider}, the call is {provider.name}'s",
-            code="credential_mismatch",
-        )
-    return credential_id
