@@ -90,8 +90,8 @@ class Vonage(Carrier):
         leg = Leg(
             id=self.uuid(),
             account=arrival.account or APPLICATION,
-            to=arrival.to.removeprefix("+"),
-            from_=arrival.from_.removeprefix("+"),
+            to=arrival.to,
+            from_=arrival.from_,
             direction="inbound",
             phone=phone,
             line=Line(phone, self.sound),

@@ -108,7 +108,7 @@ async def _document(carrier: "Vonage", leg: Leg) -> list[ncco.Action]:
 
 async def _fetched(carrier: "Vonage", leg: Leg) -> bytes:
     fields = {
-        "from": leg.from_, "to": leg.to, "uuid": leg.id, "conversation_uuid": leg.more["conversation"],
+        "from": resources.bare(leg.from_), "to": resources.bare(leg.to), "uuid": leg.id, "conversation_uuid": leg.more["conversation"],
         "region_url": "https://api-eu-3.vonage.com",
     }  # fmt: skip
     status = 0
@@ -153,7 +153,7 @@ async def _do(carrier: "Vonage", leg: Leg, action: ncco.Action) -> list[ncco.Act
             leg.line.play(leg.line.sound.voice(text, leg.line.sound.rate))
             await _while(leg, leg.line, lambda: leg.line.waiting > 0)
         case ncco.Phone(number):
-            leg.went_to.append(number)
+            leg.went_to.append(f"+{number}")
             other = Line(carrier.phone(f"+{number}"), carrier.sound)
             if other.phone.picks_up == "yes":
                 await _while(leg, other, lambda: True)
@@ -180,7 +180,7 @@ async def _connect(carrier: "Vonage", leg: Leg, there: ncco.Socket) -> list[ncco
     """Connects a call to a socket, which is a leg of its own."""
     shown = {
         "uuid": carrier.uuid(), "status": "started", "direction": "outbound",
-        "conversation_uuid": leg.more["conversation"], "from": {"type": "phone", "number": there.from_ or leg.to},
+        "conversation_uuid": leg.more["conversation"], "from": {"type": "phone", "number": there.from_ or resources.bare(leg.to)},
         "to": {"type": "websocket", "uri": there.uri, "content-type": f"audio/l16;rate={there.rate}"},
     }  # fmt: skip
     shown["_links"] = {"self": {"href": f"/v1/calls/{shown['uuid']}"}}
@@ -243,7 +243,7 @@ async def _instead(
 def _fields(leg: Leg, status: str) -> dict[str, Any]:
     """What comes with every notice of how a call stands."""
     return {
-        "from": leg.from_, "to": leg.to, "uuid": leg.id, "conversation_uuid": leg.more["conversation"],
+        "from": resources.bare(leg.from_), "to": resources.bare(leg.to), "uuid": leg.id, "conversation_uuid": leg.more["conversation"],
         "status": status, "direction": leg.direction, "timestamp": resources.now(),
     }  # fmt: skip
 

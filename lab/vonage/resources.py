@@ -57,8 +57,8 @@ def create(carrier: "Vonage", call: Call) -> Response:
     leg = Leg(
         id=carrier.uuid(),
         account=name,
-        to=to,
-        from_=from_,
+        to=f"+{to}",
+        from_=f"+{from_}",
         direction="outbound",
         phone=phone,
         line=Line(phone, carrier.sound),
@@ -165,7 +165,7 @@ def resource(leg: Leg) -> dict[str, Any]:
     shown = {
         "_links": {"self": {"href": f"/v1/calls/{leg.id}"}}, "uuid": leg.id, "status": leg.state,
         "conversation_uuid": leg.more["conversation"], "direction": leg.direction,
-        "to": {"type": "phone", "number": leg.to}, "from": {"type": "phone", "number": leg.from_},
+        "to": {"type": "phone", "number": bare(leg.to)}, "from": {"type": "phone", "number": bare(leg.from_)},
     }  # fmt: skip
     return shown | (summary(leg) if leg.state == "completed" else {})
 
@@ -178,6 +178,11 @@ def summary(leg: Leg) -> dict[str, str]:
         "start_time": stamp(began), "end_time": stamp(began + seconds), "duration": str(seconds),
         "rate": f"{RATE:.8f}", "price": f"{RATE * seconds / 60:.8f}", "network": "23420",
     }  # fmt: skip
+
+
+def bare(number: str) -> str:
+    """A number as Vonage writes it."""
+    return number.removeprefix("+")
 
 
 def now() -> str:

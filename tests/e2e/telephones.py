@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
 from tests.e2e.service import ADMIN_KEY, Service
+from tests.lab import vonage_keys
 
 OURS, THEIRS = "+15005550006", "+4930123456"
 DEADLINE = 15.0
@@ -43,6 +44,8 @@ class Carrier:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the lab is told of the account."""
     environ: Mapping[str, str] = field(default_factory=dict)
+    signs_url: bool = True
+    """Whether what proves a request holds for its address alone."""
     presses: bool = True
     """Whether keys can be pressed, and calls be sent on and hung up, by asking it."""
 
@@ -82,7 +85,50 @@ TWILIO = Carrier(
     tells=twilio_tells,
     settings={"tokens": {"AC00000000000000000000000000000001": TWILIO_TOKEN}},
 )
-CARRIERS = {one.name: one for one in (TWILIO,)}
+
+
+def vonage_signature(
+    url: str, body: bytes = b"", secret: str = vonage_keys.SIGNATURE_SECRET, **claims: Any
+) -> dict[str, str]:
+    return {"authorization": vonage_keys.bearer(body, secret, **claims)} if body else {}
+
+
+def vonage_asks(id: str) -> bytes:
+    said = {
+        "uuid": id,
+        "conversation_uuid": f"CON-{id}",
+        "from": THEIRS[1:],
+        "to": OURS[1:],
+        "SipHeader_X": "ringing",
+    }
+    return json.dumps(said).encode()
+
+
+def vonage_tells(id: str, state: str, number: int) -> bytes:
+    said = {
+        "uuid": id, "conversation_uuid": f"CON-{id}", "from": THEIRS[1:], "to": OURS[1:], "status": state,
+        "direction": "inbound", "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }  # fmt: skip
+    return json.dumps(said).encode()
+
+
+VONAGE = Carrier(
+    name="vonage",
+    value={
+        "application_id": vonage_keys.APPLICATION, "private_key": vonage_keys.keys()[0],
+        "signature_secret": vonage_keys.SIGNATURE_SECRET, "api_key": vonage_keys.API_KEY,
+        "api_secret": vonage_keys.API_SECRET,
+    },
+    format={"encoding": "pcm_s16le", "sample_rate_hz": 16000, "channels": 1},
+    frame=640,
+    sign=vonage_signature,
+    asks=vonage_asks,
+    tells=vonage_tells,
+    mime="application/json",
+    settings={"tokens": vonage_keys.tokens()},
+    signs_url=False,
+)  # fmt: skip
+CARRIERS = {one.name: one for one in (TWILIO, VONAGE)}
 
 
 class Exchange:
@@ -113,7 +159,7 @@ class Exchange:
         """Have somebody call our number; return the carrier's id of the call."""
         phone = {"acts": list(acts), "speed": 5.0, **more}
         asked = {"to": OURS, "from": THEIRS, "url": answer_url, "status": status_url, "phone": phone}
-        account = self.carrier.value.get("account_sid")
+        account = self.carrier.value.get("account_sid") or self.carrier.value.get("application_id")
         return str(self.ask("POST", "/calls", {**asked, **({"account": account} if account else {})})["id"])
 
     def act(self, id: str, *acts: Mapping[str, Any]) -> None:

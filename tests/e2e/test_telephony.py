@@ -363,13 +363,12 @@ async def test_forged_webhooks_change_nothing_and_are_counted(service: Service, 
     url = made["answer_url"]
     good = signed(carrier, url, asks)
     unsigned = {"content-type": carrier.mime}
+    elsewhere = (f"{url}/", f"{url}?a=b", other["answer_url"])
     attempts = [
         (url, unsigned, asks, 403),
         (url, {**good, "content-type": carrier.mime}, asks.replace(b"ringing", b"completed") + b"1", 403),
         (url, signed(carrier, url, asks, secret="another-secret-0123456789abcdef"), asks, 403),
-        (f"{url}/", good, asks, 403),
-        (f"{url}?a=b", good, asks, 403),
-        (other["answer_url"], good, asks, 403),
+        *((at, good, asks, 403) for at in elsewhere if carrier.signs_url),
         (url.replace(f"/{carrier.name}/", "/nobody/"), good, asks, 404),
         (url[:-12] + ("A" if url[-12] != "A" else "B") + url[-11:], good, asks, 404),
         (url.removesuffix("answer") + "media", good, asks, 405),
@@ -380,7 +379,8 @@ async def test_forged_webhooks_change_nothing_and_are_counted(service: Service, 
     assert inbound(service, made["id"]) is None
     assert inbound(service, other["id"]) is None
     after = refused(service, carrier)
-    assert sum(after.values()) - sum(before.values()) == 7, (before, after)
+    counted = 7 if carrier.signs_url else 7 - len(elsewhere)
+    assert sum(after.values()) - sum(before.values()) == counted, (before, after)
     status, _ = post(carrier, url, asks)
     assert status == 200
     call = inbound(service, made["id"])

@@ -34,7 +34,8 @@ from lab.http import Peer
 from lab.phone import Act, Phone
 from lab.vonage import Vonage as LabVonage
 from tests.lab.callee import Callee, Told, listening, silent, until
-from tests.lab.vonage_sdk import APPLICATION, SIGNATURE_SECRET, keys, sdk, tokens, trusted
+from tests.lab.vonage_keys import APPLICATION, SIGNATURE_SECRET, keys, tokens
+from tests.lab.vonage_sdk import sdk, trusted
 
 TO, FROM = "4930123456", "15005550006"
 FAST = 50.0
@@ -587,7 +588,7 @@ async def test_a_call_is_sent_on_until_the_other_hangs_up(us, vonage, carrier) -
     there = Connect(endpoint=[PhoneEndpoint(number="4930999888")], from_=FROM)
     await asyncio.to_thread(vonage.voice.transfer_call_ncco, call.uuid, [there])
     leg = await done(carrier, call.uuid)
-    assert (leg.went_to, leg.state, len(ours.of("disconnected"))) == (["4930999888"], "completed", 1)
+    assert (leg.went_to, leg.state, len(ours.of("disconnected"))) == (["+4930999888"], "completed", 1)
     call = await created(vonage, us)
     await until(lambda: len(us.handshakes) == 2 and len(ours.of("connected")) == 2)
     us.answers["/elsewhere"] = written(Talk(text="Bye"))
@@ -669,7 +670,7 @@ async def test_a_document_is_fetched_for_a_call_that_was_asked_for(us, vonage, c
     )
     carrier.phones["+4930999888"] = Phone(picks_up="busy")
     leg = await done(carrier, (await created(vonage, us, ncco=None, answer_url=[f"{us.http}/answer"])).uuid)
-    assert (leg.line.heard, leg.went_to) == (mouth.pcm("Hello", 16_000), ["4930999888"])
+    assert (leg.line.heard, leg.went_to) == (mouth.pcm("Hello", 16_000), ["+4930999888"])
 
 
 # --- the control API --------------------------------------------------------------------------

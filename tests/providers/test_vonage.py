@@ -429,7 +429,7 @@ def test_what_a_status_means(fields: dict[str, Any], state: CallState, code: str
 )
 def test_the_sockets_own_leg_is_never_the_call(status: str) -> None:
     [event] = PHONE.events(notice(**TOLD | {"uuid": LEG, "to": ROUTES.media}, status=status))
-    assert (event.provider_call_id, event.report, event.note) == ("", None, f"media {status}")
+    assert (event.provider_call_id, event.report, event.note) == ("", None, f"websocket {status}")
 
 
 def test_what_is_told_beside_the_call() -> None:

@@ -31,7 +31,8 @@ from lab.http import Peer
 from lab.phone import Act, Phone
 from lab.vonage import Vonage as Carrier
 from tests.lab.callee import Callee, Told, listening, until
-from tests.lab.vonage_sdk import API_KEY, API_SECRET, APPLICATION, keys, sdk, trusted
+from tests.lab.vonage_keys import API_KEY, API_SECRET, APPLICATION, keys
+from tests.lab.vonage_sdk import sdk, trusted
 from tests.transport.upstream import Held, transport
 
 TO, FROM = "+4930123456", "+15005550006"
@@ -171,7 +172,7 @@ async def test_an_outbound_call_from_end_to_end(bench: Bench) -> None:
     ]  # fmt: skip
     assert {one.provider_call_id for one in bench.events if one.report is not None} == {uuid}
     assert [one.note for one in bench.events if one.report is None] == [
-        "media started", "media answered", "media completed", "recording",
+        "websocket started", "websocket answered", "websocket completed", "recording",
     ]  # fmt: skip
     assert len({one.key for one in bench.events}) == len(bench.events)
     assert bench.events[-1].detail["recording_url"].startswith("https://")
@@ -258,7 +259,7 @@ async def test_we_hang_up_by_request_or_by_leaving(bench: Bench) -> None:
     bench.us.talk = Talk(leave)
     bench.carrier.phones[TO] = said()
     await bench.over_is(await bench.dial())
-    assert bench.events[-2].note == "media disconnected"
+    assert bench.events[-2].note == "websocket disconnected"
     bench.us.talk = talk = Talk()
     uuid = await bench.dial()
     await until(lambda: bool(talk.heard))
@@ -291,7 +292,7 @@ async def test_keys_and_transfers(bench: Bench) -> None:
         await bench.run(PHONE.transfer(there, bench.credential))
         await bench.over_is(uuid)
         leg = bench.carrier.legs[uuid]
-        assert (leg.keyed, leg.went_to, leg.complaints) == ("1p2#" if caller else "", ["4930999888"], [])
+        assert (leg.keyed, leg.went_to, leg.complaints) == ("1p2#" if caller else "", ["+4930999888"], [])
         bench.us.talk = Talk()
         uuid = await bench.dial()
         await until(lambda uuid=uuid: bool(bench.carrier.legs[uuid].sockets))

@@ -64,7 +64,7 @@ def events(notice: Notice) -> tuple[CallEvent, ...]:
 def _note(told: wire.Told, uuid: str, at: float | None, detail: Mapping[str, str]) -> CallEvent:
     """What it was: Vonage's word for most of it is not in it."""
     if (told.to or "").startswith(SOCKETS):
-        what = f"media {told.status}".rstrip()
+        what = f"websocket {told.status}".rstrip()
     elif told.recording_url:
         what = "recording"
     else:
