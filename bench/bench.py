@@ -3,7 +3,7 @@
 Modes: ns1, ns32 whole answers in a closed loop of 1 or 32; st1, st32 bursts of 200 chunks; pc8,
 pc200 streams of 100 chunks paced 10 ms apart. CPU is the scheduler's run time of the process tree, over
 all requests. Numbers are medians of the rounds in which others took less than a tenth of the core
-(else of the two cleanest).
+(else of the two cleanest). `opcodes.py` tells which functions a request's instructions are in.
 """
 
 import argparse
