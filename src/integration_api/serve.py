@@ -1,6 +1,7 @@
 """`integration-api serve`: prepare once, listen, and work in one process or several."""
 
 import asyncio
+import ctypes
 import gc
 import signal
 import socket
@@ -28,6 +29,15 @@ SWITCH_SECONDS = 0.0005
 Python's own 5 ms would be seen in the answers' latency.
 """
 
+M_MMAP_THRESHOLD = -3
+"""Of mallopt(3)."""
+LARGE_BYTES = 128 << 10
+"""A buffer from this size on is the system's again when it is freed, as it is in a young process.
+
+Left alone, glibc raises the limit to the largest buffer it has seen freed, megabytes of audit records among them, and
+from then on each thread keeps such buffers' memory for itself.
+"""
+
 Out = Callable[[], "Console"]
 """Where to greet; made only when there is something to say."""
 
@@ -53,10 +63,18 @@ def serve(settings: Settings, out: Out) -> int:
 
 
 def _work(settings: Settings, log: Log, sock: socket.socket, number: int, out: Out | None = None) -> int:
+    give_back_large_buffers()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # What the imports made lives for ever: the collector need not look at it.
     gc.enable()
     return uvloop.run(_serve(settings, log, sock, number, out))
+
+
+def give_back_large_buffers() -> None:
+    """Hold glibc to `LARGE_BYTES`. Other C libraries know no such setting."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 async def _serve(settings: Settings, log: Log, sock: socket.socket, number: int, out: Out | None) -> int:
