@@ -119,6 +119,10 @@ bench: .venv/.built ## Measure the service beside nginx and a C mock, in one int
 bench-voice: .venv/.built ## Measure 400 live speech sessions beside a plain relay; ARGS='--minutes 10' watches memory
 	@bench/run voice $(ARGS)
 
+.PHONY: bench-loop
+bench-loop: .venv/.built ## Measure 50 telephone calls that are heard, answered by a model and spoken to
+	@bench/run loop $(ARGS)
+
 # --- with PostgreSQL and Redis, in containers -----------------------------------------------------
 
 COMPOSE = docker compose --file docker/compose.yml
