@@ -230,7 +230,16 @@ class Telephones:
         gate = Gate(
             chosen.replay_seconds, networks(chosen.exotel_addresses), networks(chosen.trusted_proxies)
         )
-        hub = MediaHub(store.telephony, calls, ears, voices, ids, log, detach_seconds=chosen.detach_seconds)
+        hub = MediaHub(
+            store.telephony,
+            calls,
+            ears,
+            voices,
+            ids,
+            log,
+            folder=settings.data_path / "media",
+            detach_seconds=chosen.detach_seconds,
+        )
         dials = Dials(
             store.telephony,
             store.dialing,
@@ -393,6 +402,7 @@ class House:
         self.retention.start()
         if self.settings.telephony.public_url:
             self.telephones.dialing.start()
+            await self.telephones.hub.start()
         self.counting = asyncio.create_task(BOARD.publish_for_ever())
 
     async def close(self) -> None:

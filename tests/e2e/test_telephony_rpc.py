@@ -210,3 +210,10 @@ async def test_keys_and_sending_on(channel: Any, service: Service, exchange: Exc
     await until(lambda: exchange.call(call.provider_call_id)["went_to"])
     told = [one["what"] for one in story(service, call.id)]
     assert "transfer" in told
+    # Its sound comes here no more: nobody waits for it for ever.
+    stream = channel.stream_stream(
+        f"{TELEPHONY}AttachMedia", wire.MediaClient.SerializeToString, wire.MediaServer.FromString
+    )(metadata=SIGNED, timeout=20)
+    await until(lambda: not service.call("GET", f"/v1/calls/{call.id}")[1]["media_open"])
+    await stream.write(wire.MediaClient(attach=wire.MediaClient.Attach(call_id=call.id)))
+    assert (await stream.read()).closed.reason == "media_elsewhere"

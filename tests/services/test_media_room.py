@@ -242,6 +242,23 @@ async def test_a_socket_that_takes_anothers_place_is_heard_and_the_other_is_not(
     assert heard == [b"\x08" * FRAME]
 
 
+async def test_a_stream_that_another_is_to_follow_is_told_stopped_only_if_none_does():
+    house = House().begin()
+    guest = house.attach()
+    house.room.rejoin_until = asyncio.get_running_loop().time() + 60
+    house.room.hear(house.carrier, Stopped("moved"))
+    house.room.part(house.carrier)
+    assert not [one for one in await told(guest) if isinstance(one, Stopped)]
+    house.carrier = Carrier(Language(), Wire())
+    house.begin()
+    assert not house.room.rejoining
+    house.room.rejoin_until = asyncio.get_running_loop().time() + 60
+    house.room.hear(house.carrier, Stopped("moved"))
+    house.room.part(house.carrier)
+    house.room.finish("finished")
+    assert (await told(guest))[-2:] == [Stopped("moved"), Over("finished")]
+
+
 async def test_nobody_attached_for_too_long_is_told():
     house = House(detach_seconds=0.05).begin()
     guest = house.attach()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from integration_api.core.audio import AudioFormat
 from integration_api.core.call_progress import reported
@@ -16,7 +17,17 @@ from integration_api.core.tenant import Tenant
 from integration_api.services import clock
 from integration_api.services.call import Calls, Ending, Ids
 from integration_api.services.call_end import origin_of
-from integration_api.services.media_guest import Guest
+from integration_api.services.media_guest import Guest, Over
+from integration_api.services.media_relay import (
+    Attach,
+    Expect,
+    FarSeat,
+    Hello,
+    MediaRelay,
+    Peer,
+    Silence,
+    serve,
+)
 from integration_api.services.media_room import Carrier, Room, RoomMouth, Socket
 from integration_api.services.stt import SttService
 from integration_api.services.target import Target
@@ -32,10 +43,14 @@ START_SECONDS = 10.0
 """Until a carrier has said that its stream starts: what it gives a webhook."""
 REJOIN_SECONDS = 10.0
 """From pressing keys, for which some carriers close the socket, until its successor must have come."""
+REJOIN_POLL_SECONDS = 0.05
+"""How often it is looked for in other processes meanwhile."""
+ELSEWHERE_SECONDS = 2.0
+"""How long a caller waits for the sound of an answered call, until it is known not to be on this machine."""
 POLICY = 1008
 """The close code for a carrier that says what it must not."""
 
-HangUp = Callable[[CallRecord, HangUpBy, str], Awaitable[None]]
+EndCall = Callable[[CallRecord, HangUpBy, str], Awaitable[None]]
 
 
 class MediaHub:
@@ -50,6 +65,7 @@ class MediaHub:
         ids: Ids,
         log: Log,
         *,
+        folder: Path,
         detach_seconds: float,
     ) -> None:
         self._store = store
@@ -60,9 +76,10 @@ class MediaHub:
         self._ids = ids
         self._log = log
         self._detach_seconds = detach_seconds
+        self._relay = MediaRelay(folder, self._received)
         self._rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.hang_up: HangUp = _nowhere
+        self.hang_up: EndCall = _nowhere
 
     # --- the carrier's side ------------------------------------------------------------------
 
@@ -91,6 +108,7 @@ class MediaHub:
     async def _listen(self, call: CallRecord, carrier: Carrier, telephony: Telephony) -> None:
         room = self._room(call)
         room.join(carrier)
+        self._relay.announce(call.id)
         reason, code = "disconnected", 1000
         try:
             async with asyncio.timeout(START_SECONDS) as limit:
@@ -124,6 +142,7 @@ class MediaHub:
         )
         if not present:
             return
+        self._relay.withdraw(room.call.id)
         if room.rejoining:
             self._later(self._wait_for_successor(room))
         else:
@@ -131,8 +150,10 @@ class MediaHub:
             self._close(room, "finished")
 
     async def _wait_for_successor(self, room: Room) -> None:
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, room.rejoin_until - loop.time()))
+        while room.carrier is None and room.rejoining:
+            if await self._move(room):
+                break
+            await asyncio.sleep(REJOIN_POLL_SECONDS)
         if room.carrier is None:
             await self._unwire(room)
             self._close(room, "finished")
@@ -210,30 +231,116 @@ class MediaHub:
                 code="unsupported_audio_format",
                 param="format",
             )
+        present = self._rooms.get(call_id)
+        if present is None or present.carrier is None:
+            if peer := await self._far(tenant, call_id):
+                seat = FarSeat(peer)
+                guest = Guest(seat, format)
+                await self._seat(guest, seat)
+                return guest
         room = self._room(call)
         guest = Guest(room, format)
         room.attach(guest)
+        self._doubt(room)
         return guest
 
     def attached(self, call_id: int) -> bool:
-        """Whether a call's media socket is open in this process."""
+        """Whether a call's media socket is open, here or in another process of this machine."""
         room = self._rooms.get(call_id)
-        return room is not None and room.carrier is not None
+        return (room is not None and room.carrier is not None) or self._relay.elsewhere(call_id)
 
-    def expect(self, call_id: int) -> None:
+    async def expect(self, call: CallRecord) -> None:
         """Know that a call's socket may end now and be followed by another."""
-        if room := self._rooms.get(call_id):
+        if room := self._rooms.get(call.id):
             room.rejoin_until = asyncio.get_running_loop().time() + REJOIN_SECONDS
+        if peer := await self._far(call.tenant, call.id):
+            await peer.send(Expect())
+            await peer.told()
+            peer.close()
 
-    async def silence(self, call_id: int) -> bool:
+    async def silence(self, call: CallRecord) -> bool:
         """Close a call's media socket, which for some carriers ends the call; return whether there was one."""
-        room = self._rooms.get(call_id)
-        if room is None or room.carrier is None:
+        room = self._rooms.get(call.id)
+        if room is not None and room.carrier is not None:
+            carrier = room.carrier
+            for event in await carrier.hang_up():
+                room.hear(carrier, event)
+            return True
+        peer = await self._far(call.tenant, call.id)
+        if peer is None:
             return False
-        carrier = room.carrier
-        for event in await carrier.hang_up():
-            room.hear(carrier, event)
+        await peer.send(Silence())
+        done = await peer.told()
+        peer.close()
+        return done is not None
+
+    # --- other processes ---------------------------------------------------------------------
+
+    async def _far(self, tenant: Tenant, call_id: int) -> Peer | None:
+        return await self._relay.dial(tenant, call_id) if self._relay.elsewhere(call_id) else None
+
+    def _doubt(self, room: Room) -> None:
+        """Let nobody wait for sound that has come to another machine, or has ended."""
+        answered = room.call.state in (CallState.ANSWERED, CallState.MACHINE)
+        if (
+            answered
+            and room.call.media_generation
+            and room.carrier is None
+            and room.guest
+            and not room.doubted
+        ):
+            room.doubted = True
+            self._later(self._dispel(room))
+
+    async def _dispel(self, room: Room) -> None:
+        await asyncio.sleep(ELSEWHERE_SECONDS)
+        room.doubted = False
+        if room.carrier is None and not room.rejoining and not await self._move(room):
+            self._close(room, "media_elsewhere")
+
+    async def _move(self, room: Room) -> bool:
+        """Have the guest of a call go on in the process that has its sound; return whether there is one."""
+        if room.carrier is not None or room.guest is None:
+            return False
+        peer = await self._far(room.call.tenant, room.call.id)
+        if peer is None:
+            return False
+        guest = room.release()
+        if guest is None:
+            peer.close()
+            return False
+        seat = FarSeat(peer)
+        guest.move(seat)
+        await self._seat(guest, seat)
+        self._close(room, "finished")
         return True
+
+    async def _seat(self, guest: Guest, seat: FarSeat) -> None:
+        await seat.take(guest)
+        self._later(seat.follow(guest))
+
+    async def _received(self, peer: Peer, hello: Hello) -> None:
+        """Do what another process wants of a call whose sound is here."""
+        tenant = Tenant(hello.organization_id, hello.project_id)
+        room = self._rooms.get(hello.call_id)
+        if room is None or room.call.tenant != tenant:
+            return
+        match await peer.said():
+            case Attach(form):
+                await self._serve_far(peer, room, form)
+            case Expect():
+                await self.expect(room.call)
+                await peer.send(Over("done"))
+            case Silence():
+                if await self.silence(room.call):
+                    await peer.send(Over("done"))
+            case _:
+                pass
+
+    async def _serve_far(self, peer: Peer, room: Room, form: AudioFormat | None) -> None:
+        guest = Guest(room, form)
+        room.attach(guest)
+        await serve(peer, guest)
 
     # --- both --------------------------------------------------------------------------------
 
@@ -252,8 +359,18 @@ class MediaHub:
             room.call = call
             if call.state.ended and room.carrier is None:
                 self._close(room, "call_ended")
+            elif not await self._move(room):
+                self._doubt(room)
+
+    async def start(self) -> None:
+        """Be found by other processes of this machine."""
+        try:
+            await self._relay.start()
+        except OSError as error:
+            self._log.warning("media_relay_off", error=error)
 
     async def close(self) -> None:
+        await self._relay.close()
         tasks = [*self._tasks, *self._loops.values()]
         for task in tasks:
             task.cancel()
@@ -289,7 +406,7 @@ class MediaHub:
             await self.hang_up(room.call, "service", "detached")
         except Failure as failure:
             self._log.warning("hangup_failed", provider=room.call.provider, code=failure.code)
-            await self.silence(room.call.id)
+            await self.silence(room.call)
 
     def _later(self, work: "Awaitable[None]") -> None:
         task = asyncio.ensure_future(work)

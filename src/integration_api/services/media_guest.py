@@ -40,7 +40,7 @@ class Audio(Struct, frozen=True, tag="audio"):
 
 
 class Over(Struct, frozen=True, tag="closed"):
-    """Nothing more is told: finished, call_ended, taken_over, detached or overrun."""
+    """Nothing more is told: finished, call_ended, taken_over, detached, overrun or media_elsewhere."""
 
     reason: str
 
@@ -113,6 +113,19 @@ class Guest:
         self._over = isinstance(event, Over)
         self._waiting.append(event)
         self._arrived.set()
+
+    def move(self, seat: Seat) -> None:
+        """Go on at another seat."""
+        self._seat = seat
+
+    def pass_on(self, event: Told) -> None:
+        """Tell what was told elsewhere, in the caller's format."""
+        if isinstance(event, Audio):
+            self._put_sound(event)
+            return
+        if isinstance(event, Attached):
+            self._own = event.format
+        self.tell(event)
 
     def _put_sound(self, audio: Audio) -> None:
         if self._over:

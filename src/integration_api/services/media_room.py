@@ -171,6 +171,10 @@ class Room:
         self.guest: Guest | None = None
         self.rejoin_until = 0.0
         """Until when, by the loop's clock, a socket that ends is expected to be followed by another."""
+        self._stopped: Stopped | None = None
+        """Not told yet, as another socket is expected."""
+        self.doubted = False
+        """Whether it is being found out that the sound is nowhere near."""
         self._abandoned = abandoned
         self._left = left
         self._hang_up = hang_up
@@ -187,6 +191,8 @@ class Room:
     def join(self, carrier: Carrier) -> None:
         """Take the call's media socket, in place of one that is still there."""
         self.carrier = carrier
+        self.rejoin_until = 0.0
+        self._stopped = None
         self._forget()
         self._watch()
 
@@ -209,7 +215,7 @@ class Room:
                 if self.guest is not None:
                     self._introduce(self.guest, carrier)
             case Stopped() if self.rejoining:
-                pass
+                self._stopped = event
             case _:
                 if self.loop is not None and isinstance(event, MarkReached):
                     self.loop.reached(event.name)
@@ -236,12 +242,20 @@ class Room:
     def rejoining(self) -> bool:
         return asyncio.get_running_loop().time() < self.rejoin_until
 
+    def release(self) -> Guest | None:
+        """Let the guest go on elsewhere; return it."""
+        guest, self.guest = self.guest, None
+        self._watch()
+        return guest
+
     def finish(self, reason: str) -> None:
         """Tell whoever is attached that it is over."""
         self._stop_watching()
         guest, self.guest = self.guest, None
         if guest is not None:
             self._count(guest)
+            if self._stopped is not None:
+                guest.tell(self._stopped)
             guest.tell(Over(reason))
 
     # --- the guest's side --------------------------------------------------------------------

@@ -149,7 +149,7 @@ class TelephonyService:
         if telephony.send_dtmf is None:
             raise unsupported(target, "call.dtmf")
         ask = replace(self._control(call), digits=digits)
-        self.hub.expect(call.id)
+        await self.hub.expect(call)
         await self._unary.run(_about(origin, call), target, "call.dtmf", telephony.send_dtmf, ask)
         return await self._write(call, "dtmf", {"digits": digits})
 
@@ -274,10 +274,10 @@ class TelephonyService:
         if current.provider_call_id and telephony.hang_up is not None:
             ask = self._control(current)
             await self._unary.run(origin, target, "call.hangup", telephony.hang_up, ask)
-        elif not await self.hub.silence(current.id):
+        elif not await self.hub.silence(current):
             raise Failure(
                 Kind.CONFLICT,
-                f"{current.provider} ends a call by its media socket, and that is not open in this process"
+                f"{current.provider} ends a call by its media socket, and that is not open on this machine"
                 if current.provider_call_id
                 else "the carrier has not told yet which call this is; try again shortly",
                 code="call_not_ready",

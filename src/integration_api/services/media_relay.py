@@ -1,0 +1,334 @@
+"""The way to a call's sound in another process of this machine, for callers that reached the wrong one of several.
+
+Each process listens on a Unix socket in the data directory, and leaves a link with a call's id for as long as it has
+the call's media socket. Whoever attaches elsewhere follows the link; what is said there and told is passed on as it is.
+Nobody but the service's own user gets into the directory.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from integration_api.core.audio import AudioFormat
+from integration_api.core.errors import Failure
+from integration_api.core.media import Cleared, Dtmf, MarkReached, Stopped
+from integration_api.core.session import Warned
+from integration_api.core.stt import SttEvent
+from integration_api.core.tenant import Tenant
+from integration_api.core.tts import Flushed, Timestamps
+from integration_api.services import clock, stt, tts, voice_loop
+from integration_api.services.media_guest import Attached, Audio, Guest, Over, Told
+
+MOST_BYTES = 32 << 20
+"""Of one message: more than a caller's own may be."""
+BACKLOG = 128
+"""Callers that wait to be taken."""
+
+
+class Hello(Struct, frozen=True, tag="hello"):
+    """The first message: whose call it is about."""
+
+    organization_id: int
+    project_id: int
+    call_id: int
+
+
+class Attach(Struct, frozen=True, tag="attach"):
+    format: AudioFormat | None
+
+
+class Expect(Struct, frozen=True, tag="expect"):
+    """The call's socket may end now and be followed by another."""
+
+
+class Silence(Struct, frozen=True, tag="silence"):
+    """Close the call's media socket."""
+
+
+class Sound(Struct, frozen=True, tag="sound"):
+    data: bytes
+
+
+class Mark(Struct, frozen=True, tag="mark"):
+    name: str
+
+
+class Clear(Struct, frozen=True, tag="clear"):
+    pass
+
+
+class HangUp(Struct, frozen=True, tag="hangup"):
+    pass
+
+
+class Speak(Struct, frozen=True, tag="speak", omit_defaults=True):
+    """One of what an inline call's voice may be told."""
+
+    text: tts.Text | None = None
+    flush: tts.Flush | None = None
+    cancel: tts.Cancel | None = None
+
+
+class Listened(Struct, frozen=True, tag="stt"):
+    """What an inline call's ear told, but for who it was: that stays with the process that has it."""
+
+    event: stt.Ready | SttEvent | stt.Reconnected | stt.Over
+
+
+class Spoke(Struct, frozen=True, tag="tts"):
+    event: (
+        tts.Ready
+        | tts.Started
+        | Timestamps
+        | tts.MarkReached
+        | Flushed
+        | tts.Done
+        | tts.Cancelled
+        | tts.Used
+        | Warned
+        | tts.Over
+    )
+
+
+Said: TypeAlias = Hello | Attach | Expect | Silence | Sound | Mark | Clear | HangUp | Speak
+Passed: TypeAlias = (
+    Attached | Audio | Dtmf | MarkReached | Cleared | Stopped | Warned | Over | Listened | Spoke
+)
+_SAID = msgspec.msgpack.Decoder(Said)
+_TOLD = msgspec.msgpack.Decoder(Passed)
+_encode = msgspec.msgpack.Encoder().encode
+Receive = Callable[["Peer", Hello], Awaitable[None]]
+
+
+class Peer:
+    """A connection of two processes: messages with their length before them."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, message: Said | Told) -> None:
+        """Waits while the other process reads slowly; one that has gone hears nothing."""
+        if isinstance(message, voice_loop.Listened):
+            data = _encode(Listened(message.event))
+        elif isinstance(message, voice_loop.Spoke):
+            data = _encode(Spoke(message.event))
+        else:
+            data = _encode(message)
+        try:
+            self._writer.write(len(data).to_bytes(4, "big") + data)
+            await self._writer.drain()
+        except OSError:
+            pass  # Whoever reads hears of it.
+
+    async def _receive(self) -> bytes | None:
+        try:
+            size = int.from_bytes(await self._reader.readexactly(4), "big")
+            return None if size > MOST_BYTES else await self._reader.readexactly(size)
+        except (asyncio.IncompleteReadError, OSError):
+            return None
+
+    async def said(self) -> Said | None:
+        data = await self._receive()
+        return None if data is None else _SAID.decode(data)
+
+    async def told(self) -> Told | None:
+        data = await self._receive()
+        if data is None:
+            return None
+        passed: Passed = _TOLD.decode(data)
+        if isinstance(passed, Listened):
+            return voice_loop.Listened(passed.event)
+        if isinstance(passed, Spoke):
+            return voice_loop.Spoke(passed.event)
+        return passed
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class FarSeat:
+    """A guest's seat in another process."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def say(self, guest: Guest, sound: bytes) -> None:
+        await self._peer.send(Sound(sound))
+
+    async def mark(self, guest: Guest, name: str) -> None:
+        await self._peer.send(Mark(name))
+
+    async def clear(self, guest: Guest) -> None:
+        await self._peer.send(Clear())
+
+    async def speak(self, guest: Guest, said: voice_loop.Said) -> None:
+        match said:
+            case tts.Text():
+                await self._peer.send(Speak(text=said))
+            case tts.Flush():
+                await self._peer.send(Speak(flush=said))
+            case tts.Cancel():
+                await self._peer.send(Speak(cancel=said))
+
+    async def hang_up(self, guest: Guest) -> None:
+        await self._peer.send(HangUp())
+
+    def leave(self, guest: Guest) -> None:
+        self._peer.close()
+
+    async def take(self, guest: Guest) -> None:
+        await self._peer.send(Attach(guest.wants))
+
+    async def follow(self, guest: Guest) -> None:
+        """Pass on what is told until it is over."""
+        event = await self._peer.told()
+        while event is not None:
+            guest.pass_on(event)
+            event = None if isinstance(event, Over) else await self._peer.told()
+        guest.tell(Over("finished"))
+        self._peer.close()
+
+
+async def serve(peer: Peer, guest: Guest) -> None:
+    """Do what a guest says in another process, and pass on what it is told, until it has left."""
+
+    async def tell() -> None:
+        while (event := await guest.next()) is not None:
+            await peer.send(event)
+
+    telling = asyncio.create_task(tell())
+    try:
+        while (said := await peer.said()) is not None:
+            try:
+                await _do(guest, said)
+            except Failure as failure:
+                guest.tell(Warned(failure.code, failure.message))
+    finally:
+        guest.detach()
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+async def _do(guest: Guest, said: Said) -> None:
+    match said:
+        case Sound(data):
+            await guest.say(data)
+        case Mark(name):
+            await guest.mark(name)
+        case Clear():
+            await guest.clear()
+        case HangUp():
+            await guest.hang_up()
+        case Speak(text, flush, cancel):
+            if one := text or flush or cancel:
+                await guest.speak(one)
+        case _:
+            pass
+
+
+class MediaRelay:
+    """One per process. `receive` is given what other processes want of a call here."""
+
+    def __init__(self, folder: Path, receive: Receive) -> None:
+        self._folder = folder
+        self._receive = receive
+        self._name = f"{os.getpid()}-{clock.unique()}.sock"
+        self._directory = -1
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Raises `OSError` where the folder can not be used."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._tidy()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self._path(self._name))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener)
+
+    async def close(self) -> None:
+        if self._server is None:
+            return
+        self._server.close()
+        self._server = None
+        (self._folder / self._name).unlink(missing_ok=True)
+        os.close(self._directory)
+
+    def announce(self, call_id: int) -> None:
+        """Say that a call's sound is here."""
+        if self._server is not None:
+            with contextlib.suppress(OSError):
+                link = self._folder / f"{call_id}.{self._name}.new"
+                link.symlink_to(self._name)
+                link.rename(self._folder / str(call_id))
+
+    def withdraw(self, call_id: int) -> None:
+        with contextlib.suppress(OSError):
+            link = self._folder / str(call_id)
+            if str(link.readlink()) == self._name:
+                link.unlink()
+
+    def elsewhere(self, call_id: int) -> bool:
+        """Whether another process says that it has a call's sound."""
+        if self._server is None:
+            return False
+        try:
+            return str((self._folder / str(call_id)).readlink()) != self._name
+        except OSError:
+            return False
+
+    async def dial(self, tenant: Tenant, call_id: int) -> Peer | None:
+        """Return a connection to the process that has a call's sound, None where none has it that lives."""
+        link = socket.socket(socket.AF_UNIX)
+        link.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(link, self._path(str(call_id)))
+            peer = Peer(*await asyncio.open_unix_connection(sock=link))
+        except OSError:
+            link.close()
+            with contextlib.suppress(OSError):
+                (self._folder / str(call_id)).unlink()
+            return None
+        await peer.send(Hello(tenant.organization_id, tenant.project_id, call_id))
+        return peer
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = Peer(reader, writer)
+        try:
+            hello = await peer.said()
+            if isinstance(hello, Hello):
+                await self._receive(peer, hello)
+        except Failure as failure:
+            await peer.send(Warned(failure.code, failure.message))
+            await peer.send(Over("error"))
+        finally:
+            peer.close()
+
+    def _path(self, name: str) -> str:
+        """Return a path that is short enough for a socket, however deep the folder is."""
+        if sys.platform == "linux":
+            return f"/proc/self/fd/{self._directory}/{name}"
+        return str(self._folder / name)
+
+    def _tidy(self) -> None:
+        """Remove what processes have left behind that are no more."""
+        for path in self._folder.iterdir():
+            if path.is_symlink():
+                if not path.exists():
+                    path.unlink(missing_ok=True)
+                continue
+            with socket.socket(socket.AF_UNIX) as probe:
+                try:
+                    probe.connect(self._path(path.name))
+                except OSError:
+                    path.unlink(missing_ok=True)
