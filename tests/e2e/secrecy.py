@@ -18,7 +18,15 @@ import trustme
 
 from lab.tls import made_up
 from tests.e2e.memory import copies, spellings
-from tests.e2e.service import ADMIN_KEY, Service, lab_running, metric, postgres_settings, redis_settings
+from tests.e2e.service import (
+    ADMIN_KEY,
+    Service,
+    free_port,
+    lab_running,
+    metric,
+    postgres_settings,
+    redis_settings,
+)
 from tests.servers import RedisServer, connected, database, postgres_server
 
 ADDRESS = {"openai": "/v1", "mistral": "/v1"}
@@ -203,7 +211,7 @@ async def _pages(url: str, since: str) -> bytes:
 
 
 @contextlib.contextmanager
-def staged(folder: Path, *, shared: bool, warm_sockets: int = 0) -> Iterator[Stage]:
+def staged(folder: Path, *, shared: bool, warm_sockets: int = 0, telephony: bool = False) -> Iterator[Stage]:
     """Run the service with SQLite and an in-process cache, or `shared` with PostgreSQL, Redis and TLS.
 
     A socket that waits meets the faults of another time, so none does unless it is asked for.
@@ -242,7 +250,12 @@ def staged(folder: Path, *, shared: bool, warm_sockets: int = 0) -> Iterator[Sta
             vouching = _certified(folder / "service.pem")
         else:
             environ["AUDIT__SHIP_SECONDS"] = "3600"  # What is spooled can be looked at.
-        service = Service(folder, environ, program=("-m", "tests.e2e.readable"), tls=_trusting(vouching))
+        port = free_port()
+        if telephony:
+            environ["TELEPHONY__PUBLIC_URL"] = f"http{'s' * shared}://127.0.0.1:{port}"
+        service = Service(
+            folder, environ, port, program=("-m", "tests.e2e.readable"), tls=_trusting(vouching)
+        )
         stack.callback(service.kill)
         service.start()
         client = stack.enter_context(
