@@ -143,13 +143,21 @@ def test_a_document_elsewhere_says_itself_whether_to_record() -> None:
         {"a": "ü" * (MOST_HEADERS // 2)},
         {"event": "mine"},
         {"content-type": "mine"},
+        {"a": "\ud800"},
     ],
-    ids=["long", "long in bytes", "an event", "a format"],
+    ids=["long", "long in bytes", "an event", "a format", "half a character"],
 )
 def test_what_cannot_be_told_on_the_socket_is_refused_before_it_is_sent(params: dict[str, str]) -> None:
     with pytest.raises(Failure) as refusal:
         next(PHONE.dial(asking(media_params=params), HELD))
     assert (refusal.value.kind, refusal.value.param) == (Kind.INVALID_REQUEST, "media.params")
+
+
+@pytest.mark.parametrize("name", ["to", "from", "random_from_number"])
+def test_no_option_names_another_number(name: str) -> None:
+    with pytest.raises(Failure) as refusal:
+        next(PHONE.dial(asking(extras={name: "any"}), HELD))
+    assert (refusal.value.kind, refusal.value.param) == (Kind.INVALID_REQUEST, f"extras.{name}")
 
 
 @pytest.mark.parametrize(

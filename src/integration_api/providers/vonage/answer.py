@@ -88,11 +88,18 @@ def said(notice: Notice) -> dict[str, Any]:
 def _check(params: Mapping[str, str]) -> None:
     if taken := sorted(OWN_HEADERS.intersection(params)):
         why = f"{client.NAME} says {' and '.join(taken)} itself on the media socket; choose other names"
-    elif len(json_body(dict(params))) > MOST_HEADERS:
+    elif not _fits(params):
         why = f"{client.NAME} takes media parameters of at most {MOST_HEADERS} bytes, written as one JSON object"
     else:
         return
     raise Failure(Kind.INVALID_REQUEST, why, code="invalid_value", param="media.params")
+
+
+def _fits(params: Mapping[str, str]) -> bool:
+    try:
+        return len(json_body(dict(params))) <= MOST_HEADERS
+    except UnicodeEncodeError:
+        return False
 
 
 def not_understood() -> Failure:

@@ -14,6 +14,7 @@ from integration_api.providers.vonage import client, wire
 from integration_api.providers.vonage.answer import ncco
 from integration_api.providers.vonage.states import STATES, price, seconds
 
+FIXED = ("to", "from", "random_from_number")
 PAGE = 100
 """Calls asked for at once: the most there is."""
 
@@ -26,6 +27,10 @@ def dial(ask: DialRequest, credential: Credential) -> Exchange[CallReport]:
 
 
 def payload(ask: DialRequest) -> dict[str, Any]:
+    """Return what is asked for. The caller's own options stand in place of ours: all but who is called.
+
+    Raises `Failure` for what Vonage could not be asked.
+    """
     asked: dict[str, Any] = {
         "to": [{"type": "phone", "number": client.bare(ask.to)}],
         "event_url": [ask.routes.status],
@@ -55,6 +60,13 @@ def payload(ask: DialRequest) -> dict[str, Any]:
         asked["length_timer"] = ask.max_duration_s
     if ask.detect_machine:
         asked["machine_detection"] = "continue"
+    if said := [name for name in FIXED if name in ask.extras]:
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            f"{said[0]} is what the call's own `to` and `from` say; leave it out of the extras",
+            code="invalid_value",
+            param=f"extras.{said[0]}",
+        )
     return {**asked, **ask.extras}
 
 
