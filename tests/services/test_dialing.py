@@ -290,6 +290,19 @@ async def test_calls_without_news_are_asked_for(one: Rig) -> None:
     assert ends == [(CallState.NO_ANSWER, ""), (CallState.FAILED, "unknown_to_carrier")]
 
 
+async def test_a_doubt_that_can_not_be_resolved_any_more_ends_the_call(one: Rig) -> None:
+    one.carrier.script = {number(0): ["made and cut"]}
+    one.dial(Times(lease=TIMES.lease, patience=TIMES.patience, stale=0.5))
+    one.carrier.away = True
+    batch = await one.batch(2, retry=Retry(max=3, backoff_s=0.0, on=(CallState.FAILED,)))
+    await one.until(lambda: one.carrier.questions > 0)
+    await one.house.credentials.delete(one.origin, one.credential_id)
+    await one.completed(batch)
+    [doubtful] = await one.calls(number=number(0))
+    assert (doubtful.state, doubtful.error_code) == (CallState.FAILED, "in_doubt")
+    assert one.carrier.called[number(0)] == 1, "whatever the rule says"
+
+
 async def test_another_process_goes_on_after_one_that_died(one: Rig) -> None:
     """Whose lease stands until it ends, and whose last call may be in doubt."""
     batch = await one.batch(3)

@@ -1,12 +1,12 @@
-"""Makes one stored call: asked for once, and looked for where it is not known whether it was made.
+"""Makes one stored call: its carrier is asked once.
 
 That a call is being dialed is stored before its carrier is asked. Whatever happens afterwards, the call is either known
-not to have been made, or adopted by the carrier's id, or in doubt; and one in doubt is looked for at its carrier until
-that is known. Who reports a call to the status route settles the doubt, too.
+not to have been made, or adopted by the carrier's id, or in doubt: see `services/dial_doubts.py`. Who reports a call to
+the status route settles the doubt, too.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from integration_api.core.errors import Failure, Kind, Phase, ProviderError
 from integration_api.core.exchange import Exchange, HttpRequest, HttpResponse
 from integration_api.core.llm import Usage
 from integration_api.core.provider import Provider, Telephony
-from integration_api.core.telephony import CallReport, CallState, DialRequest, Lookup, Routes
+from integration_api.core.telephony import CallReport, CallState, DialRequest, Routes
 from integration_api.core.telephony_records import CallNote, CallRecord, MediaMode
 from integration_api.core.tenant import Tenant
 from integration_api.providers import find
@@ -34,13 +34,6 @@ AGAIN = frozenset({
 })  # fmt: skip
 """Refusals that say nothing of the call: a queued one waits until they are over. Of a credential, too: its owner puts
 another in its place, and a batch is not to be lost for that."""
-REDIAL_SECONDS = 60.0
-"""How late a call of no batch may still be made: whoever asked for it does not wait longer."""
-CLOCKS_SECONDS = 60.0
-"""How far a carrier's clock may be behind ours when a call is looked for: what it finds too much is known here."""
-IN_DOUBT, NOT_DIALED, UNKNOWN = "in_doubt", "not_dialed", "unknown_to_carrier"
-"""Error codes of calls that have failed because nobody knows whether they were made, because it became too late to
-make them, and because their carrier does not know them."""
 
 
 class Ended(Protocol):
@@ -71,9 +64,8 @@ class InDoubt(Exception):
 
 
 class Dials:
-    """Makes calls, and finds out about those of which too little is known.
+    """Makes calls. `routes_of` says where the carrier finds us for one; `ended` hears of those that are seen to end here.
 
-    `routes_of` says where the carrier finds us for a call.
     `patience` is how many seconds the carrier's answer is waited for: after it, and as long again, no request for the
     call can be under way any more.
     """
@@ -136,7 +128,7 @@ class Dials:
             asked = await self._calls.open(
                 origin or origin_of(call), Target(provider, "", call.credential_id), "call.dial"
             )
-            report = await self._ask(asked, _offer(provider).dial, request, latest)
+            report = await self._ask(asked, offer_of(provider).dial, request, latest)
         except Failure as error:
             if _surely_not(error, asked):
                 raise Refused(error) from None
@@ -165,7 +157,7 @@ class Dials:
             return reported(stored, report, at)
 
         try:
-            stored = await self._change(
+            stored = await self.change(
                 call, change, "dialed", {"provider_call_id": report.provider_call_id[:200]}
             )
         except Failure as error:
@@ -185,7 +177,7 @@ class Dials:
                 stored, state=CallState.FAILED, error_code=why.code[:200], provider_code=code[:200]
             )
 
-        return await self._change(
+        return await self.change(
             call, change, "refused", {"code": why.code[:200], "reason": why.message[:500]}
         )
 
@@ -194,83 +186,10 @@ class Dials:
         line = Line(call.tenant, call.credential_id, call.provider)
         return await self._dialing.requeue(line, call, self.note(call, "requeued", {"reason": why[:500]}))
 
-    async def resolve(self, call: CallRecord) -> CallRecord | None:
-        """Find out what became of a call in doubt, and do what follows from it.
-
-        For calls that were asked for so long ago that no request can be under way. Raises `Failure` while the
-        carrier can not be asked.
-        """
-        offer = _offer(provider_of(call))
-        line = Line(call.tenant, call.credential_id, call.provider)
-        lookup = Lookup(
-            to=call.to,
-            from_=call.from_,
-            reference=str(call.id),
-            since=(call.dialed_at or 0.0) - CLOCKS_SECONDS,
-        )
-        found = await self._run(call, "call.find", lambda credential: offer.find(lookup, credential))
-        known = await self._dialing.known(line, [report.provider_call_id for report in found])
-        for report in found:
-            if report.provider_call_id not in known and (adopted := await self.adopt(call, report)):
-                return adopted
-        if not offer.finds_all:
-            return await self.fail(
-                call,
-                Failure(Kind.UPSTREAM, "nobody knows whether the carrier has made this call", code=IN_DOUBT),
-            )
-        if call.batch_id:
-            return await self.requeue(call, "the carrier has not made it")
-        return await self._redial(call)
-
-    async def _redial(self, call: CallRecord) -> CallRecord | None:
-        now = clock.now()
-        if now - call.created_at > REDIAL_SECONDS:
-            why = Failure(
-                Kind.TIMEOUT, "the carrier could not be asked in time for this call", code=NOT_DIALED
-            )
-            return await self.fail(call, why)
-
-        def change(stored: CallRecord) -> CallRecord | None:
-            if stored.provider_call_id or stored.state is not CallState.DIALING:
-                return None
-            return replace(stored, dialed_at=now) if stored.dialed_at == call.dialed_at else None
-
-        stored = await self._change(call, change, "dialing")
-        if stored is None or stored.dialed_at != now:
-            return stored
-        try:
-            return await self.dial(stored)
-        except InDoubt:
-            return stored
-        except Refused as refused:
-            return await self.fail(stored, refused)
-
-    async def refresh(self, call: CallRecord) -> CallRecord | None:
-        """Ask the carrier how a call stands of which nothing was heard for long. Raises `Failure` if it can not be."""
-        offer = _offer(provider_of(call))
-        try:
-            report = await self._run(
-                call, "call.report", lambda credential: offer.report(call.provider_call_id, credential)
-            )
-        except ProviderError as error:
-            if error.kind is not Kind.NOT_FOUND:
-                raise
-
-            def lose(stored: CallRecord) -> CallRecord | None:
-                if stored.state.ended:
-                    return None
-                return replace(stored, state=CallState.FAILED, error_code=UNKNOWN)
-
-            return await self._change(call, lose, "asked", {"reason": "its carrier does not know it"})
-        at = clock.now()
-        return await self._change(
-            call, lambda stored: reported(stored, report, at), "asked", {"state": report.provider_state[:200]}
-        )
-
-    async def _run(
+    async def ask(
         self, call: CallRecord, operation: str, exchange: Callable[[Credential], Exchange[Any]]
     ) -> Any:
-        """Ask something of a call's carrier, in the name of whoever made the call."""
+        """Ask something of a call's carrier, in the name of whoever made the call. Raises `Failure`."""
         target = Target(provider_of(call), "", call.credential_id)
         asked = await self._calls.open(origin_of(call), target, operation)
         with Ending(asked):
@@ -282,13 +201,19 @@ class Dials:
             asked.done(Usage())
             return answer
 
-    async def _change(
+    async def known(self, call: CallRecord, reports: Sequence[CallReport]) -> set[str]:
+        """Return the carrier's ids of those of its calls that are stored."""
+        line = Line(call.tenant, call.credential_id, call.provider)
+        return await self._dialing.known(line, [report.provider_call_id for report in reports])
+
+    async def change(
         self,
         call: CallRecord,
         change: Callable[[CallRecord], CallRecord | None],
         what: str,
         detail: dict[str, str] | None = None,
     ) -> CallRecord | None:
+        """Change a call and tell of it in its story; return it as it stands then. Its end is told to `ended`."""
         before: list[CallRecord] = []
 
         def noted(stored: CallRecord) -> CallRecord | None:
@@ -376,7 +301,7 @@ def provider_of(call: CallRecord) -> Provider:
     return provider
 
 
-def _offer(provider: Provider) -> Telephony:
+def offer_of(provider: Provider) -> Telephony:
     assert provider.telephony is not None  # noqa: S101 - `provider_of` has seen to it
     return provider.telephony
 

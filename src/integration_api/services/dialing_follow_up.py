@@ -1,6 +1,7 @@
 """What becomes of the calls of one credential: further attempts, batches that are through, doubts, long silence."""
 
 import asyncio
+import math
 from collections.abc import Coroutine
 from typing import Any
 
@@ -9,7 +10,8 @@ from msgspec import Struct
 from integration_api.core.errors import Failure
 from integration_api.core.telephony_records import BatchRecord, CallRecord
 from integration_api.services import clock
-from integration_api.services.dial import IN_DOUBT, Dials
+from integration_api.services.dial import Dials
+from integration_api.services.dial_doubts import IN_DOUBT, Doubts
 from integration_api.storage.dialing_store import Line, Settlement
 from integration_api.storage.repository import Repository
 from integration_api.telemetry.log import Log
@@ -57,6 +59,7 @@ class FollowUp:
         self._line = line
         self._store = store
         self._dials = dials
+        self._doubts = Doubts(dials)
         self._log = log
         self._times = times
         self._tasks = tasks
@@ -66,9 +69,9 @@ class FollowUp:
         self._batches: dict[int, BatchRecord] = {}
 
     @property
-    def waiting(self) -> bool:
-        """Whether a call is to be asked for again."""
-        return bool(self._pauses)
+    def again_in(self) -> float:
+        """In how many seconds a call is to be asked for again that could not be; infinite where there is none."""
+        return min((until for until, _ in self._pauses.values()), default=math.inf) - clock.perf()
 
     async def settle(self) -> None:
         """Give calls that have ended their further attempts, and complete batches that are through."""
@@ -115,9 +118,9 @@ class FollowUp:
     async def _asked(self, call: CallRecord) -> None:
         try:
             if call.provider_call_id:
-                await self._dials.refresh(call)
+                await self._doubts.refresh(call)
             else:
-                await self._dials.resolve(call)
+                await self._doubts.resolve(call)
         except Failure as error:
             last = self._pauses.get(call.id, (0.0, FIRST_PAUSE / 2))[1]
             pause = min(LONGEST_PAUSE, 2 * last)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 
 from integration_api.core.errors import Failure
 from integration_api.core.telephony_records import BatchRecord, CallRecord
@@ -116,13 +117,15 @@ class DialingLine:
             self._batches = await self._store.running(self._line)
             await self._follow_up.settle()
             await self._follow_up.ask()
-        wait = await self._dial() if self._batches else None
-        if self._tasks or self._follow_up.waiting or now < self._not_before:
-            return LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS)
-        if wait is None or wait > IDLE_SECONDS:
-            self._sleep = wait or 0.0
-            return None
-        return min(wait, LOOK_SECONDS)
+        wait = await self._dial() if self._batches else math.inf
+        if self._tasks or wait <= IDLE_SECONDS:
+            return min(wait, LOOK_SECONDS)
+        again = self._follow_up.again_in
+        if again < math.inf or clock.perf() < self._not_before:
+            # What is known of a carrier that can not be asked, or wants to be left alone, is kept.
+            return max(LOOK_SECONDS, min(wait, again, self._times.lease / RENEWALS))
+        self._sleep = 0.0 if wait == math.inf else wait
+        return None
 
     # --- the queue ---------------------------------------------------------------------------
 
