@@ -60,6 +60,7 @@ def service(case: Case, tmp_path: Path) -> Iterator[Service]:
     with contextlib.ExitStack() as stack:
         environ = dict(SETTINGS)
         if case.name == "postgres":
+            environ["WORKERS"] = "2"
             environ |= postgres_settings(stack.enter_context(database(postgres_server())))
         made = Service(tmp_path, environ)
         made.environ = {**environ, "TELEPHONY__PUBLIC_URL": made.url}

@@ -57,6 +57,11 @@ async def test_one_process_at_a_time_has_a_lease(kept: Kept) -> None:
     assert taken is not None
     assert taken.silent_for is not None
     assert 0 <= taken.silent_for < 60
+    assert taken.own is False
+    await store.release(LINE, "late", 0, [])
+    again = await store.lease(LINE, "late", HOUR)
+    assert again is not None
+    assert again.own is True
     assert await store.lease(Line(GLOBEX, 8, "twilio"), "other", HOUR) is not None
 
 

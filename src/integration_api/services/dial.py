@@ -64,7 +64,7 @@ class InDoubt(Exception):
 
 
 class Dials:
-    """Makes calls. `routes_of` says where the carrier finds us for one; `ended` hears of those that are seen to end here.
+    """Makes calls. `routes_of` says where the carrier finds us for one; `ended` hears of those that end here.
 
     `patience` is how many seconds the carrier's answer is waited for: after it, and as long again, no request for the
     call can be under way any more.

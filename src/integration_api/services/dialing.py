@@ -14,6 +14,7 @@ from integration_api.services import clock
 from integration_api.services.dial import Dials
 from integration_api.services.dialing_follow_up import Times
 from integration_api.services.dialing_line import DialingLine
+from integration_api.services.pace import Pace
 from integration_api.storage.dialing_store import Line
 from integration_api.storage.repository import Repository
 from integration_api.telemetry.log import Log
@@ -24,6 +25,8 @@ SCAN_AT_MOST_SECONDS = 0.2
 """How often at most: each call that is dialed is told by the feed, too."""
 
 
+PACES = 1_000
+"""Credentials of which a process remembers when it has dialed with them."""
 FEED_KEPT = 100_000
 """Changes of calls and batches that the feed keeps: whoever is further behind than that reads how things stand."""
 FORGET_SECONDS = 60.0
@@ -40,6 +43,7 @@ class Dialing:
         self._times = times
         self._owner = clock.unique()
         self._lines: dict[Line, tuple[DialingLine, asyncio.Task[None]]] = {}
+        self._paces: dict[Line, Pace] = {}
         self._changed = asyncio.Event()
         self._forget_at = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -103,6 +107,7 @@ class Dialing:
                         owner=self._owner,
                         times=times,
                         taken_at=taken_at,
+                        pace=self._paces.pop(line, None) if lease.own else None,
                     ),
                 )
 
@@ -112,6 +117,9 @@ class Dialing:
 
         def ended(task: "asyncio.Task[None]") -> None:
             del self._lines[line]
+            self._paces[line] = work.pace
+            while len(self._paces) > PACES:
+                del self._paces[next(iter(self._paces))]
             if not task.cancelled() and (error := task.exception()) is not None:
                 self._log.error("unexpected", error=error, credential_id=line.credential_id)
 

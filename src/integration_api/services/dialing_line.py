@@ -52,8 +52,12 @@ class DialingLine:
         owner: str,
         times: Times,
         taken_at: float,
+        pace: Pace | None,
     ) -> None:
-        """`lease` was taken by `owner`, who asked for it at `taken_at`, by `clock.perf()`."""
+        """`lease` was taken by `owner`, who asked for it at `taken_at`, by `clock.perf()`.
+
+        `pace` is that of who has dialed last, where it is known.
+        """
         self._line = line
         self._store = store.dialing
         self._dials = dials
@@ -62,7 +66,7 @@ class DialingLine:
         self._times = times
         now = clock.perf()
         self._until = taken_at + times.lease
-        self._pace = Pace() if lease.silent_for is None else Pace(now - lease.silent_for + AFTERMATH_SECONDS)
+        self.pace = pace or _pace_after(lease, now)
         self._tasks = Tasks()
         self._follow_up = FollowUp(line, store, dials, log, times=times, tasks=self._tasks)
         self._changed = asyncio.Event()
@@ -139,12 +143,12 @@ class DialingLine:
         if not open_:
             return min(wait for _, wait in waits)
         rate = min(batch.calls_per_second for batch in self._batches)
-        room = self._pace.room(now, rate)
+        room = self.pace.room(now, rate)
         if room == 0:
-            return self._pace.wait(now, rate) or ANSWER_SECONDS
+            return self.pace.wait(now, rate) or ANSWER_SECONDS
         claimed = await self._claim(open_, room)
         if len(claimed) == room:
-            return self._pace.wait(clock.perf(), rate) or ANSWER_SECONDS
+            return self.pace.wait(clock.perf(), rate) or ANSWER_SECONDS
         due = await self._store.due_in(self._line, [batch.id for batch in open_])
         if due == 0:
             return LOOK_SECONDS  # As many as may be are under way: one of them will end.
@@ -165,7 +169,7 @@ class DialingLine:
             # Another may dial by now. What was claimed and is not dialed is in doubt, and is looked for.
             raise Lost
         if claimed:
-            self._pace.begin(now, len(claimed))
+            self.pace.begin(now, len(claimed))
             for call in claimed:
                 self._tasks.begin(self._dialed(call, self._until))
         return claimed
@@ -187,7 +191,7 @@ class DialingLine:
         except Failure as error:  # The database is away; the call is in doubt, and is looked for.
             self._log.warning("call_in_doubt", error=error, code=error.code, credential_id=call.credential_id)
         finally:
-            self._pace.end(clock.perf() + late)
+            self.pace.end(clock.perf() + late)
 
     def _back_off(self, refused: Refused) -> None:
         now = clock.perf()
@@ -224,6 +228,13 @@ class DialingLine:
             await self._store.release(
                 self._line, self._owner, self._sleep, [batch.id for batch in self._batches]
             )
+
+
+def _pace_after(lease: Lease, now: float) -> Pace:
+    """Return a pace that leaves room for what another has sent of which nothing is known."""
+    if lease.silent_for is None:
+        return Pace()
+    return Pace(now - lease.silent_for + AFTERMATH_SECONDS)
 
 
 def _opens_in(batch: BatchRecord, wall: float) -> float:

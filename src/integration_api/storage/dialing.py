@@ -40,9 +40,7 @@ def clock() -> Operation[float]:
 
 def lines(doubt: float, stale: float) -> Operation[list[Line]]:
     now = yield from clock()
-    held = yield from fetch(
-        "SELECT credential_id FROM dialing_leases WHERE owner <> '' AND expires_at > $1", now
-    )
+    held = yield from fetch("SELECT credential_id FROM dialing_leases WHERE expires_at > $1", now)
     rows = yield from fetch(
         "SELECT b.organization_id, b.project_id, b.credential_id, b.provider FROM call_batches b"
         " LEFT JOIN dialing_leases l ON l.credential_id = b.credential_id"
@@ -65,7 +63,7 @@ def lease(line: Line, owner: str, seconds: float) -> Operation[Lease | None]:
         *_key(line),
     )
     now = yield from clock()
-    if row is not None and row[0] not in ("", owner) and row[1] > now:
+    if row is not None and row[0] != owner and row[1] > now:
         return None
     yield from execute(
         "INSERT INTO dialing_leases (organization_id, project_id, credential_id, owner, expires_at, wake_at)"
@@ -76,7 +74,9 @@ def lease(line: Line, owner: str, seconds: float) -> Operation[Lease | None]:
         owner,
         now + seconds,
     )
-    return Lease(None if row is None else max(0.0, now - row[1]))
+    if row is None:
+        return Lease(None)
+    return Lease(max(0.0, now - row[1]), own=row[0] == owner)
 
 
 def release(line: Line, owner: str, sleep: float, batches: Sequence[int]) -> Operation[None]:
@@ -85,7 +85,7 @@ def release(line: Line, owner: str, sleep: float, batches: Sequence[int]) -> Ope
         sleep = 0.0
     now = yield from clock()
     yield from execute(
-        f"UPDATE dialing_leases SET owner = '', expires_at = $5, wake_at = $6 WHERE {LINE} AND owner = $4",
+        f"UPDATE dialing_leases SET expires_at = $5, wake_at = $6 WHERE {LINE} AND owner = $4",
         *_key(line),
         owner,
         now,

@@ -25,7 +25,9 @@ class Lease(Struct, frozen=True):
     """One process may dial for a credential, and no other."""
 
     silent_for: float | None
-    """How many seconds before nobody could dial any more who could until then; None if nobody ever did."""
+    """For how many seconds nobody could dial; None if nobody ever did."""
+    own: bool = False
+    """Whether it was the same owner who could dial last."""
 
 
 class Wanted(Struct, frozen=True):
