@@ -73,6 +73,7 @@ from integration_api.services.content import KEY as CONTENT
 from integration_api.services.content import Content, Retention
 from integration_api.services.credential import CredentialService
 from integration_api.services.dial import Dials
+from integration_api.services.dial_doubts import Doubts
 from integration_api.services.dialing import Dialing
 from integration_api.services.dialing_follow_up import Times
 from integration_api.services.identity import PEPPER, Identity
@@ -250,6 +251,7 @@ class Telephones:
             ended=ends.keep,
             patience=chosen.doubt_seconds,
         )
+        hub.ask_of = Doubts(dials).refresh
         times = Times(chosen.lease_seconds, chosen.doubt_seconds, chosen.stale_seconds)
         watching = Watching()
         phones = TelephonyService(store.telephony, calls, unary, dials, hub, paths, ends, ids)

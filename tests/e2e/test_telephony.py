@@ -295,6 +295,14 @@ async def test_notices_in_any_order_and_number(service: Service, exchange: Excha
     assert len(kept) == 1
 
 
+async def test_a_call_whose_end_nobody_tells_of_is_asked_for(service: Service, exchange: Exchange) -> None:
+    exchange.ask("PUT", body={"deliveries": [{"how": "lost", "times": 0}]})
+    exchange.phone({"waits_ms": 200}, {"hangs_up": True})
+    call = create(service, exchange.carrier)
+    assert (await ended(service, call["id"]))["state"] == "completed"
+    assert "asked" in [one["what"] for one in story(service, call["id"])]
+
+
 async def test_a_call_that_is_busy_and_one_that_is_hung_up_while_it_rings(
     service: Service, exchange: Exchange
 ) -> None:

@@ -47,14 +47,19 @@ REJOIN_POLL_SECONDS = 0.05
 """How often it is looked for in other processes meanwhile."""
 ELSEWHERE_SECONDS = 2.0
 """How long a caller waits for the sound of an answered call, until it is known not to be on this machine."""
+ASK_SECONDS = 2.0
+"""From the end of a call's sound until its carrier is asked whether it is over, unless it has told: of calls that come
+in some tell only what their number was set up to tell.
+"""
 POLICY = 1008
 """The close code for a carrier that says what it must not."""
 
 EndCall = Callable[[CallRecord, HangUpBy, str], Awaitable[None]]
+AskOf = Callable[[CallRecord], Awaitable[object]]
 
 
 class MediaHub:
-    """One per process. `hang_up` ends a call the way its carrier wants it."""
+    """One per process. `hang_up` ends a call the way its carrier wants it, `ask_of` asks the carrier how it stands."""
 
     def __init__(
         self,
@@ -80,6 +85,7 @@ class MediaHub:
         self._rooms: dict[int, Room] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.hang_up: EndCall = _nowhere
+        self.ask_of: AskOf = _nobody
 
     # --- the carrier's side ------------------------------------------------------------------
 
@@ -146,8 +152,21 @@ class MediaHub:
         if room.rejoining:
             self._later(self._wait_for_successor(room))
         else:
-            await self._unwire(room)
-            self._close(room, "finished")
+            await self._finish(room)
+
+    async def _finish(self, room: Room) -> None:
+        await self._unwire(room)
+        self._close(room, "finished")
+        self._later(self._ask_whether_over(room.call))
+
+    async def _ask_whether_over(self, call: CallRecord) -> None:
+        await asyncio.sleep(ASK_SECONDS)
+        try:
+            known = await self._store.call(call.tenant, call.id)
+            if known is not None and not known.state.ended and known.provider_call_id:
+                await self.ask_of(known)
+        except Failure as failure:  # It is asked again when nothing was heard of it for long.
+            self._log.warning("call_not_found_out", error=failure, code=failure.code)
 
     async def _wait_for_successor(self, room: Room) -> None:
         while room.carrier is None and room.rejoining:
@@ -155,8 +174,7 @@ class MediaHub:
                 break
             await asyncio.sleep(REJOIN_POLL_SECONDS)
         if room.carrier is None:
-            await self._unwire(room)
-            self._close(room, "finished")
+            await self._finish(room)
 
     def _wire(self, room: Room, format: AudioFormat) -> None:
         """Put an ear and a voice on an inline call, unless they are there from the socket before."""
@@ -447,3 +465,7 @@ def _seconds(carrier: Carrier) -> float:
 
 async def _nowhere(call: CallRecord, by: HangUpBy, why: str) -> None:
     raise Failure(Kind.UNSUPPORTED, "calls can not be hung up yet", code="unsupported")
+
+
+async def _nobody(call: CallRecord) -> None:
+    """Nobody is asked before there is somebody to ask."""
