@@ -23,6 +23,7 @@ from lab import (
     voyageai,
 )
 from lab.carrier import Carrier
+from lab.exotel import Exotel
 from lab.twilio import Twilio
 from lab.vonage import Vonage
 
@@ -49,5 +50,5 @@ PROVIDERS = (
     *openai_family.PROVIDERS,
 )
 
-CARRIERS: tuple[type[Carrier], ...] = (Twilio, Vonage)
+CARRIERS: tuple[type[Carrier], ...] = (Exotel, Twilio, Vonage)
 """Those that call back; each lab has its own."""

@@ -18,17 +18,23 @@ LONGEST_PARAMS = 256
 KEPT = ("Direction", "CallType", "flow_id", "CustomField")
 
 
+RATE = "sample-rate"
+"""The one that is Exotel's own: how many samples a second the socket carries."""
+RATES = ("8000", "16000", "24000")
+
+
 def address(media: str, params: Mapping[str, str]) -> str:
     """Write params behind the socket's address, where Exotel looks for them. Raises `Failure`."""
-    written = urlencode(dict(params))
-    if len(params) > MOST_PARAMS or len(written) > LONGEST_PARAMS:
-        raise Failure(
-            Kind.INVALID_REQUEST,
-            f"{client.NAME} takes up to {MOST_PARAMS} params of {LONGEST_PARAMS} characters in all",
-            code="invalid_value",
-            param="media.params",
-        )
-    return f"{media}?{written}" if written else media
+    own = {name: value for name, value in params.items() if name != RATE}
+    if len(own) > MOST_PARAMS or len(urlencode(own)) > LONGEST_PARAMS:
+        raise _wrong(f"{client.NAME} takes up to {MOST_PARAMS} params of {LONGEST_PARAMS} characters in all")
+    if RATE in params and params[RATE] not in RATES:
+        raise _wrong(f"{client.NAME}'s {RATE} is one of {', '.join(RATES)}")
+    return f"{media}?{urlencode(dict(params))}" if params else media
+
+
+def _wrong(message: str) -> Failure:
+    return Failure(Kind.INVALID_REQUEST, message, code="invalid_value", param="media.params")
 
 
 def answer(arrival: Arrival, routes: Routes, params: Mapping[str, str], credential: Credential) -> Document:

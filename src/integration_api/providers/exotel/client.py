@@ -41,7 +41,8 @@ def post_once(path: str, credential: Credential, form: Pairs) -> HttpRequest:
 
 
 def _address(version: str, path: str, credential: Credential) -> str:
-    host = credential.fields.get("subdomain", "").removeprefix("@").strip("/") or HOST
+    said = credential.fields.get("subdomain", "").strip()
+    host = said.removeprefix("https://").removeprefix("@").strip("/") or HOST
     sid = quote(credential.fields.get("account_sid", ""), safe="")
     return f"{credential.base_url(f'https://{host}')}/{version}/Accounts/{sid}{path}"
 

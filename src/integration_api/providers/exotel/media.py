@@ -1,10 +1,13 @@
 """The socket of a call's sound: JSON with samples in base64, in either of two spellings and two encodings.
 
+https://developer.exotel.com/docs/agentstream/websocket-protocol
 https://developer.exotel.com/docs/agentstream/stream-voicebot-applet
+https://developer.exotel.com/docs/agentstream/stream-voicebot-extension
 """
 
 import binascii
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,16 +21,16 @@ from integration_api.providers.exotel import client, wire
 STEP = 320
 """A chunk's bytes are a multiple of these, or there are gaps of 20 ms."""
 CHUNK = 3_200
-"""Fewer bytes at once may sound distorted."""
-LARGEST = 99_840
-"""The most multiples of `STEP` in 100 kB: larger chunks time out."""
+"""Fewer bytes at once may sound distorted; more than 100 kB time out. What has begun to be played is not cleared away:
+chunks are as small as they may be."""
 MULAW = frozenset({"mulaw", "ulaw", "pcmu", "g711", "g711_ulaw", "audio/x-mulaw", "audio/mulaw"})
-MULAW_RATE = "64kbps"
+MULAW_RATE = "64"
+"""Thousands of bits a second."""
 MOST_MARKS = 10_000
 """How many may wait to be reached."""
 SILENCE = {Encoding.PCM_S16LE: b"\0", Encoding.MULAW: b"\xff"}
 DEFAULT_RATE = 8_000
-RATES = frozenset({8_000, 16_000, 24_000})
+HIGHEST_RATE = 48_000
 
 
 class ExotelMedia:
@@ -55,10 +58,10 @@ class ExotelMedia:
             raise _unreadable() from None
         if self._stopped:
             return ()
+        if not self._started:
+            return self._begun(told) if told.event == "start" else ()
         match told.event:
-            case "start":
-                return self._begun(told)
-            case "media" if told.media is not None and self._started:
+            case "media" if told.media is not None:
                 return self._heard(told.media)
             case "dtmf" if told.dtmf is not None and told.dtmf.digit:
                 return (Dtmf(told.dtmf.digit, _whole(told.dtmf.duration)),)
@@ -75,9 +78,7 @@ class ExotelMedia:
     def say(self, sound: bytes) -> Outcome[MediaEvent]:
         if self._talks():
             self._rest += sound
-        if len(self._rest) < CHUNK:
-            return ()
-        return self._out(len(self._rest) // STEP * STEP)
+        return self._out(len(self._rest) // CHUNK * CHUNK)
 
     def flush(self) -> Outcome[MediaEvent]:
         if not self._rest:
@@ -93,7 +94,7 @@ class ExotelMedia:
                 Kind.TOO_LARGE, f"{MOST_MARKS} marks wait to be reached; clear them, or wait for some"
             )
         self._marked += 1
-        theirs = f"{self._marked}"
+        theirs = f"{self._marked}:{name}"
         self._marks[theirs] = name
         return [*self.flush(), self._say("mark", {"name": theirs})]
 
@@ -118,19 +119,19 @@ class ExotelMedia:
 
     def _begun(self, told: wire.OnSocket) -> Outcome[MediaEvent]:
         start = told.start
-        if self._started or start is None:
+        if start is None:
             return ()
         self._started = True
-        camel = told.stream_sid_camel or start.stream_sid_camel
-        self._sid = told.stream_sid or start.stream_sid or camel
-        self._sid_key = "streamSid" if camel else "stream_sid"
+        snake = told.stream_sid or start.stream_sid
+        self._sid = snake or told.stream_sid_camel or start.stream_sid_camel
+        self._sid_key = "streamSid" if self._sid and not snake else "stream_sid"
         self._format = _format(start.media_format or start.media_format_camel or wire.MediaFormat())
         return (
             Started(
                 provider_call_id=start.call_sid or start.call_sid_camel,
                 stream_id=self._sid,
                 format=self._format,
-                custom=start.custom_parameters or start.custom_parameters_camel or {},
+                custom=_custom(start.custom_parameters or start.custom_parameters_camel or {}),
             ),
         )
 
@@ -145,8 +146,8 @@ class ExotelMedia:
         whole = bytes(self._rest[:size])
         del self._rest[:size]
         return [
-            self._say("media", {"payload": b64encode(whole[at : at + LARGEST]).decode()})
-            for at in range(0, size, LARGEST)
+            self._say("media", {"payload": b64encode(whole[at : at + CHUNK]).decode()})
+            for at in range(0, size, CHUNK)
         ]
 
     def _say(self, event: str, about: dict[str, Any] | None = None) -> Say:
@@ -168,16 +169,20 @@ class ExotelMedia:
         return [MarkReached(name, cancelled=True) for name in names]
 
 
+def _custom(said: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else str(value) for name, value in said.items()}
+
+
 def _format(said: wire.MediaFormat) -> AudioFormat:
     """Believe the start: what one page of the documentation says of the encoding another contradicts."""
-    rate = _whole(said.sample_rate or said.sample_rate_camel)
-    bits = said.bit_rate or said.bit_rate_camel
-    mulaw = said.encoding.lower().partition(";")[0] in MULAW or (
-        rate in (None, DEFAULT_RATE) and bits.lower() == MULAW_RATE
-    )
-    if mulaw:
+    encoding, _, parameter = said.encoding.lower().replace(" ", "").partition(";")
+    rate = _whole(said.sample_rate or said.sample_rate_camel or parameter.removeprefix("rate="))
+    if rate is None or not DEFAULT_RATE <= rate <= HIGHEST_RATE:
+        rate = DEFAULT_RATE
+    bits = str(said.bit_rate or said.bit_rate_camel).lower().removesuffix("kbps").strip()
+    if encoding in MULAW or (rate == DEFAULT_RATE and bits == MULAW_RATE):
         return AudioFormat(Encoding.MULAW, DEFAULT_RATE)
-    return AudioFormat(Encoding.PCM_S16LE, rate if rate in RATES else DEFAULT_RATE)
+    return AudioFormat(Encoding.PCM_S16LE, rate)
 
 
 def _whole(said: str | int | None) -> int | None:

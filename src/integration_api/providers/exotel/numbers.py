@@ -6,12 +6,13 @@ from integration_api.core.telephony import Numbers, PhoneNumber
 from integration_api.providers.exotel import client, wire
 
 PAGE = 50
+MOST_PAGES = 200
+"""A list that never ends is left there."""
 
 
 def numbers(credential: Credential) -> Exchange[Numbers]:
     found: list[PhoneNumber] = []
-    page = 0
-    while True:
+    for page in range(MOST_PAGES):
         query = [("Page", page), ("PageSize", PAGE)]
         reply = yield client.get("/IncomingPhoneNumbers", credential, query, version="v2_beta")
         told = decode(reply, wire.NUMBERS)
@@ -26,5 +27,5 @@ def numbers(credential: Credential) -> Exchange[Numbers]:
             for one in told.incoming_phone_numbers
         )
         if not told.next_page_uri or not told.incoming_phone_numbers:
-            return Numbers(tuple(found))
-        page += 1
+            break
+    return Numbers(tuple(found))

@@ -1,5 +1,7 @@
 """What is read of Exotel's messages. https://developer.exotel.com/docs/voice-v1/api-reference/call-details"""
 
+from typing import Any
+
 import msgspec
 from msgspec import Struct
 
@@ -18,8 +20,19 @@ class Call(Struct, rename="pascal"):
     custom_field: str | None = None
 
 
+class CallInLower(Struct):
+    """One call as AgentStream's own guide has it: every name in lower case.
+
+    https://developer.exotel.com/docs/agentstream/developer-guide
+    """
+
+    sid: str
+    status: str = ""
+
+
 class Called(Struct):
-    call: Call = msgspec.field(name="Call")
+    call: Call | None = msgspec.field(default=None, name="Call")
+    lower: CallInLower | None = msgspec.field(default=None, name="call")
 
 
 class _Metadata(Struct, rename="pascal"):
@@ -58,8 +71,8 @@ class MediaFormat(Struct):
     encoding: str = ""
     sample_rate: str | int = ""
     sample_rate_camel: str | int = msgspec.field(default="", name="sampleRate")
-    bit_rate: str = ""
-    bit_rate_camel: str = msgspec.field(default="", name="bitRate")
+    bit_rate: str | int = ""
+    bit_rate_camel: str | int = msgspec.field(default="", name="bitRate")
 
 
 class Start(Struct):
@@ -69,8 +82,8 @@ class Start(Struct):
     stream_sid_camel: str = msgspec.field(default="", name="streamSid")
     call_sid: str = ""
     call_sid_camel: str = msgspec.field(default="", name="callSid")
-    custom_parameters: dict[str, str] | None = None
-    custom_parameters_camel: dict[str, str] | None = msgspec.field(default=None, name="customParameters")
+    custom_parameters: dict[str, Any] | None = None
+    custom_parameters_camel: dict[str, Any] | None = msgspec.field(default=None, name="customParameters")
     media_format: MediaFormat | None = None
     media_format_camel: MediaFormat | None = msgspec.field(default=None, name="mediaFormat")
 
