@@ -434,8 +434,7 @@ def notify(name: str) -> dict[str, Any]:
     return {"action": "notify", "payload": {"mark": name}}
 
 
-@pytest.mark.parametrize("rate", [8_000, 16_000, 24_000])
-@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("rate, nested", [(8_000, False), (16_000, True), (24_000, False)])
 async def test_sound_goes_both_ways_to_the_sample_with_keys_and_notices(
     us, vonage, carrier, rate, nested
 ) -> None:
