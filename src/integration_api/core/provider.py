@@ -106,6 +106,8 @@ class Telephony:
     media: Callable[[], Media]
     calls_per_second: float
     """What the carrier takes of an account by default."""
+    keys_reopen: bool = False
+    """Whether pressing keys closes a call's media socket, which another one follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,7 +149,8 @@ class TelephonyService:
         if telephony.send_dtmf is None:
             raise unsupported(target, "call.dtmf")
         ask = replace(self._control(call), digits=digits)
-        await self.hub.expect(call)
+        if telephony.keys_reopen:
+            await self.hub.expect(call)
         await self._unary.run(_about(origin, call), target, "call.dtmf", telephony.send_dtmf, ask)
         return await self._write(call, "dtmf", {"digits": digits})
 

@@ -271,7 +271,7 @@ class Webhooks:
                 detail["provider_code"] = event.report.provider_code[:LONGEST_DETAIL]
         if event.sequence is not None:
             detail["sequence"] = str(event.sequence)
-        if call.provider_call_id and event.provider_call_id != call.provider_call_id:
+        if event.provider_call_id and event.provider_call_id != call.provider_call_id:
             detail["leg"] = event.provider_call_id[:LONGEST_DETAIL]
         stored = await self._store.update_call(call.tenant, call.id, change, replace(note, detail=detail))
         if stored is not None and stored.state.ended:

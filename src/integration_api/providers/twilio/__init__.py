@@ -40,5 +40,6 @@ TWILIO = Provider(
         events=events,
         media=MediaStream,
         calls_per_second=1.0,
+        keys_reopen=True,
     ),
 )

@@ -28,13 +28,18 @@ TOLD = (
     "StreamSid", "StreamError", "RecordingSid", "RecordingUrl", "RecordingStatus", "RecordingDuration", "ErrorCode",
 )  # fmt: skip
 """What is worth keeping of a media stream or a recording."""
+READ = (
+    "CallSid", "CallStatus", "SequenceNumber", "Timestamp", "AnsweredBy", "CallDuration", "SipResponseCode",
+    "ErrorCode", "From", "To", "StreamEvent", "StreamSid", "RecordingSid", "RecordingStatus",
+)  # fmt: skip
+"""Fields of a form that decide something."""
 
 
 def proof(credential: Credential) -> Proof | None:
     """Webhooks are signed by the account's token only: an API key's secret proves nothing."""
     if client.TOKEN.name not in credential.held:
         return None
-    return UrlFormHmac(header="x-twilio-signature", field=client.TOKEN.name)
+    return UrlFormHmac(header="x-twilio-signature", field=client.TOKEN.name, names=READ)
 
 
 def arrival(notice: Notice) -> Arrival:
