@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -212,3 +213,41 @@ async def test_a_call_that_has_little_time_left_does_not_wait_to_try_again() -> 
             await send(over, to(upstream))
         assert len(upstream.asked) == 1
     assert (refused.value.kind, refused.value.retry_after) == (Kind.OVERLOADED, 7)
+
+
+async def test_what_has_no_time_left_is_not_sent() -> None:
+    async with Upstream().serving() as upstream, transport() as over:
+        with pytest.raises(ProviderError) as late:
+            await send(over, to(upstream, idempotent=False, once=True, send_by=time.perf_counter() - 0.001))
+        assert (late.value.kind, late.value.phase) == (Kind.TIMEOUT, Phase.CONNECT)
+        assert upstream.asked == []
+        await send(over, to(upstream, idempotent=False, once=True, send_by=time.perf_counter() + LONG))
+        assert len(upstream.asked) == 1
+
+
+async def test_what_must_not_happen_twice_does_not_happen_once_nobody_waits_for_it_before_it_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Upstream().serving() as upstream, transport() as over:
+        connect, waiting, gate = over._client.pool.connect, asyncio.Event(), asyncio.Event()
+
+        async def slowly(*args, **more):
+            waiting.set()
+            await gate.wait()
+            return await connect(*args, **more)
+
+        monkeypatch.setattr(over._client.pool, "connect", slowly)
+        before = asyncio.all_tasks()
+        exchange = asking(to(upstream, idempotent=False))
+        task = asyncio.create_task(over.run(exchange, fault, None, Trace(0.0), "account"))
+        await waiting.wait()
+        sending = asyncio.all_tasks() - before - {task}
+        assert sending
+        task.cancel()
+        gate.set()
+        await asyncio.wait({task, *sending})
+        assert upstream.asked == []
+
+
+def asking(request: HttpRequest):
+    return (yield request)
