@@ -48,6 +48,10 @@ class Carrier:
     """Whether what proves a request holds for its address alone."""
     presses: bool = True
     """Whether keys can be pressed, and calls be sent on and hung up, by asking it."""
+    forged: Mapping[str, str] = field(default_factory=dict)
+    """Headers of a request that is not its own."""
+    signs: bool = True
+    """Whether what it says is signed, and not only where it comes from."""
 
 
 TWILIO_TOKEN = "0123456789abcdef0123456789abcdef"
@@ -128,7 +132,54 @@ VONAGE = Carrier(
     settings={"tokens": vonage_keys.tokens()},
     signs_url=False,
 )  # fmt: skip
-CARRIERS = {one.name: one for one in (TWILIO, VONAGE)}
+EXOTEL_STATES = {
+    "ringing": ("ringing", "ringing"), "answered": ("answered", "in-progress"), "completed": ("terminal", "completed"),
+    "busy": ("terminal", "busy"),
+}  # fmt: skip
+ITS_ADDRESS, ANOTHER_ADDRESS = "203.0.113.7", "198.51.100.9"
+
+
+def exotel_sender(url: str, body: bytes = b"", secret: str = "") -> dict[str, str]:
+    """Say through a proxy that is trusted where a request came from; what has a secret is somebody else's."""
+    return {"x-forwarded-for": ANOTHER_ADDRESS if secret else ITS_ADDRESS}
+
+
+def exotel_asks(id: str) -> bytes:
+    return urlencode({"CallSid": id, "CallFrom": THEIRS, "CallTo": OURS, "Direction": "incoming"}).encode()
+
+
+def exotel_tells(id: str, state: str, number: int) -> bytes:
+    event, status = EXOTEL_STATES[state]
+    form = {
+        "CallSid": id,
+        "From": THEIRS,
+        "To": OURS,
+        "EventType": event,
+        "Status": status,
+        "Direction": "inbound",
+    }
+    return urlencode(form).encode()
+
+
+EXOTEL = Carrier(
+    name="exotel",
+    value={"account_sid": "lab1", "client_id": "key1", "client_secret": "0123456789abcdef0123456789abcdef"},
+    format={"encoding": "pcm_s16le", "sample_rate_hz": 8000, "channels": 1},
+    frame=320,
+    sign=exotel_sender,
+    asks=exotel_asks,
+    tells=exotel_tells,
+    environ={
+        # The lab is at the first; the proxy that is trusted is, too.
+        "TELEPHONY__EXOTEL_ADDRESSES": "127.0.0.1/32, 203.0.113.0/24",
+        "TELEPHONY__TRUSTED_PROXIES": "127.0.0.1/32",
+    },
+    signs_url=False,
+    presses=False,
+    forged=exotel_sender("", secret="somebody else's"),
+    signs=False,
+)
+CARRIERS = {one.name: one for one in (TWILIO, VONAGE, EXOTEL)}
 
 
 class Exchange:
