@@ -3,6 +3,9 @@
 `tokens` are an application's signature secret by its ID, its public key in PEM by `{ID}/public_key` (without one the
 signatures of its tokens are not looked at), its account's key by `{ID}/api_key`, and secrets of accounts by their key.
 Nobody's calls wait: more than `calls_per_second` are refused at once.
+
+What the SDK neither asks for nor reads is derived from documentation: which notices come when and with what, the words of
+refusals, and that a message which is no frame ends a socket.
 """
 
 import time

@@ -1,5 +1,6 @@
 """The sound of a call at Vonage: what is said and heard on the socket, without one. See also test_carriers_media.py."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -14,6 +15,7 @@ from integration_api.core.media import Cleared, Dtmf, Heard, MarkReached, Starte
 from integration_api.core.session import Say
 from integration_api.providers.vonage.media import MOST_MARKS, VonageMedia
 from integration_api.providers.vonage.playback import AHEAD, MOST_WAITING
+from integration_api.services.media_room import Carrier
 
 KEPT = 3_072
 """Messages that Vonage keeps: what is sent beyond is lost."""
@@ -121,6 +123,46 @@ def test_what_waits_is_bounded_and_refused_whole() -> None:
         assert (refusal.value.kind, refusal.value.code) == (Kind.TOO_LARGE, "too_much_waits")
     list(media.clear())
     assert sent(media.say(b"cd" * 160)) == [b"cd" * 160]
+
+
+class Wire:
+    """A socket whose sending can be held up."""
+
+    def __init__(self) -> None:
+        self.coming: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+        self.sent: list[str | bytes] = []
+        self.goes = asyncio.Event()
+        self.goes.set()
+
+    async def receive(self) -> str | bytes | None:
+        return await self.coming.get()
+
+    async def send(self, message: str | bytes) -> None:
+        await self.goes.wait()
+        self.sent.append(message)
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        raise AssertionError
+
+
+async def test_what_was_held_back_is_not_sent_behind_a_clear() -> None:
+    wire = Wire()
+    carrier = Carrier(VonageMedia(), wire)
+    wire.coming.put_nowait(connected())
+    await carrier.receive()
+    await carrier.say(b"\x01" * 320 * (AHEAD - 1))
+    wire.goes.clear()
+    wire.coming.put_nowait(bytes(320))
+    doing = []
+    for one in (carrier.say(b"\x02" * 320 * 5), carrier.receive(), carrier.clear()):
+        doing.append(asyncio.ensure_future(one))
+        for _ in range(5):
+            await asyncio.sleep(0)  # Each has come as far as it can before the next begins.
+    wire.goes.set()
+    await asyncio.gather(*doing)
+    await carrier.say(b"\x03" * 320)
+    behind = wire.sent[AHEAD - 1 :]
+    assert behind == [b"\x02" * 320, '{"action":"clear"}', b"\x03" * 320]
 
 
 class Call(RuleBasedStateMachine):
