@@ -211,7 +211,9 @@ async def _pages(url: str, since: str) -> bytes:
 
 
 @contextlib.contextmanager
-def staged(folder: Path, *, shared: bool, warm_sockets: int = 0, telephony: bool = False) -> Iterator[Stage]:
+def staged(
+    folder: Path, *, shared: bool, warm_sockets: int = 0, telephony: bool = False, **settings: str
+) -> Iterator[Stage]:
     """Run the service with SQLite and an in-process cache, or `shared` with PostgreSQL, Redis and TLS.
 
     A socket that waits meets the faults of another time, so none does unless it is asked for.
@@ -251,6 +253,7 @@ def staged(folder: Path, *, shared: bool, warm_sockets: int = 0, telephony: bool
         else:
             environ["AUDIT__SHIP_SECONDS"] = "3600"  # What is spooled can be looked at.
         port = free_port()
+        environ |= settings
         if telephony:
             environ["TELEPHONY__PUBLIC_URL"] = f"http{'s' * shared}://127.0.0.1:{port}"
         service = Service(
