@@ -12,21 +12,31 @@ from integration_api.core.telephony import CallState
 from integration_api.core.telephony_records import BatchState, CallRecord, Retry, Window
 from integration_api.services import dialing, dialing_follow_up, dialing_line
 from integration_api.services.call_batches import Action
-from integration_api.services.dialing_follow_up import Times
 from integration_api.storage.dialing_store import Line
-from tests.services.dialing_rig import FROM, TIMES, Rig, number, rig
+from tests.services.dialing_rig import FROM, HASTY, Rig, number, rig
 from tests.services.test_pace import busiest
 from tests.storage.telephony import call as made_up
 
 
-@pytest.fixture
-async def one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
-    # What is looked for now and then is looked for more often, and what was refused is left alone for less.
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked for now and then is looked for more often, and what was refused is left alone for less."""
     monkeypatch.setattr(dialing, "SCAN_AT_MOST_SECONDS", 0.03)
     monkeypatch.setattr(dialing_line, "LOOK_SECONDS", 0.03)
     monkeypatch.setattr(dialing_line, "FIRST_BACKOFF", 0.2)
     monkeypatch.setattr(dialing_follow_up, "FIRST_PAUSE", 0.1)
+
+
+@pytest.fixture
+async def one(tmp_path: Path) -> AsyncIterator[Rig]:
     async with rig(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def hasty(tmp_path: Path) -> AsyncIterator[Rig]:
+    """Soon in doubt of a call, soon without news of it, and soon without a lease."""
+    async with rig(tmp_path, HASTY) as made:
         yield made
 
 
@@ -130,64 +140,67 @@ async def test_further_attempts_are_made_by_the_rule(one: Rig) -> None:
 
 
 @pytest.mark.parametrize("word", ["made and cut", "made and 500", "made and silent"])
-async def test_a_call_that_may_have_been_made_is_looked_for_and_found(one: Rig, word: str) -> None:
-    one.carrier.script = {number(0): [word]}
-    one.dial()
-    batch = await one.batch(2)
-    await one.until(lambda: one.carrier.questions > 0)
-    for call in one.carrier.made:
+async def test_a_call_that_may_have_been_made_is_looked_for_and_found(hasty: Rig, word: str) -> None:
+    hasty.carrier.script = {number(0): [word]}
+    hasty.dial()
+    batch = await hasty.batch(2)
+    await hasty.until(lambda: hasty.carrier.questions > 0)
+    for call in hasty.carrier.made:
         call["status"] = "busy"
-    found = (await one.calls(number=number(0)))[0]
+    found = (await hasty.calls(number=number(0)))[0]
 
     async def adopted() -> bool:
         nonlocal found
-        found = (await one.calls(number=number(0)))[0]
+        found = (await hasty.calls(number=number(0)))[0]
         return found.provider_call_id != ""
 
-    await one.until(adopted)
-    assert found.provider_call_id == next(call["sid"] for call in one.carrier.made if call["to"] == number(0))
+    await hasty.until(adopted)
+    assert found.provider_call_id == next(
+        call["sid"] for call in hasty.carrier.made if call["to"] == number(0)
+    )
     if not found.state.ended:
-        await one.hear(found, lambda stored: replace(stored, state=CallState.COMPLETED))
-    await one.completed(batch)
-    assert one.carrier.called == {number(0): 1, number(1): 1}
-    assert await one.story(found) in (["dialing", "dialed"], ["dialing", "dialed", "status"])
+        await hasty.hear(found, lambda stored: replace(stored, state=CallState.COMPLETED))
+    await hasty.completed(batch)
+    assert hasty.carrier.called == {number(0): 1, number(1): 1}
+    assert "requeued" not in await hasty.story(found)
 
 
-async def test_a_call_that_was_not_made_is_made_once_the_carrier_says_so(one: Rig) -> None:
-    one.carrier.script = {number(0): ["cut"], number(1): ["500", "cut"]}
-    one.carrier.away = True
-    one.dial()
-    batch = await one.batch(3)
-    await one.until(lambda: one.carrier.questions >= 3)
-    assert one.carrier.called == {number(2): 1}, "nothing is made while nobody knows"
-    one.carrier.away = False
-    await one.completed(batch)
-    assert one.carrier.called == {number(0): 1, number(1): 1, number(2): 1}
-    [call] = await one.calls(number=number(0))
-    assert await one.story(call) == ["dialing", "requeued", "dialing", "dialed"]
+async def test_a_call_that_was_not_made_is_made_once_the_carrier_says_so(hasty: Rig) -> None:
+    hasty.carrier.script = {number(0): ["cut"], number(1): ["500", "cut"]}
+    hasty.carrier.away = True
+    hasty.dial()
+    batch = await hasty.batch(3)
+    await hasty.until(lambda: hasty.carrier.questions >= 3)
+    assert hasty.carrier.called == {number(2): 1}, "nothing is made while nobody knows"
+    hasty.carrier.away = False
+    await hasty.completed(batch)
+    assert hasty.carrier.called == {number(0): 1, number(1): 1, number(2): 1}
+    [call] = await hasty.calls(number=number(0))
+    story = await hasty.story(call)
+    assert (story[:3], story[-1]) == (["dialing", "requeued", "dialing"], "dialed")
 
 
-async def test_a_notice_settles_a_doubt(one: Rig) -> None:
-    one.carrier.script = {number(0): ["made and cut"]}
-    one.carrier.away = True
-    one.dial()
-    batch = await one.batch(1)
-    await one.until(lambda: one.carrier.questions > 0)
-    [call] = await one.calls()
-    sid = one.carrier.made[0]["sid"]
-    await one.hear(call, lambda stored: replace(stored, state=CallState.COMPLETED, provider_call_id=sid))
-    await one.completed(batch)
-    assert one.carrier.called == {number(0): 1}
+async def test_a_notice_settles_a_doubt(hasty: Rig) -> None:
+    hasty.carrier.script = {number(0): ["made and cut"]}
+    hasty.carrier.away = True
+    hasty.dial()
+    batch = await hasty.batch(1)
+    await hasty.until(lambda: hasty.carrier.questions > 0)
+    [call] = await hasty.calls()
+    sid = hasty.carrier.made[0]["sid"]
+    await hasty.hear(call, lambda stored: replace(stored, state=CallState.COMPLETED, provider_call_id=sid))
+    await hasty.completed(batch)
+    assert hasty.carrier.called == {number(0): 1}
 
 
-async def test_calls_to_one_number_are_told_apart(one: Rig) -> None:
+async def test_calls_to_one_number_are_told_apart(hasty: Rig) -> None:
     """Two rows with one number, both in doubt, of which one was made."""
-    one.carrier.script = {number(0): ["made and cut", "cut", "busy"]}
-    one.dial()
+    hasty.carrier.script = {number(0): ["made and cut", "cut", "busy"]}
+    hasty.dial()
     from integration_api.services.call_batches import BatchAsk, BatchRow
 
-    batch = await one.batches.create(
-        one.origin,
+    batch = await hasty.batches.create(
+        hasty.origin,
         BatchAsk(
             provider="twilio", from_=FROM, rows=(BatchRow(to=number(0)), BatchRow(to=number(0))),
             calls_per_second=100, max_concurrent=5,
@@ -195,15 +208,15 @@ async def test_calls_to_one_number_are_told_apart(one: Rig) -> None:
     )  # fmt: skip
 
     async def both() -> bool:
-        return all(call.provider_call_id for call in await one.calls())
+        return all(call.provider_call_id for call in await hasty.calls())
 
-    await one.until(both)
-    first, second = await one.calls()
+    await hasty.until(both)
+    first, second = await hasty.calls()
     assert first.provider_call_id != second.provider_call_id
     for call in (first, second):
-        await one.hear(call, lambda stored: replace(stored, state=CallState.COMPLETED))
-    await one.completed(batch)
-    assert one.carrier.called == {number(0): 2}
+        await hasty.hear(call, lambda stored: replace(stored, state=CallState.COMPLETED))
+    await hasty.completed(batch)
+    assert hasty.carrier.called == {number(0): 2}
 
 
 async def test_a_carrier_that_has_enough_is_left_alone_for_as_long_as_it_wants(one: Rig) -> None:
@@ -244,6 +257,8 @@ async def test_pausing_and_cancelling_are_obeyed_at_once(one: Rig) -> None:
     assert len(one.carrier.asked) == at + 3, "others go on, and nobody else is called"
     await one.batches.control(one.tenant, batch.id, Action.RESUME)
     await one.until(lambda: len(one.carrier.asked) > at + 13)
+    queued = (await one.calls(states=(CallState.QUEUED,)))[-1]
+    await one.hear(queued, lambda stored: replace(stored, state=CallState.CANCELLED, hung_up_by="caller"))
     cancelled = await one.batches.control(one.tenant, batch.id, Action.CANCEL)
     at = len(one.carrier.asked)
     assert cancelled.progress.states[CallState.CANCELLED] == 200 - (at - 3)
@@ -253,7 +268,9 @@ async def test_pausing_and_cancelling_are_obeyed_at_once(one: Rig) -> None:
         await one.batches.control(one.tenant, batch.id, Action.RESUME)
     assert (refused.value.code, refused.value.kind.value) == ("batch_state", "conflict")
     ends = [id for id, first in one.ended if first]
-    assert len(ends) == len(set(ends)) == 206, "those that were never dialed have ended, too"
+    assert len(ends) == len(set(ends)) == 205, "those that were never dialed have ended, too"
+    assert (queued.id, False) in one.ended, "whoever hung it up has told so"
+    assert (queued.id, True) not in one.ended
 
 
 async def test_nobody_is_called_outside_the_window(one: Rig) -> None:
@@ -269,7 +286,7 @@ async def test_nobody_is_called_outside_the_window(one: Rig) -> None:
     assert await one.state(shut) == "running"
 
     async def asleep() -> bool:
-        return await one.house.store.dialing.lines(0.6, 3600) == []
+        return await one.house.store.dialing.lines(3600, 3600) == []
 
     await one.until(asleep)
     later = await one.batch(1, 20)
@@ -277,55 +294,58 @@ async def test_nobody_is_called_outside_the_window(one: Rig) -> None:
     assert one.carrier.called == {number(10): 1, number(11): 1, number(20): 1}
 
 
-async def test_calls_without_news_are_asked_for(one: Rig) -> None:
-    one.carrier.script = {number(0): ["ring"], number(1): ["ring"]}
-    one.dial(Times(lease=TIMES.lease, patience=TIMES.patience, stale=0.5))
-    batch = await one.batch(2)
-    await one.until(lambda: len(one.carrier.made) == 2)
-    silent, lost = sorted(one.carrier.made, key=lambda call: call["to"])
+async def test_calls_without_news_are_asked_for(hasty: Rig) -> None:
+    hasty.carrier.script = {number(0): ["ring"], number(1): ["ring"]}
+    hasty.times = replace(HASTY, stale=0.5)
+    hasty.dial()
+    batch = await hasty.batch(2)
+    await hasty.until(lambda: len(hasty.carrier.made) == 2)
+    silent, lost = sorted(hasty.carrier.made, key=lambda call: call["to"])
     silent["status"] = "no-answer"
-    one.carrier.made.remove(lost)
-    await one.completed(batch)
-    ends = [(call.state, call.error_code) for call in await one.calls()]
+    hasty.carrier.made.remove(lost)
+    await hasty.completed(batch)
+    ends = [(call.state, call.error_code) for call in await hasty.calls()]
     assert ends == [(CallState.NO_ANSWER, ""), (CallState.FAILED, "unknown_to_carrier")]
 
 
-async def test_a_doubt_that_can_not_be_resolved_any_more_ends_the_call(one: Rig) -> None:
-    one.carrier.script = {number(0): ["made and cut"]}
-    one.dial(Times(lease=TIMES.lease, patience=TIMES.patience, stale=0.5))
-    one.carrier.away = True
-    batch = await one.batch(2, retry=Retry(max=3, backoff_s=0.0, on=(CallState.FAILED,)))
-    await one.until(lambda: one.carrier.questions > 0)
-    await one.house.credentials.delete(one.origin, one.credential_id)
-    await one.completed(batch)
-    [doubtful] = await one.calls(number=number(0))
+async def test_a_doubt_that_can_not_be_resolved_any_more_ends_the_call(hasty: Rig) -> None:
+    hasty.carrier.script = {number(0): ["made and cut"]}
+    hasty.times = replace(HASTY, stale=0.5)
+    hasty.dial()
+    hasty.carrier.away = True
+    batch = await hasty.batch(2, retry=Retry(max=3, backoff_s=0.0, on=(CallState.FAILED,)))
+    await hasty.until(lambda: hasty.carrier.questions > 0)
+    await hasty.house.credentials.delete(hasty.origin, hasty.credential_id)
+    await hasty.completed(batch)
+    [doubtful] = await hasty.calls(number=number(0))
     assert (doubtful.state, doubtful.error_code) == (CallState.FAILED, "in_doubt")
-    assert one.carrier.called[number(0)] == 1, "whatever the rule says"
+    assert hasty.carrier.called[number(0)] == 1, "whatever the rule says"
 
 
-async def test_another_process_goes_on_after_one_that_died(one: Rig) -> None:
+async def test_another_process_goes_on_after_one_that_died(hasty: Rig) -> None:
     """Whose lease stands until it ends, and whose last call may be in doubt."""
-    batch = await one.batch(3)
-    line = Line(one.tenant, one.credential_id, "twilio")
-    store = one.house.store.dialing
-    assert await store.lease(line, "dead", TIMES.lease) is not None
+    batch = await hasty.batch(3)
+    line = Line(hasty.tenant, hasty.credential_id, "twilio")
+    store = hasty.house.store.dialing
+    assert await store.lease(line, "dead", HASTY.lease) is not None
     from integration_api.storage.dialing_store import Wanted
 
     [lost] = (
         await store.claim(
-            line, "dead", TIMES.lease, [Wanted(batch.id, 1)], [one.dials.blank(one.tenant, "dialing")]
+            line, "dead", HASTY.lease, [Wanted(batch.id, 1)], [hasty.dials.blank(hasty.tenant, "dialing")]
         )
         or []
     )
     died = time.monotonic()
-    one.dial()
-    await one.completed(batch)
-    assert one.carrier.called == {number(at): 1 for at in range(3)}
-    first = one.carrier.asked[0][0]
-    assert first - died >= TIMES.lease + 1.0, (
+    hasty.dial()
+    await hasty.completed(batch)
+    assert hasty.carrier.called == {number(at): 1 for at in range(3)}
+    first = hasty.carrier.asked[0][0]
+    assert first - died >= HASTY.lease + 1.0, (
         "what the dead one sent last may have arrived until its lease ended"
     )
-    assert await one.story(lost) == ["dialing", "requeued", "dialing", "dialed"]
+    story = await hasty.story(lost)
+    assert (story[:3], story[-1]) == (["dialing", "requeued", "dialing"], "dialed")
 
 
 async def test_stopping_leaves_nothing_in_doubt(one: Rig) -> None:
@@ -370,29 +390,29 @@ async def test_a_single_call_that_is_refused_has_failed(one: Rig) -> None:
 
 
 @pytest.mark.parametrize("word", ["cut", "made and cut"])
-async def test_a_single_call_in_doubt_is_made_once(one: Rig, word: str) -> None:
-    one.carrier.script = {number(0): [word]}
-    one.carrier.usually = "ring"
-    doubtful = await one.dials.make(one.origin, single(one))
+async def test_a_single_call_in_doubt_is_made_once(hasty: Rig, word: str) -> None:
+    hasty.carrier.script = {number(0): [word]}
+    hasty.carrier.usually = "ring"
+    doubtful = await hasty.dials.make(hasty.origin, single(hasty))
     assert (doubtful.state, doubtful.provider_call_id) == (CallState.DIALING, "")
-    one.dial()
+    hasty.dial()
 
     async def known() -> bool:
-        return bool((await one.calls())[0].provider_call_id)
+        return bool((await hasty.calls())[0].provider_call_id)
 
-    await one.until(known)
-    assert one.carrier.called == {number(0): 1}
+    await hasty.until(known)
+    assert hasty.carrier.called == {number(0): 1}
 
 
-async def test_a_single_call_is_not_made_when_nobody_waits_for_it_any_more(one: Rig) -> None:
-    one.carrier.script = {number(0): ["cut"]}
-    await one.dials.make(one.origin, single(one, created_at=time.time() - 3600))
-    one.dial()
+async def test_a_single_call_is_not_made_when_nobody_waits_for_it_any_more(hasty: Rig) -> None:
+    hasty.carrier.script = {number(0): ["cut"]}
+    await hasty.dials.make(hasty.origin, single(hasty, created_at=time.time() - 3600))
+    hasty.dial()
 
     async def failed() -> bool:
-        return (await one.calls())[0].state is CallState.FAILED
+        return (await hasty.calls())[0].state is CallState.FAILED
 
-    await one.until(failed)
-    [call] = await one.calls()
+    await hasty.until(failed)
+    [call] = await hasty.calls()
     assert call.error_code == "not_dialed"
-    assert one.carrier.called == {}
+    assert hasty.carrier.called == {}

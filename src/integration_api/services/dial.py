@@ -234,8 +234,9 @@ class Dials:
 
         Raises `Failure(OVERLOADED)` when it can not be kept.
         """
-        # Nobody else has seen those end that were cancelled in the queue.
-        self._ended(call, first=call.state is CallState.CANCELLED and call.dialed_at is None)
+        # Nobody else has seen those end that were cancelled in the queue together with their batch.
+        queued = call.state is CallState.CANCELLED and call.dialed_at is None
+        self._ended(call, first=queued and not call.hung_up_by)
 
     def again(self, call: CallRecord, now: float, due_at: float) -> CallRecord:
         """Return the next attempt at a call that has ended."""

@@ -73,7 +73,9 @@ class Dialing:
 
     async def _run(self) -> None:
         while True:
-            with contextlib.suppress(Failure):  # While the store is away nothing can be dialed either.
+            with contextlib.suppress(
+                Failure, OSError
+            ):  # While the store is away nothing can be dialed either.
                 await self._scan()
             with contextlib.suppress(TimeoutError):
                 # A lease that ends is to be taken soon after it has.
