@@ -51,15 +51,15 @@ class Flooder:
 
     @property
     def goodbye(self) -> ErrorCode | None:
-        """What the last GOAWAY said."""
-        at, code = 0, None
+        """What the first GOAWAY said; whoever goes on after it may be told another."""
+        at = 0
         while len(self.heard) - at >= wire.HEADER_BYTES:
             high, low, kind, _, _ = wire.read_header(self.heard, at)
             size = high << 8 | low
             if kind == wire.GOAWAY and len(self.heard) >= at + 17:
-                code = ErrorCode(struct.unpack_from(">L", self.heard, at + 13)[0])
+                return ErrorCode(struct.unpack_from(">L", self.heard, at + 13)[0])
             at += wire.HEADER_BYTES + size
-        return code
+        return None
 
     def flood(self, parts: Iterable[bytes]) -> ErrorCode | None:
         """Send until the connection ends; return how."""

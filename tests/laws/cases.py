@@ -76,8 +76,13 @@ def samples() -> Iterator[Case]:
             yield Case(speaker, capability, f"sample-{path.stem}", kind, status, headers, body)
 
 
-def recordings() -> Iterator[Case]:
+@cache
+def recordings() -> tuple[Case, ...]:
     """Every recording that some speaker says, hand-written ones left out."""
+    return tuple(_recordings())
+
+
+def _recordings() -> Iterator[Case]:
     if "REFERENCE_DIR" not in os.environ:
         return
     root = Path(os.environ["REFERENCE_DIR"]) / "traffic"
