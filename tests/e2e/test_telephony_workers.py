@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.service import Service, free_port
+from tests.e2e.service import Service
 from tests.e2e.telephones import TWILIO, Exchange, attached, create, get, sound, until
 from tests.e2e.test_telephony import ended, lab, noise
+from tests.ports import free_port
 
 __all__ = ["lab"]
 
