@@ -25,6 +25,7 @@ from tests.e2e.memory import copies, spellings
 from tests.e2e.secrecy import Stage, staged
 from tests.e2e.service import free_port, running
 from tests.e2e.telephones import ANOTHER_ADDRESS, ITS_ADDRESS, OURS, THEIRS, attached, knock, sound, until
+from tests.e2e.test_telephony_docs import BLOCKS, asked
 
 TOKEN = secrets.token_hex(6) * 6
 VALUE = {"account_sid": "lab1", "client_id": "key1", "client_secret": TOKEN}
@@ -181,6 +182,15 @@ async def spoken(exotel: Exotel, number: int, style: str) -> None:
 
 async def test_both_spellings_and_both_encodings_work(exotel: Exotel) -> None:
     await asyncio.gather(*(spoken(exotel, number, style) for number, style in enumerate(STYLES)))
+
+
+async def test_a_call_is_made_as_the_documentation_shows(exotel: Exotel) -> None:
+    exotel.phone("+919876543210", {"waits_ms": 600_000})
+    (shown,) = (code for _, code in BLOCKS if '"provider": "exotel"' in code)
+    call = asked(shown, exotel.stage.service)
+    async with attached(exotel.stage.service, str(call["id"])) as caller:
+        [started] = await until(lambda: caller.of("started"))
+    assert (started["format"]["sample_rate_hz"], started["custom"]) == (16_000, {"assistant": "7"})
 
 
 # --- what is told, and by whom ----------------------------------------------------------------
