@@ -49,7 +49,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
     port = free_port()
-    environ = {"TELEPHONY__PUBLIC_URL": f"http://127.0.0.1:{port}", "TELEPHONY__DETACH_SECONDS": "1.5"}
+    environ = {"TELEPHONY__PUBLIC_URL": f"http://127.0.0.1:{port}", "TELEPHONY__DETACH_SECONDS": "2.5"}
     for carrier in CARRIERS.values():
         environ |= carrier.environ
     started = Service(tmp_path_factory.mktemp("service"), environ, port=port)
@@ -160,7 +160,7 @@ async def test_an_inbound_call_is_watched_answered_and_hung_up(service: Service,
         await until(lambda: caller.done)
     over = await ended(service, call["id"])
     assert (over["state"], over["hung_up_by"]) == ("completed", "caller")
-    assert exchange.call(id)["done"]
+    await until(lambda: exchange.call(id)["done"])
 
 
 async def test_keys_go_both_ways(service: Service, exchange: Exchange) -> None:
@@ -321,6 +321,27 @@ async def test_a_call_that_is_busy_and_one_that_is_hung_up_while_it_rings(
     assert (over["state"], over["hung_up_by"]) == ("cancelled", "caller")
     status, again = service.call("POST", f"/v1/calls/{call['id']}/hangup")
     assert (status, again["state"]) == (200, "cancelled")
+
+
+async def test_a_hang_up_that_the_carrier_refuses_is_told(
+    service: Service, exchange: Exchange, lab: str
+) -> None:
+    carrier = exchange.carrier
+    if not carrier.presses:
+        return
+    exchange.phone({"waits_ms": 60_000})
+    call = create(service, carrier)
+    async with attached(service, call["id"]) as caller:
+        await until(lambda: caller.of("started"))
+        faults = json.dumps({carrier.name: [{"status": 403}]}).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{lab}/_lab/faults", data=faults, method="PUT")):
+            pass
+        status, refusal = service.call("POST", f"/v1/calls/{call['id']}/hangup")
+        assert (status, refusal["error"]["provider"]) == (403, carrier.name), refusal
+        lines = [one["what"] for one in story(service, call["id"])]
+        assert [what for what in lines if what.startswith("hangup")] == ["hangup", "hangup.failed"]
+        assert service.call("POST", f"/v1/calls/{call['id']}/hangup")[0] == 200
+    await ended(service, call["id"])
 
 
 async def test_a_key_makes_one_call(service: Service, exchange: Exchange) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.errors import Failure
-from integration_api.core.media import Cleared, Heard, MarkReached, Started, Stopped
+from integration_api.core.media import Cleared, Dtmf, Heard, MarkReached, Started, Stopped
 from integration_api.core.session import HangUp, Say, Warned
 from integration_api.core.telephony import CallState, Direction
 from integration_api.core.telephony_records import CallRecord
@@ -137,6 +137,17 @@ async def test_whoever_attaches_hears_the_last_moment_before_and_from_where_it_i
     kept = RING_MS // 20
     assert [one.data for one in heard] == frames(100)[-kept:]
     assert [one.offset_ms for one in heard] == [20 * at for at in range(100 - kept, 100)]
+
+
+async def test_keys_that_were_pressed_while_nobody_was_attached_are_told_once():
+    house = House().begin()
+    for digit in "0123456789" * 8:
+        house.room.hear(house.carrier, Dtmf(digit))
+    first = house.attach()
+    assert (
+        "".join(one.digit for one in await told(first) if isinstance(one, Dtmf)) == ("0123456789" * 8)[-64:]
+    )
+    assert not [one for one in await told(house.attach()) if isinstance(one, Dtmf)]
 
 
 async def test_a_caller_who_does_not_read_loses_the_oldest_sound_and_is_told():

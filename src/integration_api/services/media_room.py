@@ -7,7 +7,7 @@ from typing import Protocol
 
 from integration_api.core.audio import AudioFormat
 from integration_api.core.errors import Failure, Kind, Phase, ProviderError
-from integration_api.core.media import Heard, MarkReached, Media, MediaEvent, Started, Stopped
+from integration_api.core.media import Dtmf, Heard, MarkReached, Media, MediaEvent, Started, Stopped
 from integration_api.core.session import (
     Began,
     HalfClose,
@@ -25,6 +25,8 @@ from integration_api.telemetry.metrics import MEDIA_LOST
 
 RING_MS = 400
 """Of sound that is kept while nobody is attached: a word's beginning, for whoever attaches next."""
+MOST_MISSED = 64
+"""Keys pressed while nobody is attached that are kept for whoever attaches next: a long account number."""
 PIECE_MS = 100
 """Sound is given to a carrier so much at a time, so that falling silent never waits for longer."""
 FLUSH_SECONDS = 0.2
@@ -181,6 +183,8 @@ class Room:
         self._detach_seconds = detach_seconds
         self._ring: deque[tuple[bytes, int]] = deque()
         self._ring_ms = 0
+        self._missed: deque[Dtmf] = deque(maxlen=MOST_MISSED)
+        """Keys that were pressed while nobody was attached."""
         self._timer: asyncio.TimerHandle | None = None
         self.loop: VoiceLoop | None = None
         """Of an inline call: its ear and its voice."""
@@ -216,6 +220,8 @@ class Room:
                     self._introduce(self.guest, carrier)
             case Stopped() if self.rejoining:
                 self._stopped = event
+            case Dtmf() if self.guest is None:
+                self._missed.append(event)
             case _:
                 if self.loop is not None and isinstance(event, MarkReached):
                     self.loop.reached(event.name)
@@ -367,6 +373,8 @@ class Room:
                 custom=started.custom,
             )
         )
+        while self._missed:
+            guest.tell(self._missed.popleft())
         for sound, offset in self._ring:
             guest.hear(sound, offset)
         self._forget()

@@ -267,24 +267,30 @@ class TelephonyService:
             return current
         if current.state is CallState.QUEUED:
             return await self._cancel(current, by)
-        target, telephony = self._carrier(current)
         # Who asked first has hung up, whatever its carrier tells of it and however soon.
-        current = await self._write(
-            current, "hangup", {"reason": why} if why else {}, by, lambda call: _hung_up(call, by, why)
-        )
-        if current.provider_call_id and telephony.hang_up is not None:
-            ask = self._control(current)
-            await self._unary.run(origin, target, "call.hangup", telephony.hang_up, ask)
-        elif not await self.hub.silence(current):
+        detail = {"reason": why} if why else {}
+        current = await self._write(current, "hangup", detail, by, lambda call: _hung_up(call, by, why))
+        try:
+            await self._end_at_carrier(origin, current)
+        except Failure as failure:
+            told = {"code": failure.code}
+            await self._write(current, "hangup.failed", told, by, lambda call: _not_hung_up(call, by))
+            raise
+        return await self.get(current.tenant, current.id)
+
+    async def _end_at_carrier(self, origin: Origin, call: CallRecord) -> None:
+        target, telephony = self._carrier(call)
+        if call.provider_call_id and telephony.hang_up is not None:
+            await self._unary.run(origin, target, "call.hangup", telephony.hang_up, self._control(call))
+        elif not await self.hub.silence(call):
             raise Failure(
                 Kind.CONFLICT,
-                f"{current.provider} ends a call by its media socket, and that is not open on this machine"
-                if current.provider_call_id
+                f"{call.provider} ends a call by its media socket, and that is not open on this machine"
+                if call.provider_call_id
                 else "the carrier has not told yet which call this is; try again shortly",
                 code="call_not_ready",
                 retryable=True,
             )
-        return await self.get(current.tenant, current.id)
 
     async def _cancel(self, call: CallRecord, by: HangUpBy) -> CallRecord:
         """End a call that nobody was asked to dial; one that is being dialed by now is hung up."""
@@ -394,6 +400,13 @@ def _hung_up(call: CallRecord, by: HangUpBy, why: str) -> CallRecord | None:
     if call.state.ended or call.hung_up_by:
         return None
     return replace(call, hung_up_by=by, error_code=why)
+
+
+def _not_hung_up(call: CallRecord, by: HangUpBy) -> CallRecord | None:
+    """Return a call that goes on, as its carrier has not been told."""
+    if call.state.ended or call.hung_up_by != by:
+        return None
+    return replace(call, hung_up_by="", error_code="")
 
 
 def _ours(call: CallRecord) -> str:
