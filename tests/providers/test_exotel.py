@@ -5,6 +5,8 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
@@ -344,6 +346,51 @@ def test_what_is_no_callback_is_refused(body: bytes) -> None:
     assert refusal.value.code == "invalid_webhook"
     with pytest.raises(Failure):
         PHONE.arrival(Notice(method="GET"))
+
+
+WORDS = st.sampled_from(
+    [
+        "",
+        "c1",
+        "stream",
+        "terminal",
+        "answered",
+        "completed",
+        "busy",
+        "{",
+        '{"Status": "failed"}',
+        "inbound",
+        "nan",
+        "1e999",
+    ]
+)
+NAMES = st.sampled_from(
+    ["CallSid", "Status", "EventType", "Direction", "DateUpdated", "EndTime", "Stream", "Stream[Status]", "Stream[Duration]",
+     "ConversationDuration", "Legs", "From", "RecordingUrl"]
+)  # fmt: skip
+VALUES = (
+    WORDS
+    | st.none()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.lists(st.dictionaries(NAMES, WORDS), max_size=2)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(query=st.lists(st.tuples(NAMES, WORDS), max_size=6), body=st.none() | st.dictionaries(NAMES, VALUES))
+def test_whatever_is_told_is_read_or_refused(
+    query: list[tuple[str, str]], body: dict[str, Any] | None
+) -> None:
+    written = b"" if body is None else json.dumps(body).encode()
+    kind = "" if body is None else "application/json"
+    try:
+        [told] = PHONE.events(Notice(method="POST", fields=tuple(query), body=written, content_type=kind))
+    except Failure as refusal:
+        assert refusal.code == "invalid_webhook"
+    else:
+        assert told.provider_call_id
+        assert (told.report is None) == bool(told.note)
 
 
 # --- calls that come in -----------------------------------------------------------------------

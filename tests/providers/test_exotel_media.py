@@ -5,8 +5,11 @@ from base64 import b64decode
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from integration_api.core.audio import AudioFormat, Encoding
+from integration_api.core.errors import ProviderError
 from integration_api.core.media import Dtmf, Heard, Started, Stopped
 from integration_api.core.session import Say
 from integration_api.providers.exotel.media import ExotelMedia
@@ -108,3 +111,28 @@ def test_keys_and_the_end_are_told_with_what_is_said_of_them() -> None:
     assert heard == Heard(b"\0\0\0", 10)
     [stopped] = media.feed('{"event": "stop", "stop": {"reason": "callended"}}')
     assert stopped == Stopped("callended")
+
+
+NAMES = st.sampled_from([
+    "event", "stream_sid", "streamSid", "start", "media", "dtmf", "mark", "stop", "payload", "name", "digit", "reason",
+    "media_format", "mediaFormat", "encoding", "sample_rate", "bit_rate", "custom_parameters", "call_sid",
+])  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["start", "media", "mark", "stop", "clear", "AAAA", "?", "64", "-1"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=12,
+)  # fmt: skip
+EVENTS = st.sampled_from(["start", "media", "dtmf", "mark", "stop", "clear", "connected"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(messages=st.lists(st.tuples(EVENTS, st.dictionaries(NAMES, VALUES, max_size=6)), max_size=4))
+def test_whatever_comes_is_told_or_is_an_error_that_is_known(
+    messages: list[tuple[str, dict[str, Any]]],
+) -> None:
+    media = ExotelMedia()
+    for event, more in messages:
+        try:
+            list(media.feed(json.dumps({**more, "event": event})))
+        except ProviderError as error:
+            assert error.code == "bad_upstream_response"

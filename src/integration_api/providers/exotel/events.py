@@ -42,7 +42,7 @@ def events(notice: Notice) -> tuple[CallEvent, ...]:
     event = said.get("EventType", "").lower() or ("stream" if "Stream[Status]" in said else "terminal")
     step = STEPS.get(event)
     if event == "stream":
-        status = said["Stream[Status]"]
+        status = said.get("Stream[Status]", "")
         step = (END, STREAM_ENDS[status]) if status in STREAM_ENDS else None
     elif step is None and status in ENDS:
         step = (END, ENDS[status])
