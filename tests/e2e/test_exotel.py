@@ -302,6 +302,12 @@ def test_what_exotel_would_not_take_is_refused_with_a_reason(exotel: Exotel) -> 
     ):
         status, answer = exotel.create(**wrong)
         assert (status, answer["error"]["param"]) == (400, param), answer
+    status, answer = exotel.stage.ask(
+        "POST",
+        "/v1/calls/inbound",
+        {"provider": "exotel", "name": "x", "media": {"params": {"sample-rate": "1"}}},
+    )
+    assert (status, answer["error"]["param"]) == (400, "media.params"), answer
     exotel.lab("PUT", body={"calls_per_second": 1 / 60})
     assert exotel.create()[0] == 201
     status, answer = exotel.create()

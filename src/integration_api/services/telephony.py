@@ -13,11 +13,13 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.provider import Provider, Telephony
 from integration_api.core.records import Page
 from integration_api.core.telephony import (
+    Arrival,
     CallState,
     Control,
     Direction,
     HangUpBy,
     Numbers,
+    Routes,
     Transfer,
 )
 from integration_api.core.telephony_records import (
@@ -49,6 +51,9 @@ LONGEST_VALUE = 1_000
 MOST_SECONDS = 86_400
 NOTES = 100
 """Lines of a call's story in one answer."""
+NOBODY = Arrival(provider_call_id="", from_="", to="")
+NOWHERE = Routes("https://nowhere.invalid/", "wss://nowhere.invalid/")
+"""For an answer that is only tried."""
 
 
 class CallRequest(Struct, frozen=True, kw_only=True):
@@ -201,6 +206,9 @@ class TelephonyService:
         check_media(media)
         check_metadata(metadata)
         target = await self.target(principal.tenant, provider, credential_id)
+        credential, _ = await self._calls.account(principal.tenant, target)
+        # What its carrier could not be answered is refused here, and not when somebody calls.
+        telephony_of(target.provider).answer(NOBODY, NOWHERE, media.params, credential)
         route = InboundRoute(
             id=self._ids.next(),
             tenant=principal.tenant,
