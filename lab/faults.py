@@ -35,6 +35,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     echo_key: bool = False
     late: int = 1
     """Pieces of sound that a voice has under way, and still sends, when it is told to stop."""
+    idle_ms: int = 0
+    """How long a socket may be silent, where the vendor closes one that is; 0 for the vendor's own time."""
+    limit_ms: int = 0
+    """How much sound a stream may hold, where the vendor has a limit (Google); 0 for the vendor's own."""
     times: int = 1
 
 

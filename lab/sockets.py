@@ -35,7 +35,9 @@ class Fate:
         """Whether the last `receive` waited in vain."""
 
     async def receive(self, seconds: float | None = None) -> str | bytes | None:
-        """The next message; None when the client has left, or said nothing for so long."""
+        """The next message; None when the client has left, or said nothing for so long: the fault may say how long."""
+        if seconds is not None and self._fault is not None and self._fault.idle_ms:
+            seconds = self._fault.idle_ms / 1000
         if self._ahead is None:
             self._ahead = asyncio.ensure_future(self._peer.receive())
         done, _ = await asyncio.wait({self._ahead}, timeout=seconds)
@@ -44,6 +46,10 @@ class Fate:
             return None
         ahead, self._ahead = self._ahead, None
         return ahead.result()
+
+    def limit(self, milliseconds: int) -> int:
+        """How much sound the stream may hold, where the vendor's own limit is `milliseconds`."""
+        return milliseconds if self._fault is None else self._fault.limit_ms or milliseconds
 
     def peek(self) -> str | bytes | None:
         """The next message, if it has come; it stays."""

@@ -51,7 +51,7 @@ class Transcript:
                 sound = self.sound(fields(said) if isinstance(said, bytes) else {})
                 for moment in self.ear.hear(len(sound) * 1000 / self.rate):
                     await self.tell(peer, moment)
-                if self.ear.now_ms > LONGEST_MS:
+                if self.ear.now_ms > fate.limit(LONGEST_MS):
                     await peer.close(OUT_OF_RANGE, "Exceeded maximum allowed stream duration of 305 seconds.")
                     return
                 await fate.at(self.ear.now_ms)

@@ -335,7 +335,7 @@ class House:
             ssl_context=upstream_tls(settings),
             http2_context=lambda: upstream_tls(settings),
         )
-        lines = Lines(transport, spare=settings.voice.warm_sockets)
+        lines = Lines(transport, log, spare=settings.voice.warm_sockets)
         leaving = [Departures(transport.drop), Departures(lines.drop)]
         listeners: list[Listener] = [rows, keys, vault.keyring, *leaving]
         feed = ChangeFeed(store, listeners)
@@ -364,7 +364,7 @@ class House:
             verifications_per_minute=settings.limits.verifications_per_minute,
             changed=feed.hear,
         )
-        ears, voices = SttService(calls, lines), TtsService(calls, lines)
+        ears, voices = SttService(calls, lines, log), TtsService(calls, lines, log)
         telephones = await Telephones.open(settings, store, vault, unary, ears, voices, calls, log)
         listeners += [telephones.watching, telephones.hub, telephones.dialing]
         web = web_api(settings, identity)

@@ -75,18 +75,42 @@ def test_pieces_of_any_size_make_the_same_sound() -> None:
         assert through(pcm(24_000), pcm(8_000), sound, step) == whole
 
 
-@pytest.mark.parametrize(
-    "source, target", [(8_000, 16_000), (24_000, 8_000), (48_000, 16_000), (16_000, 24_000)]
-)
-def test_no_more_than_three_milliseconds_are_held_back(source: int, target: int) -> None:
+LATEST_MS = 3
+"""No live sound may be later than that because it was converted."""
+
+
+@pytest.mark.parametrize("source, target", [(a, b) for a in RATES for b in RATES if a != b])
+def test_a_click_is_told_at_its_place_and_no_later_than_three_milliseconds_after_it(
+    source: int, target: int
+) -> None:
+    """The group delay in samples: how many must follow one before it is told, and how far from its place it is."""
     converter = Converter(pcm(source), pcm(target))
+    at = source // 50
+    told = np.frombuffer(converter.feed(bytes(2 * at)), "<i2")
+    told = np.append(told, np.frombuffer(converter.feed(np.array([20_000], "<i2").tobytes()), "<i2"))
+    place = -(-at * target // source)
+    follow = 0
+    while len(told) <= place:
+        told = np.append(told, np.frombuffer(converter.feed(bytes(2)), "<i2"))
+        follow += 1
+    assert follow <= source * LATEST_MS / 1000
+    assert follow <= np.ceil(REACH * max(1, source / target)) + np.ceil(source / target)
+    rest = np.frombuffer(converter.feed(bytes(2 * at)), "<i2")
+    assert abs(np.append(told, rest).astype(int)).argmax() in (place - 1, place)
+
+
+@pytest.mark.parametrize("source, target", [(a, b) for a in RATES for b in RATES if a != b])
+def test_of_live_frames_no_more_than_three_milliseconds_are_held_back(source: int, target: int) -> None:
+    converter = Converter(pcm(source), pcm(target))
+    frame = source // 50
     given = told = 0
     for _ in range(50):
-        sound = bytes(source // 50 * 2)
-        given += len(sound) // 2
-        told += len(converter.feed(sound)) // 2
-        assert given / source - told / target <= 0.003
-    assert min(source, target) * 0.003 >= REACH
+        told += len(converter.feed(bytes(frame * 2))) // 2
+        given += frame
+        # In samples of the lower of the two rates.
+        assert (given * target - told * source) / max(source, target) <= LATEST_MS * min(
+            source, target
+        ) / 1000
 
 
 def test_two_channels_become_one() -> None:

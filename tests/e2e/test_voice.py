@@ -451,6 +451,50 @@ async def test_what_is_said_right_after_finalize_is_heard_to_the_end(service: Se
     assert of(events, "closed")[0]["reason"] == "finished"
 
 
+LONG = {
+    "google's limit of a stream": ("google-speech/chirp_3", {"limit_ms": 2500}, [1300, 2200, 3600]),
+    "google is told nothing": ("google-speech/chirp_3", {"idle_ms": 300}, [1300, 2200, 3600]),
+    "nova is told nothing": ("deepgram/nova-3", {"idle_ms": 300}, [1300, 2200, 3600]),
+}
+"""Who ends a socket of its own accord, the fault that has it do so soon, and when what was said ended."""
+
+
+@pytest.mark.parametrize("model, fault, ends", LONG.values(), ids=LONG)
+async def test_a_socket_whose_time_is_up_is_followed_by_another(
+    service: Service, lab: str, model: str, fault: dict, ends: list[int]
+) -> None:
+    provider = model.partition("/")[0]
+    later = [{**HEARD[2], "start_ms": HEARD[2]["start_ms"] - 2200, "end_ms": HEARD[2]["end_ms"] - 2200}]
+    ask_lab(lab, "PUT", "script", {provider: [{"heard": HEARD}, {"heard": later}]})
+    ask_lab(lab, "PUT", "faults", {provider: [fault]})
+    async with asyncio.timeout(20), call(service, "stt", target={"model": model}) as socket:
+        await socket.recv()
+        await say(socket, SPEECH[: 32 * 2700], pause=0.002)
+        events = [json.loads(await socket.recv())]
+        while not of(events, "reconnected"):
+            events.append(json.loads(await socket.recv()))
+        await say(socket, SPEECH[32 * 2700 :] + SILENCE)
+        await socket.send('{"type": "end"}')
+        events += await told(socket)
+    assert len(of(events, "reconnected")) == 1
+    assert [one["text"] for one in of(events, "final")] == [one["text"] for one in HEARD]
+    assert [one["end_ms"] for one in of(events, "final")] == ends
+    assert events[-1]["reason"] == "finished"
+
+
+async def test_a_region_stands_in_for_the_credentials_own(service: Service, lab: str) -> None:
+    for region in ("europe-west4", ""):
+        target = {"model": "google-speech/chirp_3", "region": region}
+        async with call(service, "stt", target=target) as socket:
+            await socket.recv()
+            await socket.send('{"type": "end"}')
+            await told(socket)
+    asked = ask_lab(lab, "GET", "requests?provider=google-speech")["requests"]
+    # Of messages in binary the lab tells the length. The first one names a recognizer in the region.
+    first, second = (one["said"][0] for one in asked)
+    assert first - second == len("europe-west4") - len("global")
+
+
 async def test_a_target_that_refuses_is_passed_over(service: Service, lab: str) -> None:
     ask_lab(lab, "PUT", "faults", {"deepgram": [{"status": 429}]})
     fallback = {"targets": [{"model": "deepgram/nova-2"}]}
@@ -462,7 +506,14 @@ async def test_the_next_target_is_dialled_beside_one_that_is_slow(service: Servi
     ask_lab(lab, "PUT", "faults", {"deepgram": [{"delay_ms": 3000}]})
     fallback = {"targets": [{"model": "deepgram/nova-2"}], "hedge_after_ms": 50}
     async with call(service, "stt", target={"model": "deepgram/nova-3"}, fallback=fallback) as socket:
-        assert json.loads(await socket.recv())["model"] == "nova-2"
+        ready = json.loads(await socket.recv())
+        assert ready["model"] == "nova-2"
+        await socket.send('{"type": "end"}')
+        await told(socket)
+    found = await recorded(service, ready["session_id"], 2)
+    assert sorted((one["model"], one["status"], one["error_code"] or "") for one in found) == [
+        ("nova-2", "success", ""), ("nova-3", "cancelled", "hedge_lost"),
+    ]  # fmt: skip
 
 
 async def test_when_nobody_answers_the_caller_is_told_why(service: Service, lab: str) -> None:
@@ -486,6 +537,11 @@ STARTS = {
     ),
     "no credential": ({"target": {"model": "deepgram/nova-3", "credential_id": "x"}}, "credential_not_found"),
     "bad rate": ({"target": {"model": "deepgram/nova-3"}, "input": {"sample_rate_hz": 1}}, "invalid_value"),
+    "no regions": ({"target": {"model": "deepgram/nova-3", "region": "eu"}}, "invalid_value"),
+    "no region's name": (
+        {"target": {"model": "azure-speech/default", "region": "evil.example/"}},
+        "invalid_value",
+    ),
     "bad encoding": ({"target": {"model": "deepgram/nova-3"}, "input": {"encoding": "gsm"}}, "invalid_value"),
 }
 
@@ -546,12 +602,18 @@ async def test_each_leg_leaves_a_record(service: Service, lab: str) -> None:
         await say(socket, SPEECH)
         await socket.send('{"type": "end"}')
         await told(socket)
-    async with asyncio.timeout(10):
-        while len(found := records(service, ready["session_id"])) < 2:
-            await asyncio.sleep(0.05)
+    found = await recorded(service, ready["session_id"], 2)
     told_of = sorted((one["model"], one["status"], one["operation"]) for one in found)
     assert told_of == [("nova-2", "success", "stt"), ("nova-3", "failed", "stt")]
     assert next(one for one in found if one["status"] == "success")["audio_seconds"] == 4.0
+
+
+async def recorded(service: Service, request_id: str, count: int) -> list[dict[str, Any]]:
+    """Return a session's audit records, once there are so many."""
+    async with asyncio.timeout(10):
+        while len(found := records(service, request_id)) < count:
+            await asyncio.sleep(0.05)
+    return found
 
 
 def records(service: Service, request_id: str) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What docs/voice.md shows is run as it stands, against a service beside the lab."""
 
+import json
 import os
 import re
 import subprocess
@@ -18,7 +19,11 @@ BLOCKS = re.findall(
 
 
 def test_the_commands_speak_and_write_down(service: Service, tmp_path: Path) -> None:
-    (script,) = (code for language, code in BLOCKS if language == "sh" and code.startswith("curl"))
+    (script,) = (
+        code
+        for language, code in BLOCKS
+        if language == "sh" and code.startswith("curl http://localhost:9004")
+    )
     script = script.replace("localhost:9004", f"127.0.0.1:{service.port}").replace(
         "curl ", "curl -sS --fail "
     )
@@ -30,6 +35,14 @@ def test_the_commands_speak_and_write_down(service: Service, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert "-->" in done.stdout
     assert (tmp_path / "hello.wav").read_bytes()[44:] == mouth.pcm("A table for two, please.", 24_000)
+
+
+def test_the_lab_fails_as_it_is_told(lab: str) -> None:
+    (script,) = (code for language, code in BLOCKS if language == "sh" and "/_lab/faults" in code)
+    script = script.replace("http://localhost:9104", lab).replace("curl ", "curl -sS --fail ")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["deepgram"][0]["status"] == 429
 
 
 def ran(program: str, service: Service, folder: Path) -> str:

@@ -1,8 +1,10 @@
 """A session on a socket: what is heard where it arrives, and what waits its turn."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from io import StringIO
 from time import perf_counter
 from typing import Any
 
@@ -13,6 +15,7 @@ from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import HttpRequest, HttpResponse
 from integration_api.core.session import Began, Closed, KeepAlive, Message, Outcome, Say
 from integration_api.services.leg import Conversation
+from integration_api.telemetry.log import Log
 from integration_api.transport.drive import Transport
 from integration_api.transport.egress import EgressGuard
 from integration_api.transport.limits import SocketLimits, TransportLimits
@@ -38,6 +41,8 @@ class Echo:
         self.fed.append(message)
         if message == "bad":
             raise ValueError("not to be read")
+        if message == "mistake":
+            raise KeyError("of ours, with a secret in it")
         return [message, Say("answer")] if message == "ask" else [message]
 
     def finish(self) -> Outcome[Any]:
@@ -53,7 +58,7 @@ def refused(reply: HttpResponse) -> ProviderError:
 
 @asynccontextmanager
 async def opened(
-    sink: Callable[[Sequence[Any]], bool],
+    sink: Callable[[Sequence[Any]], bool], log: StringIO | None = None
 ) -> AsyncIterator[tuple[Conversation[Echo], list[Any], Any]]:
     """A conversation with a provider who repeats what it is told; what is yielded, and the task that listens."""
 
@@ -67,7 +72,7 @@ async def opened(
         guard = EgressGuard(["127.0.0.1/32"], allow_http=True)
         transport = Transport(guard, TransportLimits(socket=SocketLimits(), retries=0))
         session = Echo(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
-        talk = Conversation(session, transport, refused, None, None, Trace(perf_counter()))
+        talk = Conversation(session, transport, refused, None, None, Trace(perf_counter()), Log("error", log))
         await talk.open()
         yielded: list[Any] = []
 
@@ -138,3 +143,27 @@ async def test_what_can_not_be_read_fails_whoever_listens() -> None:
         assert failed.value.kind is Kind.BAD_RESPONSE
         assert yielded == []
         assert talk.session.fed == [b"1", "bad"]
+
+
+def declines(events: Sequence[Any]) -> bool:
+    return False
+
+
+def errs(events: Sequence[Any]) -> bool:
+    raise KeyError("of ours, with a secret in it")
+
+
+@pytest.mark.parametrize("sink, said", [(declines, "mistake"), (lambda _: True, "mistake"), (errs, b"1")])
+async def test_a_mistake_of_ours_ends_the_session_and_is_logged(
+    sink: Callable[[Sequence[Any]], bool], said: Message
+) -> None:
+    log = StringIO()
+    async with opened(sink, log) as (talk, _, listening):
+        await talk.tell(talk.session.say, b"0", said, b"2")
+        async with asyncio.timeout(10):
+            with pytest.raises(ProviderError) as failed:
+                await listening
+    assert (failed.value.kind, failed.value.message) == (Kind.INTERNAL, "internal error")
+    line = json.loads(log.getvalue())
+    assert (line["event"], line["error"]) == ("unexpected", "KeyError")
+    assert "secret" not in log.getvalue()

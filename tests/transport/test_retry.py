@@ -10,8 +10,9 @@ import pytest
 from integration_api.core.errors import Kind, Phase, ProviderError
 from integration_api.core.exchange import HttpRequest, SigV4, Stream
 from integration_api.dialects.sse import SseFraming
-from integration_api.transport import retry
-from integration_api.transport.retry import LONGEST_WISH, RESERVE, Retries, retry_after
+from integration_api.transport import budget, retry
+from integration_api.transport.budget import RESERVE
+from integration_api.transport.retry import LONGEST_WISH, Retries, retry_after
 from tests.transport.upstream import Held, Trace, Upstream, answer, fault, send, to, transport
 
 NOW = 1_795_000_000.0
@@ -151,11 +152,11 @@ def test_an_account_has_a_budget_of_its_own_and_earns_it_back() -> None:
 
 
 def test_accounts_remembered_are_bounded(monkeypatch) -> None:
-    monkeypatch.setattr(retry, "ACCOUNTS", 2)
+    monkeypatch.setattr(budget, "ACCOUNTS", 2)
     retries = Retries(2)
     for account in "abc":
         pauses(retries, account)
-    assert len(retries._saved) == 2
+    assert len(retries._budget._saved) == 2
 
 
 # --- on sockets ------------------------------------------------------------------------------

@@ -8,14 +8,20 @@ PEAK = 800
 """Of 32,768: about -32 dB, where speech on a telephone has its peaks well above and noise below."""
 _QUIET = bytes([*range(PEAK >> 8), *range(256 - (PEAK >> 8), 256)])
 """What the higher byte of a 16-bit sample is that is below the peak, whatever the lower one is."""
+_UNSURE = bytes([*range((PEAK >> 8) + 1), *range(255 - (PEAK >> 8), 256)])
+"""What it is of all that is below the peak: any other is above it."""
 
 
 def loud(sound: bytes, form: AudioFormat) -> bool:
     """Return whether raw sound has a peak of speech; of other sound nothing is known."""
     match form.encoding:
         case Encoding.PCM_S16LE:
-            if not sound[1::2].translate(None, _QUIET):
-                return False  # Nearly all silence ends here, without a look at each sample.
+            # Nearly all silence ends here, and nearly all speech, without a look at each sample.
+            higher = sound[1::2].translate(None, _QUIET)
+            if not higher:
+                return False
+            if higher.translate(None, _UNSURE):
+                return True
             samples = memoryview(sound)[: len(sound) & ~1].cast("h")
             return len(samples) > 0 and (max(samples) > PEAK or min(samples) < -PEAK)
         case Encoding.MULAW:

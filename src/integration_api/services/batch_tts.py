@@ -99,7 +99,7 @@ class SpeechService:
             )
             try:
                 async for events in source:
-                    call.tell_first_token()
+                    call.tell_first_audio()
                     told: list[TtsEvent] = []
                     for event in events:
                         if isinstance(event, Tallied):

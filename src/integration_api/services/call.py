@@ -17,7 +17,7 @@ from integration_api.services import clock
 from integration_api.services.audit import AuditTrail
 from integration_api.services.content import Content
 from integration_api.services.target import Target
-from integration_api.telemetry.metrics import IN_FLIGHT, meter
+from integration_api.telemetry.metrics import FIRST_AUDIO, IN_FLIGHT, meter
 from integration_api.transport.drive import Trace
 
 STATUS_OF_KIND: Mapping[Kind, int] = {
@@ -46,6 +46,8 @@ STATUS_OF_KIND: Mapping[Kind, int] = {
 """What an audit record says of a failure, whatever protocol its caller spoke."""
 
 NANO = 1_000_000_000
+REGION = "region"
+"""The field of a credential that says where its provider is reached."""
 SERVICE = "service"
 """The entry of a record's metadata that names the platform's service that called, for itself or for another."""
 ROWS = 10_000
@@ -156,6 +158,13 @@ class Call:
         if not self.first_token_at:
             self.first_token_at = clock.perf()
 
+    def tell_first_audio(self) -> None:
+        """Note the time of the first sound of a text that is spoken whole."""
+        if not self.first_token_at:
+            self.tell_first_token()
+            since = self.first_token_at - self._origin.received_at
+            FIRST_AUDIO.of(self.target.provider.name).observe(since)
+
     def done(self, usage: Usage, finish: FinishReason | None = None) -> None:
         """Keep the record of a call that succeeded, before its last byte is given away.
 
@@ -178,10 +187,10 @@ class Call:
         except Failure:
             self._ended = True  # The caller hears of the first failure; there is no room to record it.
 
-    def cancelled(self, usage: Usage | None = None) -> None:
-        """Keep the record of a call whose caller has left."""
+    def cancelled(self, usage: Usage | None = None, why: Failure | None = None) -> None:
+        """Keep the record of a call whose caller has left, or that was given up for another reason."""
         if not self._ended:
-            gone = Failure(Kind.CANCELLED, "the caller left", code="client_closed_request")
+            gone = why or Failure(Kind.CANCELLED, "the caller left", code="client_closed_request")
             try:
                 self._keep("cancelled", 499, error=gone, usage=usage)
             except Failure:
@@ -252,7 +261,10 @@ class Call:
             )
         )
         self._ended = True
-        meter(target.provider.name, self.operation).record(
+        counted = meter(target.provider.name, self.operation)
+        if usage.audio_seconds or usage.characters:
+            counted.sound(usage.audio_seconds, usage.characters)
+        counted.record(
             status,
             sent - start if sent else None,
             upstream if sent else None,
@@ -383,6 +395,9 @@ class Calls:
 def _connected(call: Call) -> Call:
     if call.target.connection:
         call.credential = msgspec.structs.replace(call.credential, connection=call.target.connection)
+    if call.target.region:
+        fields = {**call.credential.fields, REGION: call.target.region}
+        call.credential = msgspec.structs.replace(call.credential, fields=fields)
     return call
 
 
@@ -412,7 +427,10 @@ class Ending:
                 error.refusal = msgspec.structs.replace(error.refusal, request_id=id)
             self._call.failed(error, usage=self.usage)
         elif isinstance(error, Failure):
-            self._call.failed(error, usage=self.usage)
+            if error.kind is Kind.CANCELLED:
+                self._call.cancelled(self.usage, error)
+            else:
+                self._call.failed(error, usage=self.usage)
         elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
             self._call.cancelled(self.usage)
         else:

@@ -1,15 +1,16 @@
 """Which of several targets answers: one after another, or the next one beside the first when that is slow."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeAlias
 
 from msgspec import Struct
 
-from integration_api.core.errors import Failure
+from integration_api.core.errors import Failure, Kind
 from integration_api.core.llm import Usage
 from integration_api.services.leg import Leg, Talk, late, recoverable
 from integration_api.services.target import Target
+from integration_api.transport.budget import Budget
 
 NOTHING = Usage()
 
@@ -22,7 +23,9 @@ class Fallback(Struct, frozen=True, kw_only=True):
     first_event_timeout_ms: int = 4_000
     """Without a word from the provider while somebody speaks, or while text waits to be spoken."""
     hedge_after_ms: int | None = None
-    """The next target is dialled too when the first has not answered by then; None never does."""
+    """The next target is dialled too when the first has not answered by then, within the tenant's budget; None never
+    does. Who opens first stays, and the other is hung up on.
+    """
 
 
 Begin: TypeAlias = Callable[[Target], Awaitable[Leg[Talk]]]
@@ -30,14 +33,26 @@ Begin: TypeAlias = Callable[[Target], Awaitable[Leg[Talk]]]
 
 class Plan(Generic[Talk]):
     """The targets of one session, used up as they fail. When there is no other, one that may fare better is tried
-    `again` times.
+    `again` times. Dialling beside a slow one takes from `account`'s part of `budget`.
     """
 
-    def __init__(self, first: Target, fallback: Fallback, begin: Begin[Talk], *, again: int = 1) -> None:
+    def __init__(
+        self,
+        first: Target,
+        fallback: Fallback,
+        begin: Begin[Talk],
+        budget: Budget,
+        account: Hashable,
+        *,
+        again: int = 1,
+    ) -> None:
         self._left: list[Target] = [first, *fallback.targets]
         self._fallback = fallback
         self._begin = begin
+        self._budget = budget
+        self._account = account
         self._again = again
+        budget.started(account)
 
     async def open(self) -> tuple[Leg[Talk], list[Any]]:
         """Return the first leg that opens, with what it has told. Raises the first failure when none does."""
@@ -70,31 +85,36 @@ class Plan(Generic[Talk]):
     async def _race(self) -> tuple[Leg[Talk], list[Any]]:
         """Open the next target, and the one after it if that takes too long: whoever opens first stays."""
         hedge = self._fallback.hedge_after_ms
-        racing = {asyncio.create_task(self._opened(self._left.pop(0)))}
+        racers = [_Racer(self._opened, self._left.pop(0))]
         failed: Failure | None = None
+        winner: _Racer[Talk] | None = None
         try:
-            while racing:
-                patience = None if hedge is None or not self._left or len(racing) > 1 else hedge / 1000
-                done, pending = await asyncio.wait(
-                    racing, timeout=patience, return_when=asyncio.FIRST_COMPLETED
-                )
-                racing = pending
-                if not done:
-                    racing = racing | {asyncio.create_task(self._opened(self._left.pop(0)))}
-                for one in done:
-                    try:
-                        return one.result()
-                    except Failure as error:
+            while running := {one.task for one in racers if not one.task.done()}:
+                alone = hedge is not None and bool(self._left) and len(racers) == 1
+                patience = hedge / 1000 if alone and hedge is not None else None
+                await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                for one in racers:
+                    if one.task.done() and (error := one.task.exception()) is None:
+                        winner = one
+                        return one.task.result()
+                    if one.task.done() and isinstance(error, Failure):
                         failed = failed or error
+                    elif one.task.done() and error is not None:
+                        raise error
+                if alone and not racers[0].task.done():
+                    if self._budget.spend(self._account):
+                        racers.append(_Racer(self._opened, self._left.pop(0)))
+                    else:
+                        hedge = None
             assert failed is not None  # noqa: S101 - nobody is left, so somebody failed
             raise failed
         finally:
-            for one in racing:
-                one.cancel()
-            await asyncio.gather(*racing, return_exceptions=True)
+            for one in racers:
+                if one is not winner:
+                    await one.stop(outrun=winner is not None)
 
-    async def _opened(self, target: Target) -> tuple[Leg[Talk], list[Any]]:
-        leg = await self._begin(target)
+    async def _opened(self, racer: "_Racer[Talk]") -> tuple[Leg[Talk], list[Any]]:
+        leg = await self._begin(racer.target)
         try:
             async with asyncio.timeout(self._fallback.connect_timeout_ms / 1000):
                 return leg, await leg.open()
@@ -102,6 +122,37 @@ class Plan(Generic[Talk]):
             error = late("the provider did not begin the session in time")
             await leg.close(error, NOTHING)
             raise error from None
+        except asyncio.CancelledError as gone:
+            await leg.close(_outrun() if racer.outrun else gone, NOTHING)
+            raise
         except BaseException as error:
             await leg.close(error, NOTHING)
             raise
+
+
+class _Racer(Generic[Talk]):
+    """One target on its way to an open leg."""
+
+    def __init__(
+        self,
+        open: "Callable[[_Racer[Talk]], Coroutine[Any, Any, tuple[Leg[Talk], list[Any]]]]",
+        target: Target,
+    ) -> None:
+        self.target = target
+        self.outrun = False
+        """Whether another one was faster."""
+        self.task = asyncio.create_task(open(self))
+
+    async def stop(self, *, outrun: bool) -> None:
+        """Hang up on who is not wanted any more, be it open by now or not."""
+        self.outrun = outrun
+        self.task.cancel()
+        await asyncio.wait({self.task})
+        if not self.task.cancelled() and self.task.exception() is None:
+            leg, _ = self.task.result()
+            await leg.close(_outrun() if outrun else asyncio.CancelledError(), NOTHING)
+
+
+def _outrun() -> Failure:
+    """Say why nobody heard of a target that was being opened."""
+    return Failure(Kind.CANCELLED, "another target answered first", code="hedge_lost")

@@ -12,6 +12,7 @@ from integration_api.core.llm import Usage
 from integration_api.core.session import Began, HalfClose, HangUp, Outcome, Redial, Say, Session
 from integration_api.services import clock
 from integration_api.services.call import Call, Ending
+from integration_api.telemetry.log import Log
 from integration_api.transport.drive import Trace, Transport
 from integration_api.transport.link import Link
 
@@ -29,6 +30,7 @@ class Conversation(Generic[Talk]):
         secrets: Secrets | None,
         account: Hashable | None,
         trace: Trace,
+        log: Log,
     ) -> None:
         self.session = session
         self.trace = trace
@@ -44,13 +46,14 @@ class Conversation(Generic[Talk]):
         self._fault = fault
         self._secrets = secrets
         self._account = account
+        self._log = log
         self._socket: Link | None = None
         self._said_at = 0.0
-        self._failure: ProviderError | None = None
+        self._failure: Failure | None = None
         self._idle = False
         """Whether whoever receives waits for a message, and none is being minded."""
         self._sink: Callable[[Sequence[Any]], bool] | None = None
-        self._fed: Outcome[Any] | ProviderError | None = None
+        self._fed: Outcome[Any] | Failure | None = None
         """What came of the message that is received next, where the session has heard it already."""
 
     async def open(self) -> list[Any]:
@@ -94,7 +97,8 @@ class Conversation(Generic[Talk]):
         """Yield what is heard until the session has ended well.
 
         What comes of a message is given to `sink` at once, as long as nothing waits; what it declines, by False, is
-        yielded as usual. It must not raise, and leaves acts alone: it declines them with all that they are among.
+        yielded as usual. It leaves acts alone: it declines them with all that they are among. If it raises, the
+        session ends.
         """
         socket = self._socket
         assert socket is not None  # noqa: S101 - `open` comes first
@@ -116,7 +120,7 @@ class Conversation(Generic[Talk]):
             if fed is None:
                 self._heard_now()
                 fed = self._say(self.session.feed, message)
-            elif isinstance(fed, ProviderError):
+            elif isinstance(fed, Failure):
                 raise fed
             events, _ = await self._do(fed)
             if events:
@@ -129,10 +133,15 @@ class Conversation(Generic[Talk]):
         self._heard_now()
         try:
             fed = self._fed = [*self._say(self.session.feed, message)]
-        except ProviderError as error:
+        except Failure as error:
             self._fed = error
             return False
-        if self._sink(fed):
+        try:
+            taken = self._sink(fed)
+        except Exception as error:  # noqa: BLE001 - nobody else can tell the caller
+            self._fed = self._unexpected(error)
+            return False
+        if taken:
             self._fed = None
             return True
         # What it says goes out before anything that it is told until somebody wakes up.
@@ -143,7 +152,7 @@ class Conversation(Generic[Talk]):
         self.heard_at = clock.perf()
         self.heard = True
 
-    def give_up(self, error: ProviderError) -> None:
+    def give_up(self, error: Failure) -> None:
         """Hang up; whoever waits for events gets `error`."""
         self._failure = error
         self.abort()
@@ -172,7 +181,7 @@ class Conversation(Generic[Talk]):
         return await socket.receive()
 
     def _say(self, word: Callable[..., Outcome[Any]], *about: Any) -> Outcome[Any]:
-        """Ask the session, and make every failure of it one that may be told."""
+        """Ask the session, and make every failure of it one that may be told: a mistake of ours, too."""
         try:
             return word(*about)
         except ProviderError as error:
@@ -186,6 +195,15 @@ class Conversation(Generic[Talk]):
                 code="bad_upstream_response",
                 phase=Phase.STREAM,
             ) from None
+        except Failure:
+            raise
+        except Exception as error:  # noqa: BLE001 - a session that just stopped would hang its caller
+            raise self._unexpected(error) from None
+
+    def _unexpected(self, error: Exception) -> ProviderError:
+        """Log what nobody foresaw, and return what is told of it."""
+        self._log.error("unexpected", error=error, provider_request_id=self.request_id)
+        return ProviderError(Kind.INTERNAL, "internal error", code="internal", phase=Phase.STREAM)
 
     def _do_at_once(self, outcome: Outcome[Any]) -> list[Any]:
         events: list[Any] = []
@@ -295,13 +313,13 @@ class Leg(Generic[Talk]):
         return self._conversation.tell_at_once(word, *about)
 
     def events(self, sink: Callable[[Sequence[Any]], bool] | None = None) -> AsyncGenerator[list[Any], None]:
-        """Yield what is heard until the session has ended well. Raises `ProviderError` when it did not.
+        """Yield what is heard until the session has ended well. Raises `Failure` when it did not.
 
         What comes while nothing waits is given to `sink` first: see `Conversation.events`.
         """
         return self._conversation.events(sink)
 
-    def give_up(self, error: ProviderError) -> None:
+    def give_up(self, error: Failure) -> None:
         """Hang up; whoever waits for events gets `error`."""
         self._conversation.give_up(error)
 

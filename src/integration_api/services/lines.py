@@ -17,6 +17,8 @@ from integration_api.core.errors import Failure
 from integration_api.core.exchange import Query
 from integration_api.services.call import Call
 from integration_api.services.leg import Conversation, Leg, Talk
+from integration_api.telemetry.log import Log
+from integration_api.transport.budget import Budget
 from integration_api.transport.drive import Trace, Transport
 
 OPEN_SECONDS = 5.0
@@ -38,9 +40,12 @@ class _Spare:
 class Lines:
     """`spare` is how many sockets wait for each credential with its parameters; 0 keeps none."""
 
-    def __init__(self, transport: Transport, *, spare: int) -> None:
+    def __init__(self, transport: Transport, log: Log, *, spare: int) -> None:
         self._transport = transport
+        self._log = log
         self._spare = spare
+        self.hedges = Budget()
+        """Of each tenant: how many sockets may be opened beside slow ones."""
         self._waiting: dict[Key, list[_Spare]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -51,7 +56,8 @@ class Lines:
         session = make()
         if isinstance(session.request.auth, Query):
             return Leg(call, self._new(call, session))  # A spare would spend the token.
-        key = (call.account, call.target.provider.name.encode() + msgspec.msgpack.encode(asked))
+        where = f"{call.target.provider.name} {call.target.region} ".encode()
+        key = (call.account, where + msgspec.msgpack.encode(asked))
         spare = self._take(key)
         self._prepare(key, lambda: self._new(call, make(), Trace(perf_counter())), warm_seconds)
         if spare is None:
@@ -71,7 +77,8 @@ class Lines:
 
     def _new(self, call: Call, session: Talk, trace: Trace | None = None) -> Conversation[Talk]:
         fault = call.target.provider.fault
-        return Conversation(session, self._transport, fault, call.secrets, call.account, trace or call.trace)
+        trace = trace or call.trace
+        return Conversation(session, self._transport, fault, call.secrets, call.account, trace, self._log)
 
     def _take(self, key: Key) -> _Spare | None:
         for spare in self._waiting.get(key, ()):

@@ -57,7 +57,7 @@ class SpeechRelays:
             )
             async with aclosing(source):
                 async for told in source:
-                    call.tell_first_token()
+                    call.tell_first_audio()
                     if data := b"".join(one.data for one in told if isinstance(one, Sound)):
                         yield data
             call.done(usage)
@@ -76,7 +76,7 @@ class SpeechRelays:
             )
             async with aclosing(source):
                 async for chunk in source:
-                    call.tell_first_token()
+                    call.tell_first_audio()
                     yield chunk
             rest, tally = relayed.close()
             call.relayed(tally)

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from integration_api.audio.convert import Converter
 from integration_api.audio.loudness import loud
 from integration_api.core.audio import AudioFormat
-from integration_api.core.errors import Failure, ProviderError
+from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.llm import Usage
 from integration_api.core.session import Outcome
 from integration_api.core.stt import (
@@ -35,8 +35,10 @@ from integration_api.services.call import Calls, Origin
 from integration_api.services.fallback import Fallback, Plan
 from integration_api.services.leg import Leg, late
 from integration_api.services.lines import Lines
+from integration_api.services.speech_times import SpeechTimes
 from integration_api.services.target import Target
 from integration_api.services.unary import unsupported
+from integration_api.telemetry.log import Log
 
 OPERATION = "stt"
 REPLAY_MS = 30_000
@@ -111,9 +113,10 @@ Attend: TypeAlias = Callable[[Callable[[bytes], bool]], None]
 class SttService:
     """Opens live transcripts."""
 
-    def __init__(self, calls: Calls, lines: Lines) -> None:
+    def __init__(self, calls: Calls, lines: Lines, log: Log) -> None:
         self._calls = calls
         self._lines = lines
+        self._log = log
 
     def listen(
         self,
@@ -129,7 +132,7 @@ class SttService:
         A failure after that is told as the last event. With `attend`, sound goes to the provider where it arrives,
         while nothing that was asked before it is still being done.
         """
-        return Transcription(self._calls, self._lines, origin, request).run(
+        return Transcription(self._calls, self._lines, self._log, origin, request).run(
             target, fallback or Fallback(), asks, attend
         )
 
@@ -137,9 +140,10 @@ class SttService:
 class Transcription:
     """One session. Times of events are made the caller's: from the first sound of the session."""
 
-    def __init__(self, calls: Calls, lines: Lines, origin: Origin, request: ListenRequest) -> None:
+    def __init__(self, calls: Calls, lines: Lines, log: Log, origin: Origin, request: ListenRequest) -> None:
         self._calls = calls
         self._lines = lines
+        self._log = log
         self._origin = origin
         self._request = request
         self._leg: Leg[Listening] | None = None
@@ -160,6 +164,7 @@ class Transcription:
         """Where in the caller's sound the present leg began to listen."""
         self._spoken_at = 0.0
         """When somebody was first heard to speak since the provider last said anything."""
+        self._times = SpeechTimes()
         self._open_at: float | None = None
         """Where in the sound a text was told last that may change yet."""
         self._open_since = 0.0
@@ -176,15 +181,15 @@ class Transcription:
     async def run(
         self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask], attend: Attend | None = None
     ) -> AsyncGenerator[tuple[Leg[Listening], list[Told]], None]:
-        plan = Plan(target, fallback, self._begin)
+        plan = Plan(target, fallback, self._begin, self._lines.hedges, self._origin.principal.tenant)
         leg, told = await plan.open()
         self._take(leg)
         if attend is not None:
             attend(self._hear_at_once)
         tasks = [
-            asyncio.create_task(self._talk(plan, leg)),
-            asyncio.create_task(self._hear(asks)),
-            asyncio.create_task(self._watch(fallback.first_event_timeout_ms / 1000)),
+            asyncio.create_task(self._minded(self._talk(plan, leg))),
+            asyncio.create_task(self._minded(self._hear(asks))),
+            asyncio.create_task(self._minded(self._watch(fallback.first_event_timeout_ms / 1000))),
         ]
         try:
             yield leg, [self._ready(leg), *told]
@@ -197,6 +202,24 @@ class Transcription:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _minded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do a part of the session's work. What goes wrong with it ends the session; what nobody foresaw is logged."""
+        try:
+            await work
+        except Failure as error:
+            await self._break_off(error)
+        except Exception as error:  # noqa: BLE001 - a session that just stopped would hang its caller
+            self._log.error(
+                "unexpected", error=error, operation=OPERATION, request_id=self._origin.request_id
+            )
+            await self._break_off(Failure(Kind.INTERNAL, "internal error; the log has its request id"))
+
+    async def _break_off(self, error: Failure) -> None:
+        """Record what went wrong, beside the leg that went on without it, and tell of it last."""
+        if self._leg is not None:
+            self._leg.call.failed(error, usage=self._usage())
+        await self._out.put((self._latest, [Ended(error)]))
 
     # --- one leg after another ---------------------------------------------------------------
 
@@ -246,7 +269,6 @@ class Transcription:
 
     async def _listen(self, leg: Leg[Listening]) -> ProviderError | None:
         """Tell what a leg hears until it ends; return why, where it did not end well."""
-        began = self._offset
         cause: BaseException | None = None
         try:
             async for events in leg.events():
@@ -261,8 +283,12 @@ class Transcription:
             raise
         finally:
             self._leg = None
-            await leg.close(cause, Usage(audio_seconds=(self._position - began) / 1000))
+            await leg.close(cause, self._usage())
         return None
+
+    def _usage(self) -> Usage:
+        """Return what the present leg has heard, or the latest."""
+        return Usage(audio_seconds=(self._position - self._offset) / 1000)
 
     def _take(self, leg: Leg[Listening]) -> None:
         self._leg = self._latest = leg
@@ -341,12 +367,6 @@ class Transcription:
 
     async def _hear(self, asks: AsyncIterator[Ask]) -> None:
         """Do what the caller asks. What can not be understood ends the session."""
-        try:
-            await self._obey(asks)
-        except Failure as error:
-            await self._out.put((self._latest, [Ended(error)]))
-
-    async def _obey(self, asks: AsyncIterator[Ask]) -> None:
         async for ask in asks:
             self._obeying = True
             if isinstance(ask, Left):
@@ -382,7 +402,7 @@ class Transcription:
         self._keep(sound)
         try:
             told = leg.tell_at_once(self._sound, leg.session, sound)
-        except ProviderError as error:
+        except Failure as error:
             leg.give_up(error)
             return True
         if told:
@@ -414,8 +434,15 @@ class Transcription:
         self._ring.append((self._position, sound))
         if self._settled < self._position - REPLAY_MS:
             self._settle(self._position - REPLAY_MS)
-        if not self._spoken_at and loud(sound, self._request.input):
-            self._spoken_at = clock.perf()
+        if loud(sound, self._request.input):
+            now = clock.perf()
+            self._spoken_at = self._spoken_at or now
+            self._times.speech(now, self._position)
+
+    @property
+    def _who(self) -> str:
+        """The provider that listens, or was the last to."""
+        return self._latest.call.target.provider.name
 
     # --- times -------------------------------------------------------------------------------
 
@@ -423,11 +450,14 @@ class Transcription:
         """Return an event with the caller's times, and note what is settled by it."""
         match event:
             case Final():
+                asked = self._asked_to_end or self._finalize_at is not None
+                end = None if event.end_ms is None else event.end_ms + self._offset
+                self._times.final(clock.perf(), self._position, self._who, end_ms=end, asked=asked)
                 self._open_at = None
                 if event.from_finalize:
                     self._finalize_at = None
                 # Who tells no times has said all there is to say of what was sent.
-                self._settle(self._position if event.end_ms is None else event.end_ms + self._offset)
+                self._settle(self._position if end is None else end)
                 event = replace(
                     event,
                     start_ms=self._shifted(event.start_ms),
@@ -440,6 +470,7 @@ class Transcription:
                     self._finalize_at = None
                 self._settle(self._settled)
             case Interim():
+                self._times.text(clock.perf(), self._who)
                 self._open_at, self._open_since = self._position, self._latest.heard_at
                 event = replace(event, words=self._words(event.words)) if event.words else event
             case Revision():

@@ -55,6 +55,8 @@ class Target(Struct, frozen=True):
     live: LiveCredential | None = None
     connection: str = ""
     """How the caller wants the provider reached, where that makes a difference."""
+    region: str = ""
+    """In place of the credential's own; "" leaves it at that."""
 
 
 def resolve(

@@ -2,9 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -33,6 +33,8 @@ from integration_api.services.lines import Lines
 from integration_api.services.target import Target
 from integration_api.services.unary import unsupported
 from integration_api.services.utterance import Utterance
+from integration_api.telemetry.log import Log
+from integration_api.telemetry.metrics import FIRST_AUDIO
 
 OPERATION = "tts"
 WAITING = 256
@@ -188,9 +190,10 @@ NOBODY = _Nobody()
 class TtsService:
     """Opens live voices."""
 
-    def __init__(self, calls: Calls, lines: Lines) -> None:
+    def __init__(self, calls: Calls, lines: Lines, log: Log) -> None:
         self._calls = calls
         self._lines = lines
+        self._log = log
 
     def synthesize(
         self,
@@ -208,7 +211,7 @@ class TtsService:
         A failure after that is told as the last event. With `put`, frames go to the caller where their sound arrives,
         while nothing that was told before them is still to be taken; others come as `Audio`.
         """
-        return Synthesis(self._calls, self._lines, origin, request, frame_ms, put).run(
+        return Synthesis(self._calls, self._lines, self._log, origin, request, frame_ms, put).run(
             target, fallback or Fallback(), asks
         )
 
@@ -220,6 +223,7 @@ class Synthesis:
         self,
         calls: Calls,
         lines: Lines,
+        log: Log,
         origin: Origin,
         request: SynthesisRequest,
         frame_ms: int,
@@ -227,6 +231,7 @@ class Synthesis:
     ) -> None:
         self._calls = calls
         self._lines = lines
+        self._log = log
         self._origin = origin
         self._request = request
         self._frame_ms = frame_ms
@@ -249,6 +254,8 @@ class Synthesis:
         self._asked_to_end = False
         self._finishing = False
         self._characters = 0
+        self._characters_before = 0
+        """Those that the present leg was not given."""
         self._audio_ms = 0
         self._out: asyncio.Queue[tuple[Leg[Speaking], list[Told]]] = asyncio.Queue(WAITING)
         self._put = put
@@ -258,13 +265,13 @@ class Synthesis:
     async def run(
         self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask]
     ) -> AsyncGenerator[tuple[Leg[Speaking], list[Told]], None]:
-        plan = Plan(target, fallback, self._begin)
+        plan = Plan(target, fallback, self._begin, self._lines.hedges, self._origin.principal.tenant)
         leg, told = await plan.open()
         self._take(leg)
         tasks = [
-            asyncio.create_task(self._talk(plan, leg)),
-            asyncio.create_task(self._hear(asks)),
-            asyncio.create_task(self._watch(fallback.first_event_timeout_ms / 1000)),
+            asyncio.create_task(self._minded(self._talk(plan, leg))),
+            asyncio.create_task(self._minded(self._hear(asks))),
+            asyncio.create_task(self._minded(self._watch(fallback.first_event_timeout_ms / 1000))),
         ]
         try:
             yield leg, [self._ready(leg), *self._told(told)]
@@ -284,6 +291,24 @@ class Synthesis:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _minded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do a part of the session's work. What goes wrong with it ends the session; what nobody foresaw is logged."""
+        try:
+            await work
+        except Failure as error:
+            await self._break_off(error)
+        except Exception as error:  # noqa: BLE001 - a session that just stopped would hang its caller
+            self._log.error(
+                "unexpected", error=error, operation=OPERATION, request_id=self._origin.request_id
+            )
+            await self._break_off(Failure(Kind.INTERNAL, "internal error; the log has its request id"))
+
+    async def _break_off(self, error: Failure) -> None:
+        """Record what went wrong, beside the leg that went on without it, and tell of it last."""
+        if self._leg is not None:
+            self._leg.call.failed(error, usage=self._usage())
+        await self._out.put((self._latest, [Ended(error)]))
 
     # --- one leg after another ---------------------------------------------------------------
 
@@ -326,7 +351,8 @@ class Synthesis:
 
     async def _listen(self, leg: Leg[Speaking]) -> ProviderError | None:
         """Tell what a leg says until it ends; return why, where it did not end well."""
-        characters = self._characters
+        # What waits to be spoken is told this leg, whoever was told it before.
+        self._characters_before = self._characters - sum(len(one.text) for one in self._open.values())
         cause: BaseException | None = None
         try:
             async for events in leg.events(partial(self._hear_at_once, leg)):
@@ -344,7 +370,7 @@ class Synthesis:
             raise
         finally:
             self._leg = None
-            await leg.close(cause, Usage(characters=self._characters - characters))
+            await leg.close(cause, self._usage())
         return None
 
     def _hear_at_once(self, leg: Leg[Speaking], events: Sequence[object]) -> bool:
@@ -380,6 +406,10 @@ class Synthesis:
     def _owed(self) -> bool:
         """Whether a provider has all of a text that it has not spoken to the end."""
         return any(one.complete and not one.spoken for one in self._open.values())
+
+    def _usage(self) -> Usage:
+        """Return what the present leg was given, or the latest."""
+        return Usage(characters=self._characters - self._characters_before)
 
     def _take(self, leg: Leg[Speaking]) -> None:
         self._leg = self._latest = leg
@@ -438,26 +468,23 @@ class Synthesis:
 
     async def _hear(self, asks: AsyncIterator[Ask]) -> None:
         """Do what the caller asks. What can not be understood ends the session."""
-        try:
-            async for ask in asks:
-                if isinstance(ask, Left):
-                    await self._out.put((self._latest, [Over("caller_left")]))
-                    return
-                async with self._turn:
-                    leg = self._leg
-                    told = self._mind(ask)
-                    if leg is None:
-                        self._say(NOBODY, ask)  # The next leg is told it.
-                    else:
-                        try:
-                            told += self._told(await leg.tell(self._say, leg.session, ask))
-                            await self._finish(leg)
-                        except ProviderError as error:
-                            leg.give_up(error)
-                if told:
-                    await self._out.put((self._latest, told))
-        except Failure as error:
-            await self._out.put((self._latest, [Ended(error)]))
+        async for ask in asks:
+            if isinstance(ask, Left):
+                await self._out.put((self._latest, [Over("caller_left")]))
+                return
+            async with self._turn:
+                leg = self._leg
+                told = self._mind(ask)
+                if leg is None:
+                    self._say(NOBODY, ask)  # The next leg is told it.
+                else:
+                    try:
+                        told += self._told(await leg.tell(self._say, leg.session, ask))
+                        await self._finish(leg)
+                    except ProviderError as error:
+                        leg.give_up(error)
+            if told:
+                await self._out.put((self._latest, told))
 
     def _mind(self, ask: Ask) -> list[Told]:
         """Note what is asked for; return what can be told of it at once."""
@@ -602,7 +629,9 @@ class Synthesis:
         told: list[Told] = []
         frames = one.sound(event.data)
         if not began:
-            told.append(Started(one.id, round((clock.perf() - one.asked_at) * 1000)))
+            waited = clock.perf() - one.asked_at
+            FIRST_AUDIO.of(self._latest.call.target.provider.name).observe(waited)
+            told.append(Started(one.id, round(waited * 1000)))
         told += self._framed(one, frames)
         return self._in_turn(one.id, told)
 

@@ -1,7 +1,12 @@
 """Which targets a voice session means, whichever door it came by."""
 
+import re
+
+from msgspec.structs import replace
+
 from integration_api.core.errors import Failure, Kind
 from integration_api.dialects.voice_surface import FallbackChoice, TargetChoice
+from integration_api.services.call import REGION
 from integration_api.services.fallback import Fallback
 from integration_api.services.target import Target, resolve
 
@@ -9,10 +14,12 @@ START_SECONDS = 10.0
 """Until a caller has said `start`, as for headers."""
 MOST_TARGETS = 5
 LONGEST_WAIT_MS = 60_000
+_REGION = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
+"""It becomes a part of host names and paths."""
 
 
 def target_of(choice: TargetChoice, param: str = "target") -> Target:
-    """Raises `Failure` for an unknown provider or a malformed credential id."""
+    """Raises `Failure` for an unknown provider, a malformed credential id, or a region that it can not have."""
     id = choice.credential_id
     if id and (not id.isascii() or not id.isdigit() or len(id) > 19):
         raise Failure(
@@ -22,7 +29,14 @@ def target_of(choice: TargetChoice, param: str = "target") -> Target:
             param=f"{param}.credential_id",
         )
     model = choice.model or choice.voice_id
-    return resolve(model, provider=choice.provider or None, credential_id=int(id) if id else None)
+    target = resolve(model, provider=choice.provider or None, credential_id=int(id) if id else None)
+    if not choice.region:
+        return target
+    if all(field.name != REGION for field in target.provider.fields):
+        raise _wrong(f"{param}.region", f"is not known to {target.provider.name}: leave it out")
+    if not _REGION.fullmatch(choice.region):
+        raise _wrong(f"{param}.region", "must be a region's name, such as westeurope")
+    return replace(target, region=choice.region)
 
 
 def fallback_of(choice: FallbackChoice | None) -> Fallback:

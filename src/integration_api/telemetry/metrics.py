@@ -11,6 +11,8 @@ GATEWAY_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
 """Our own time: tens of microseconds when well, milliseconds when not."""
 UPSTREAM_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """A provider's time: from a fast embedding to a long thought."""
+SPEECH_BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0)
+"""What somebody who speaks waits for: a tenth of a second is not noticed, one is."""
 
 BOARD = Board()
 
@@ -37,6 +39,30 @@ FIRST_TOKEN = BOARD.histogram(
 )
 TOKENS = BOARD.counter(
     "integration_tokens_total", "Tokens as the provider counted them.", ("provider", "direction")
+)
+AUDIO_SECONDS = BOARD.counter(
+    "integration_audio_seconds_total", "Sound that was listened to.", ("provider", "operation")
+)
+CHARACTERS = BOARD.counter(
+    "integration_characters_total", "Characters that were spoken.", ("provider", "operation")
+)
+FIRST_TEXT = BOARD.histogram(
+    "integration_stt_first_interim_seconds",
+    "Time from the first speech of a live session to its first text, which may still change.",
+    ("provider",),
+    SPEECH_BUCKETS,
+)
+FINAL_TEXT = BOARD.histogram(
+    "integration_stt_final_seconds",
+    "Time from the end of live speech to its final text.",
+    ("provider",),
+    SPEECH_BUCKETS,
+)
+FIRST_AUDIO = BOARD.histogram(
+    "integration_tts_first_audio_seconds",
+    "Time from an utterance's first text to the first byte of its sound.",
+    ("provider",),
+    SPEECH_BUCKETS,
 )
 HTTP = BOARD.counter(
     "integration_http_responses_total", "REST answers by route and status.", ("route", "status")
@@ -68,7 +94,8 @@ class Meter:
     """The series of one provider and operation, looked up once."""
 
     __slots__ = (
-        "_first_token", "_gateway", "_input", "_operation", "_output", "_provider", "_statuses", "_upstream",
+        "_characters", "_first_token", "_gateway", "_input", "_operation", "_output", "_provider", "_seconds",
+        "_statuses", "_upstream",
     )  # fmt: skip
 
     def __init__(self, provider: str, operation: str) -> None:
@@ -78,6 +105,8 @@ class Meter:
         self._first_token = FIRST_TOKEN.of(provider, operation)
         self._input = TOKENS.of(provider, "input")
         self._output = TOKENS.of(provider, "output")
+        self._seconds: Count | None = None
+        self._characters: Count | None = None
         self._statuses: dict[str, Count] = {}
 
     def record(
@@ -104,6 +133,15 @@ class Meter:
             self._input.value += input_tokens
         if output_tokens:
             self._output.value += output_tokens
+
+    def sound(self, seconds: float | None, characters: int | None) -> None:
+        """Count what was listened to or spoken by a call; None where it was neither."""
+        if seconds:
+            self._seconds = self._seconds or AUDIO_SECONDS.of(self._provider, self._operation)
+            self._seconds.value += seconds
+        if characters:
+            self._characters = self._characters or CHARACTERS.of(self._provider, self._operation)
+            self._characters.value += characters
 
 
 @lru_cache(maxsize=256)

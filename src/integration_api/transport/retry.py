@@ -6,25 +6,18 @@ https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
 import random
 import re
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from integration_api.core.errors import Kind, Phase, ProviderError
+from integration_api.transport.budget import Budget
 
 FIRST_PAUSE = 0.5
 """Upper end of the first pause; it doubles with each retry."""
 LONGEST_PAUSE = 8.0
 LONGEST_WISH = 30.0
 """A provider that wants a longer wait is not tried again: the caller hears how long instead."""
-
-SHARE = 0.1
-"""Retries may add a tenth to an account's calls; more would feed an outage."""
-RESERVE = 10.0
-"""The most retries an account can have saved up, and what it starts with: a quiet account retries freely."""
-ACCOUNTS = 4096
-"""Accounts remembered; a forgotten one starts anew."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 _LONGEST_TOLD = 86_400.0
@@ -56,17 +49,11 @@ class Retries:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._saved: OrderedDict[Hashable, float] = OrderedDict()
+        self._budget = Budget()
 
     def started(self, account: Hashable | None) -> None:
         """Count a call towards its account's budget."""
-        saved = self._saved
-        if account is None or account not in saved:
-            return  # An account that has not failed has its whole reserve.
-        if (now_saved := saved[account] + SHARE) >= RESERVE:
-            del saved[account]
-        else:
-            saved[account] = now_saved
+        self._budget.started(account)
 
     def pause(
         self,
@@ -87,21 +74,11 @@ class Retries:
         wish = error.retry_after
         if wish is not None and wish > LONGEST_WISH:
             return None
-        if account is not None and not self._spend(account):
+        if account is not None and not self._budget.spend(account):
             return None
         # Jitter on top of a wish: those who were refused together should not come back together.
         pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (tried - 1)))  # noqa: S311
         return pause if wish is None else wish + pause
-
-    def _spend(self, account: Hashable) -> bool:
-        saved = self._saved.get(account, RESERVE)
-        if saved < 1:
-            return False
-        self._saved[account] = saved - 1
-        self._saved.move_to_end(account)
-        if len(self._saved) > ACCOUNTS:
-            self._saved.popitem(last=False)
-        return True
 
 
 def _worth(error: ProviderError, headers: Mapping[str, str], *, idempotent: bool) -> bool:
