@@ -4,10 +4,13 @@ import asyncio
 import json
 import random
 import re
+import time
 import urllib.request
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from websockets.asyncio.client import connect
@@ -29,6 +32,7 @@ from tests.e2e.telephones import (
     story,
     until,
 )
+from tests.lab import vonage_keys
 from tests.ports import free_port
 
 DICE = random.Random(7)  # noqa: S311 - the same sound each time
@@ -424,6 +428,29 @@ async def test_forged_webhooks_change_nothing_and_are_counted(service: Service, 
     assert get(service, call["id"])["state"] == "completed"
     # Asked again after its end, it is not connected to anything.
     assert post(carrier, url, asks)[0] == 409
+
+
+def test_what_is_older_than_the_replay_window_is_refused(service: Service) -> None:
+    old = time.time() - 301
+    twilio, vonage = CARRIERS["twilio"], CARRIERS["vonage"]
+    said = formatdate(old)
+    form = {
+        "CallSid": "CA-old",
+        "CallStatus": "ringing",
+        "SequenceNumber": "0",
+        "Timestamp": said,
+        "From": THEIRS,
+    }
+    body, made = urlencode(form).encode(), route(service, twilio)
+    before = refused(service, twilio)
+    assert post(twilio, made["status_url"], body)[0] == 409
+    assert refused(service, twilio).get("replayed", 0) == before.get("replayed", 0) + 1
+    assert inbound(service, made["id"]) is None
+    made, body = route(service, vonage), vonage.asks("old")
+    headers = {"authorization": vonage_keys.bearer(body, iat=int(old)), "content-type": vonage.mime}
+    assert knock("POST", made["answer_url"], headers, body)[0] == 403
+    assert refused(service, vonage)["expired"] >= 1
+    assert inbound(service, made["id"]) is None
 
 
 async def test_a_media_socket_is_let_in_once_and_only_by_proof(service: Service, exchange: Exchange) -> None:
