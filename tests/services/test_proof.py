@@ -105,6 +105,9 @@ def test_the_handshake_of_a_media_socket_is_a_get_of_its_own_url():
     shaken = with_(form_post({}, url=media), method="GET")
     assert refusal(TWILIO, shaken) is None
     assert refusal(TWILIO, with_(shaken, url=media.replace("wss", "https"))) == "signature"
+    slashed = with_(form_post({}, url=media, signed_url=media + "/"), method="GET")
+    assert refusal(TWILIO, slashed) is None
+    assert refusal(TWILIO, form_post(signed_url=URL + "/")) == "signature"
 
 
 def test_says_why_it_refuses():

@@ -147,8 +147,17 @@ def _check_cuts(fields: Sequence[tuple[str, str]], names: Sequence[str]) -> None
 
 
 def _spellings(url: str) -> list[str]:
-    """Return a URL as it is, without its port and with it: carriers sign one or the other."""
+    """Return a URL as it is, without its port and with it: carriers sign one or the other.
+
+    Of a socket also with a slash behind its path: people have seen that signed. It opens nothing that the URL does not.
+    """
     parts = _parts(url)
+    if parts.scheme in ("ws", "wss") and not parts.query and not parts.path.endswith("/"):
+        return [*_with_and_without_port(url, parts), *_with_and_without_port(url + "/", parts)]
+    return _with_and_without_port(url, parts)
+
+
+def _with_and_without_port(url: str, parts: SplitResult) -> list[str]:
     start = len(parts.scheme) + len("://")
     rest = url[start + len(parts.netloc) :]
     if parts.port is not None:
