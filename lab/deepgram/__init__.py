@@ -1,6 +1,6 @@
 """Deepgram: listening and speaking, live and whole (developers.deepgram.com/reference)."""
 
-from lab.deepgram import client, flux, listen, speak
+from lab.deepgram import client, flux, listen, speak, voices
 from lab.http import Provider
 
 PROVIDER = Provider(
@@ -13,6 +13,7 @@ PROVIDER = Provider(
         ("POST", "/v1/speak"): speak.whole,
         ("GET", "/v2/speak"): speak.flux,
         ("GET", "/v1/projects"): client.projects,
+        ("GET", "/v1/models"): voices.models,
     },
     by_id={},
     refusal=client.refusal,

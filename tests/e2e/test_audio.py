@@ -538,6 +538,14 @@ def test_the_voices_of_an_account_are_listed(service: Service) -> None:
     status, told = service.call("GET", "/v1/voices?provider=elevenlabs")
     assert status == 200
     assert [one["name"] for one in told["data"]] == ["Ada", "Grace", "Alan"]
+    status, told = service.call("GET", "/v1/voices?provider=deepgram")
+    assert [(one["id"], one["gender"]) for one in told["data"]] == [
+        ("aura-2-thalia-en", "feminine"), ("aura-angus-en", "masculine"),
+    ]  # fmt: skip
+    status, told = service.call("GET", "/v1/voices?provider=sarvam")
+    assert {(one["id"], *one["models"]) for one in told["data"]} >= {
+        ("shubh", "bulbul:v3"), ("anushka", "bulbul:v2"),
+    }  # fmt: skip
 
 
 def test_voices_are_listed_where_a_provider_tells_them(service: Service) -> None:

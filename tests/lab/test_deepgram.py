@@ -170,3 +170,10 @@ async def test_a_fault_at_the_handshake_and_one_amid_the_sound(lab, deepgram) ->
                 async for message in socket:
                     said.append(message.channel.alternatives[0].transcript)
     assert said == ["Hello", "Hello from"]
+
+
+async def test_the_voices_are_listed_among_the_models(deepgram) -> None:
+    told = await deepgram.manage.v1.models.list()
+    assert [one.canonical_name for one in told.tts] == ["aura-2-thalia-en", "aura-angus-en"]
+    assert told.tts[1].metadata.accent == "Irish"
+    assert told.stt[0].canonical_name == "nova-3-general"

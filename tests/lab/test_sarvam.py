@@ -6,7 +6,7 @@ import json
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -21,6 +21,7 @@ from sarvamai.types import (
     RealtimePing,
     RealtimeSpeechEnd,
     RealtimeSpeechStart,
+    TextToSpeechSpeaker,
 )
 
 from integration_api.core.audio import AudioFormat, Encoding
@@ -30,8 +31,12 @@ from integration_api.core.stt import Endpointing, ListenRequest, Update
 from integration_api.core.tts import SynthesisRequest
 from integration_api.core.utterances import Utterances
 from integration_api.providers.sarvam import SARVAM
+from integration_api.providers.sarvam.voices import SPEAKERS
 from lab import Answer, Fault, Lab, mouth
+from lab.sarvam.speak import OLDER
 from lab.script import Heard
+
+UNDRIVEN = {("sarvam", "voices"): "our list"}
 
 TWO = Answer(
     heard=[
@@ -279,3 +284,10 @@ async def test_a_fault_at_the_handshake(lab, sarvam) -> None:
         async with sarvam.text_to_speech_streaming.connect():
             pass
     assert refused.value.status_code == 429
+
+
+def test_every_voice_that_is_listed_is_one_that_the_sdk_knows() -> None:
+    known = set(get_args(get_args(TextToSpeechSpeaker)[0]))
+    for model, names in SPEAKERS.items():
+        assert set(names) <= known
+        assert all((name in OLDER) == (model == "bulbul:v2") for name in names)

@@ -10,7 +10,7 @@ from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import Bearer, Header, HttpResponse
 from integration_api.core.session import Began, Closed, Say
 from integration_api.core.stt import Endpointing, ListenRequest, Update
-from integration_api.core.tts import Sound, Spoken, SynthesisRequest
+from integration_api.core.tts import Sound, Spoken, SynthesisRequest, Voice
 from integration_api.core.utterances import Utterances
 from integration_api.providers.deepgram import DEEPGRAM, client
 from integration_api.providers.deepgram.flux_stt import Flux
@@ -128,3 +128,23 @@ def test_a_temporary_token_signs_where_there_is_no_key() -> None:
     assert client.socket("/v1/listen", (), token).auth == Bearer("access_token")
     both = Credential("deepgram", held=frozenset({"access_token", "key"}))
     assert client.get("/v1/projects", both).auth == Header("authorization", prefix="Token ")
+
+
+def test_each_voice_is_a_model_of_its_own() -> None:
+    exchange = DEEPGRAM.tts.voices(CREDENTIAL)
+    assert next(exchange).url.endswith("/v1/models")
+    about = {"accent": "Irish", "age": None, "sample": "https://a/b.wav", "tags": ["masculine", "Warm"]}
+    listed = {
+        "stt": [{"name": "general", "canonical_name": "nova-3-general"}],
+        "tts": [
+            {"name": "angus", "canonical_name": "aura-angus-en", "languages": ["en", "en-IE"], "metadata": about},
+            {"name": "bare", "canonical_name": "aura-bare-en", "metadata": None},
+        ],
+    }  # fmt: skip
+    with pytest.raises(StopIteration) as done:
+        exchange.send(HttpResponse(200, {}, json.dumps(listed).encode()))
+    assert done.value.value == (
+        Voice(id="aura-angus-en", name="Angus", languages=("en", "en-IE"), gender="masculine",
+              description="Irish, Warm", preview_url="https://a/b.wav", models=("aura-angus-en",)),
+        Voice(id="aura-bare-en", name="Bare", models=("aura-bare-en",)),
+    )  # fmt: skip

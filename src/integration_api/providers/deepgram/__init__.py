@@ -13,6 +13,7 @@ from integration_api.providers.deepgram.formats import gives, takes
 from integration_api.providers.deepgram.rest_tts import speak
 from integration_api.providers.deepgram.stt import Nova
 from integration_api.providers.deepgram.tts import Aura
+from integration_api.providers.deepgram.voices import voices
 
 
 def listen(ask: ListenRequest, credential: Credential, so_far: Utterances) -> Listening:
@@ -33,5 +34,5 @@ DEEPGRAM = Provider(
     fault=client.fault,
     request_id_headers=client.REQUEST_ID_HEADERS,
     stt=Stt(takes=takes, listen=listen, transcribe=transcribe),
-    tts=Tts(gives=gives, synthesize=synthesize, speak=speak, warm_seconds=60.0),
+    tts=Tts(gives=gives, synthesize=synthesize, speak=speak, voices=voices, warm_seconds=60.0),
 )

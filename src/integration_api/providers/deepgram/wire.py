@@ -116,3 +116,25 @@ def words(spoken: Sequence[SpokenWord], *, final: bool) -> tuple[Word, ...]:
         )
         for one in spoken
     )
+
+
+class AboutVoice(Struct):
+    display_name: str | None = None
+    accent: str | None = None
+    age: str | None = None
+    sample: str | None = None
+    tags: list[str] | None = None
+
+
+class VoiceModel(Struct):
+    name: str = ""
+    canonical_name: str = ""
+    languages: list[str] = []
+    metadata: AboutVoice | None = None
+
+
+class Models(Struct):
+    tts: list[VoiceModel] = []
+
+
+MODELS = msgspec.json.Decoder(Models)

@@ -11,6 +11,7 @@ from integration_api.providers.sarvam.realtime_stt import Realtime
 from integration_api.providers.sarvam.rest_tts import speak
 from integration_api.providers.sarvam.stt import Legacy
 from integration_api.providers.sarvam.tts import Bulbul
+from integration_api.providers.sarvam.voices import voices
 
 
 def listen(ask: ListenRequest, credential: Credential, so_far: Utterances) -> Listening:
@@ -27,5 +28,5 @@ SARVAM = Provider(
     fault=client.fault,
     request_id_headers=client.REQUEST_ID_HEADERS,
     stt=Stt(takes=takes, listen=listen, transcribe=transcribe),
-    tts=Tts(gives=gives, synthesize=Bulbul, speak=speak, warm_seconds=60.0),
+    tts=Tts(gives=gives, synthesize=Bulbul, speak=speak, voices=voices, warm_seconds=60.0),
 )
