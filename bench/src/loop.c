@@ -1,9 +1,12 @@
 // loop.c - everybody around a voice loop, in one thread and on one clock: the carrier, Deepgram, a model, ElevenLabs, and the caller.
-// usage: loop PORT TARGET_PORT ROLE CALLS SECONDS WARM KEY < calls
+// usage: loop PORT TARGET_PORT ROLE PID CALLS SECONDS WARM KEY < calls
 // ROLE is "service", with a line `MEDIA_PATH SIGNATURE CALL_ID CALL_SID` for each call on stdin, or "direct": then carrier and caller
 // talk to the providers themselves, which is the least that the same partners need without anything between.
 // A turn takes 2 s: a marked frame is heard and told as final, the model is asked, its words are spoken. In every second turn
 // somebody speaks before the answer is over. Prints "ready", "begin", "end" and a line of JSON; times are in microseconds.
+// "sum" is a turn's; "own" is that without what this process and the main thread of PID could have run in it and did not, since
+// others had their cores.
+#include <fcntl.h>
 #include "loop_wire.h"
 
 #define PERIOD 20000000LL
@@ -35,7 +38,7 @@ struct call {
   // the carrier
   int heard_turn, heard_next, cleared_turn;
   // this turn
-  long long from, told_at, asked_at, word_at, text_at, barge_at, old_at, hop[HOPS];
+  long long from, waited, told_at, asked_at, word_at, text_at, barge_at, old_at, hop[HOPS];
   int asked_turn, worded_turn;
 };
 
@@ -43,10 +46,23 @@ static call calls[MOST];
 static int n_calls, port, target, service, ready, stopping;
 static const char *key;
 static long long begin_at = 1LL << 62, end_at = 1LL << 62;
-static delays hops[HOPS], sum, sound_in, sound_out, barge, hushed, late;
+static int schedstats[2] = {-1, -1};
+static delays hops[HOPS], sum, own, sound_in, sound_out, barge, hushed, late;
 static long lost_in, lost_out, old_sound, turns, turns_begun, barges, barges_begun, strange, closed_early;
 
 static int counts(long long at) { return at >= begin_at && at < end_at; }
+
+static long long waited(void) {
+  long long all = 0, ran, one;
+  for (int i = 0; i < 2; i++) {
+    char words[128];
+    ssize_t n = schedstats[i] < 0 ? 0 : pread(schedstats[i], words, sizeof words - 1, 0);
+    if (n <= 0) continue;
+    words[n] = 0;
+    if (sscanf(words, "%lld %lld", &ran, &one) == 2) all += one;
+  }
+  return all;
+}
 
 // --- Deepgram ---
 
@@ -192,6 +208,7 @@ static void carrier_says(call *c) {
   char words[512], sound[256];
   int at = (c->number + c->apart) % TURN;
   if (at == 0) c->turn++;
+  if (at == 0) c->waited = waited();
   int flag = !c->turn ? 0 : at == 0 ? FINAL : at == BARGE && c->turn % 2 ? INTERIM : 0;
   stamp s = {.number = c->number++, .call = c - calls, .turn = c->turn, .flag = flag, .at = now()};
   stamped(frame, s, at >= BARGE);
@@ -219,6 +236,7 @@ static void sounds(call *c, const unsigned char *frame) {
       turns++;
       for (int i = 0; i < HOPS; i++) { delays_add(&hops[i], c->hop[i]); all += c->hop[i]; }
       delays_add(&sum, all);
+      delays_add(&own, all - (waited() - c->waited));
     }
   }
   lost_out += s.number != c->heard_next;
@@ -386,13 +404,17 @@ static void waits(int listener, long long until) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 8) { fprintf(stderr, "see the first lines of loop.c\n"); return 2; }
+  if (argc < 9) { fprintf(stderr, "see the first lines of loop.c\n"); return 2; }
   port = atoi(argv[1]);
   target = atoi(argv[2]);
   service = !strcmp(argv[3], "service");
-  n_calls = atoi(argv[4]);
-  double seconds = atof(argv[5]), warm = atof(argv[6]);
-  key = argv[7];
+  char path[64];
+  sprintf(path, "/proc/%d/schedstat", atoi(argv[4]));
+  if (service) schedstats[0] = open(path, O_RDONLY);
+  schedstats[1] = open("/proc/self/schedstat", O_RDONLY);
+  n_calls = atoi(argv[5]);
+  double seconds = atof(argv[6]), warm = atof(argv[7]);
+  key = argv[8];
   setvbuf(stdout, 0, _IOLBF, 0);
   signal(SIGPIPE, SIG_IGN);
   for (int i = 0; i < n_calls; i++) {
@@ -453,6 +475,7 @@ int main(int argc, char **argv) {
   printf("{");
   for (int i = 0; i < HOPS; i++) delays_print(NAMES[i], &hops[i]);
   delays_print("sum", &sum);
+  delays_print("own", &own);
   delays_print("sound_in", &sound_in);
   delays_print("sound_out", &sound_out);
   delays_print("barge", &barge);

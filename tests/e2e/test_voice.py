@@ -18,6 +18,7 @@ from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.tts import SynthesisRequest
 from integration_api.dialects.voice_surface import TargetChoice
 from integration_api.services import tts
+from integration_api.services.utterance import Utterance
 from integration_api.services.voice import target_of
 from integration_api.settings import load
 from lab import mouth
@@ -689,7 +690,7 @@ async def test_frames_keep_their_order_whether_or_not_there_is_room_for_them_at_
     asked = SynthesisRequest(model="", voice=None, output=AudioFormat(Encoding.PCM_S16LE, 16_000))
     heard, at_once, offered = b"", 0, 0
 
-    def put(frame: bytes) -> bool:
+    def put(_: Utterance, frame: bytes) -> bool:
         nonlocal heard, at_once, offered
         offered += 1
         if offered % 3 == 0:

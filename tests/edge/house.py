@@ -129,7 +129,7 @@ class House:
         self.closed.set()
 
     async def _talk_attend(self, peer: WebSocket) -> None:
-        """Take binary messages as they come, but those that want to wait; tell how all came when asked by a text."""
+        """Take messages as they come, but those that want to wait; tell how all came when asked by a text."""
         order: list[str] = []
 
         def heard(message: bytes) -> bool:
@@ -138,22 +138,26 @@ class House:
             order.append(f"{message.decode()} at once")
             return True
 
-        peer.attend(heard)
+        peer.attend(heard, lambda text: text != "?" and heard(text.encode()))
         while (message := await peer.receive()) is not None:
-            if isinstance(message, bytes):
-                order.append(f"{message.decode()} in turn")
+            if message != "?":
+                said = message if isinstance(message, str) else message.decode()
+                order.append(f"{said} in turn")
                 continue
             await peer.send(", ".join(order))
             order.clear()
 
     async def _talk_push(self, peer: WebSocket) -> None:
         """Send without waiting for as long as that goes, and then until the peer has read and left."""
-        while peer.send_at_once(bytes(16_384)):
+        while peer.ready:
+            peer.write(bytes(16_384))
             self.sent += 1
         await peer.send(b"waited")
-        self.sent += peer.send_at_once(b"last")
+        if peer.ready:
+            peer.write(b"last")
+            self.sent += 1
         await peer.close()
-        self.sent += peer.send_at_once(b"too late")
+        self.sent += peer.ready
 
     async def _talk_crowd(self, peer: WebSocket) -> None:
         """Ten speak at once."""

@@ -120,6 +120,10 @@ async def test_who_attends_hears_at_once_what_nothing_waits_before():
         await client.say(halves + frame(Opcode.BINARY, b"7") + frame(Opcode.TEXT, b"?"))
         told = b"56 in turn, 7 in turn"
         assert await client.reader.readexactly(2 + len(told)) == bytes((0x81, len(told))) + told
+        texts = [b"8", b"wait 9", b"10"]
+        await client.say(b"".join(frame(Opcode.TEXT, part) for part in (*texts, b"?")))
+        told = b"8 at once, wait 9 in turn, 10 in turn"
+        assert await client.reader.readexactly(2 + len(told)) == bytes((0x81, len(told))) + told
 
 
 async def test_what_is_sent_at_once_is_sent_only_where_nobody_has_to_wait():

@@ -15,7 +15,7 @@ from integration_api.core.media import Cleared, Dtmf, Heard, MarkReached, Starte
 from integration_api.core.session import Say
 from integration_api.providers.vonage.media import MOST_MARKS, VonageMedia
 from integration_api.providers.vonage.playback import AHEAD, MOST_WAITING
-from integration_api.services.media_room import Carrier
+from integration_api.services.media_carrier import Carrier
 
 KEPT = 3_072
 """Messages that Vonage keeps: what is sent beyond is lost."""

@@ -5,14 +5,15 @@ import asyncio
 import pytest
 
 from integration_api.core.audio import AudioFormat, Encoding
-from integration_api.core.errors import Failure
+from integration_api.core.errors import Failure, ProviderError
 from integration_api.core.media import Cleared, Dtmf, Heard, MarkReached, Started, Stopped
 from integration_api.core.session import HangUp, Say, Warned
 from integration_api.core.telephony import CallState, Direction
 from integration_api.core.telephony_records import CallRecord
 from integration_api.core.tenant import Tenant
+from integration_api.services.media_carrier import FLUSH_GRAIN, FLUSH_SECONDS, Carrier
 from integration_api.services.media_guest import BACKLOG_MS, Attached, Audio, Guest, Over
-from integration_api.services.media_room import RING_MS, Carrier, Room
+from integration_api.services.media_room import RING_MS, Room
 
 MULAW = AudioFormat(Encoding.MULAW, 8_000)
 FRAME = 160
@@ -29,8 +30,12 @@ class Language:
 
     def __init__(self):
         self.marks = []
+        self.fed = 0
 
     def feed(self, message):
+        self.fed += 1
+        if message == "nonsense":
+            raise ValueError(message)
         return (
             [Started(provider_call_id="", stream_id="s", format=MULAW)]
             if message == "start"
@@ -67,6 +72,18 @@ class Wire:
         self.room = asyncio.Event()
         self.room.set()
         self.closed = None
+        self.comes = None
+        """What a message is given to where it arrives."""
+
+    def attend(self, heard, texts=None):
+        self.comes = heard
+
+    @property
+    def ready(self):
+        return self.room.is_set()
+
+    def write(self, message):
+        self.sent.append(message)
 
     async def receive(self):
         return await self.heard.get()
@@ -77,6 +94,10 @@ class Wire:
 
     async def close(self, code=1000, reason=""):
         self.closed = code
+
+    def arrive(self, message):
+        if not self.comes(message):
+            self.heard.put_nowait(message)
 
 
 class House:
@@ -280,3 +301,61 @@ async def test_nobody_attached_for_too_long_is_told():
         while not house.abandoned:
             await asyncio.sleep(0.01)
     assert house.left == [house.room]
+
+
+async def test_sound_is_heard_where_it_arrives_unless_something_waits_before_it():
+    house, heard = House(), []
+    house.carrier.attend(heard.append)
+    house.wire.arrive(b"1")
+    receiving = asyncio.create_task(house.carrier.receive())
+    assert await receiving == [Heard(b"1")]  # Nobody waited for it.
+    assert heard == []
+    receiving = asyncio.create_task(house.carrier.receive())
+    await asyncio.sleep(0)
+    house.wire.arrive(b"2")
+    assert heard == [Heard(b"2")]
+    house.wire.arrive("start")
+    [started] = await receiving
+    assert isinstance(started, Started)
+    assert house.carrier.session.fed == 3, "each message once"
+
+
+async def test_what_can_not_be_read_where_it_arrives_is_told_to_whoever_receives():
+    house, heard = House(), []
+    house.carrier.attend(heard.append)
+    receiving = asyncio.create_task(house.carrier.receive())
+    await asyncio.sleep(0)
+    house.wire.arrive("nonsense")
+    with pytest.raises(ProviderError) as caught:
+        await receiving
+    assert caught.value.code == "bad_upstream_response"
+    assert heard == []
+
+
+async def test_what_can_be_said_at_once_is_and_everything_else_waits_for_its_turn():
+    house = House().begin()
+    carrier, wire = house.carrier, house.wire
+    assert carrier.say_at_once(b"1" * FRAME) == []
+    wire.room.clear()
+    assert carrier.say_at_once(b"2" * FRAME) is None, "the carrier reads slowly"
+    saying = asyncio.create_task(carrier.say(b"3" * FRAME))
+    await asyncio.sleep(0)
+    assert carrier.say_at_once(b"4" * FRAME) is None, "something is being said"
+    wire.room.set()
+    await saying
+    assert carrier.say_at_once(b"5" * FRAME) == []
+    assert wire.sent == [b"1" * FRAME, b"3" * FRAME, b"5" * FRAME]
+
+
+async def test_sound_that_goes_on_puts_the_flush_off():
+    house = House().begin()
+    loop = asyncio.get_running_loop()
+    assert house.carrier.say_at_once(b"1") == []
+    await asyncio.sleep(FLUSH_SECONDS / 2)
+    assert house.carrier.say_at_once(b"2") == []
+    said_at = loop.time()
+    async with asyncio.timeout(5):
+        while house.wire.sent[-1] != "flush":
+            await asyncio.sleep(0.001)
+    assert loop.time() - said_at >= FLUSH_SECONDS - FLUSH_GRAIN
+    assert house.wire.sent == [b"1", b"2", "flush"]

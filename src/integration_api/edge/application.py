@@ -53,9 +53,11 @@ class WebSocket(Protocol):
         """Return the next message, or None once the peer has closed."""
         ...
 
-    def attend(self, heard: Callable[[bytes], bool]) -> None:
-        """Have binary messages given to `heard` as they come. One that it declines, by False, is received as usual,
-        and as long as any message waits to be received, all are. It must not raise.
+    def attend(
+        self, heard: Callable[[bytes], bool] | None, texts: Callable[[str], bool] | None = None
+    ) -> None:
+        """Have binary messages given to `heard` as they come, and those of text to `texts`. One that is declined, by
+        False, is received as usual, and as long as any message waits to be received, all are. Neither must raise.
         """
         ...
 
@@ -63,8 +65,13 @@ class WebSocket(Protocol):
         """Send one message; waits while the peer reads slowly."""
         ...
 
-    def send_at_once(self, message: bytes) -> bool:
-        """Send one message if that needs no waiting; return whether it was sent."""
+    @property
+    def ready(self) -> bool:
+        """Whether the peer listens and reads as fast as it is spoken to: then `write` will do."""
+        ...
+
+    def write(self, message: str | bytes) -> None:
+        """Send one message without waiting. For when it is `ready`."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None: ...

@@ -45,6 +45,7 @@ class Socket(asyncio.Protocol):
         self._needed = 0
         """How long that has to be before there is anything to be seen in it."""
         self._heard: Callable[[bytes], bool] | None = None
+        self._texts: Callable[[str], bool] | None = None
         self._transport: asyncio.Transport
         self._messages: deque[str | bytes] = deque()
         self._backlog = 0
@@ -169,11 +170,14 @@ class Socket(asyncio.Protocol):
     def _whole(self, whole: bytes) -> None:
         if self._text:
             try:
-                self._messages.append(whole.decode())
+                text = whole.decode()
             except UnicodeDecodeError:
                 self._protocol.fail(CloseCode.INVALID_DATA, "not UTF-8")
                 self._flush()
                 return
+            if not self._messages and self._texts is not None and self._texts(text):
+                return
+            self._messages.append(text)
         else:
             self._messages.append(whole)
         self._backlog += _cost(self._messages[-1])
@@ -231,24 +235,27 @@ class Socket(asyncio.Protocol):
             self._regulate()
         return message
 
-    def attend(self, heard: Callable[[bytes], bool]) -> None:
-        self._heard = heard
+    def attend(
+        self, heard: Callable[[bytes], bool] | None, texts: Callable[[str], bool] | None = None
+    ) -> None:
+        self._heard, self._texts = heard, texts
 
     async def send(self, message: str | bytes) -> None:
         if self._lost or not self._open:
             raise ConnectionResetError("the WebSocket is closed")
+        self.write(message)
+        if self._paused:
+            await self._room.wait()
+
+    @property
+    def ready(self) -> bool:
+        return self._open and not (self._lost or self._paused)
+
+    def write(self, message: str | bytes) -> None:
         if isinstance(message, str):
             self._transport.write(write(WHOLE_TEXT, message.encode()))
         else:
             self._transport.write(write(WHOLE_BINARY, message))
-        if self._paused:
-            await self._room.wait()
-
-    def send_at_once(self, message: bytes) -> bool:
-        if self._lost or not self._open or self._paused:
-            return False
-        self._transport.write(write(WHOLE_BINARY, message))
-        return True
 
     async def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         if self._lost or not self._open:

@@ -5,18 +5,20 @@ Binary messages belong to the utterance that was `started` last: each is one fra
 
 from base64 import b64encode
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 from integration_api.core.tenant import Scope
 from integration_api.core.tts import Speaking
 from integration_api.dialects import voice_tts_surface as surface
 from integration_api.dialects.voice_surface import read
-from integration_api.edge.application import Upgrade
+from integration_api.edge.application import Upgrade, WebSocket
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.voice import Line, live
 from integration_api.services import tts
 from integration_api.services.call import Origin
 from integration_api.services.leg import Leg
+from integration_api.services.utterance import Utterance
 from integration_api.services.voice import fallback_of, target_of
 
 
@@ -31,7 +33,7 @@ class TtsDoor:
         self, line: Line, origin: Origin, start: surface.Start
     ) -> AsyncGenerator[tuple[Leg[Speaking], list[tts.Told]], None]:
         target, fallback = target_of(start.target), fallback_of(start.fallback)
-        put = None if start.audio_events else line.socket.send_at_once
+        put = None if start.audio_events else partial(_put, line.socket)
         return self._service.synthesize(
             origin, target, start.read(), _asks(line), fallback, frame_ms=start.chunk_ms, put=put
         )
@@ -41,6 +43,13 @@ class TtsDoor:
             Route(method="GET", path="/v1/voice/tts", handler=self.synthesize, scope=Scope.INFER,
                   summary="Live speech, over a WebSocket", body=surface.Start, status=101),
         ]  # fmt: skip
+
+
+def _put(socket: WebSocket, utterance: Utterance, frame: bytes) -> bool:
+    if not socket.ready:
+        return False
+    socket.write(frame)
+    return True
 
 
 async def _tell(line: Line, start: surface.Start, event: tts.Told, leg: Leg[Any]) -> None:

@@ -137,7 +137,7 @@ class Conversation(Generic[Talk]):
             self._fed = error
             return False
         try:
-            taken = self._sink(fed)
+            taken = not fed or self._sink(fed)
         except Exception as error:  # noqa: BLE001 - nobody else can tell the caller
             self._fed = self._unexpected(error)
             return False

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from integration_api.core.audio import AudioFormat
@@ -17,6 +18,7 @@ from integration_api.core.tenant import Tenant
 from integration_api.services import clock
 from integration_api.services.call import Calls, Ending, Ids
 from integration_api.services.call_end import origin_of
+from integration_api.services.media_carrier import Carrier, Socket
 from integration_api.services.media_guest import Guest, Over
 from integration_api.services.media_relay import (
     Attach,
@@ -28,7 +30,7 @@ from integration_api.services.media_relay import (
     Silence,
     serve,
 )
-from integration_api.services.media_room import Carrier, Room, RoomMouth, Socket
+from integration_api.services.media_room import Room, RoomMouth
 from integration_api.services.stt import SttService
 from integration_api.services.target import Target
 from integration_api.services.tts import TtsService
@@ -115,6 +117,7 @@ class MediaHub:
         room = self._room(call)
         room.join(carrier)
         self._relay.announce(call.id)
+        carrier.attend(partial(room.hear, carrier))
         reason, code = "disconnected", 1000
         try:
             async with asyncio.timeout(START_SECONDS) as limit:

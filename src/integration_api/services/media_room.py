@@ -3,22 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
-from integration_api.core.audio import AudioFormat
-from integration_api.core.errors import Failure, Kind, Phase, ProviderError
-from integration_api.core.media import Dtmf, Heard, MarkReached, Media, MediaEvent, Started, Stopped
-from integration_api.core.session import (
-    Began,
-    HalfClose,
-    HangUp,
-    Message,
-    Outcome,
-    Redial,
-    Say,
-    Warned,
-)
+from integration_api.core.errors import Failure, Kind
+from integration_api.core.media import Dtmf, Heard, MarkReached, MediaEvent, Started, Stopped
+from integration_api.core.session import Warned
 from integration_api.core.telephony_records import CallRecord
+from integration_api.services.media_carrier import Carrier
 from integration_api.services.media_guest import Attached, Guest, Over
 from integration_api.services.voice_loop import Listened, LoopEvent, Said, Spoke, VoiceLoop
 from integration_api.telemetry.metrics import MEDIA_LOST
@@ -27,133 +17,9 @@ RING_MS = 400
 """Of sound that is kept while nobody is attached: a word's beginning, for whoever attaches next."""
 MOST_MISSED = 64
 """Keys pressed while nobody is attached that are kept for whoever attaches next: a long account number."""
-PIECE_MS = 100
-"""Sound is given to a carrier so much at a time, so that falling silent never waits for longer."""
-FLUSH_SECONDS = 0.2
-"""Without more sound from the caller until what a carrier's language keeps back is sent."""
 LONGEST_MARK = 200
 STORY = 200
 """Events of an inline call that wait for whoever attaches next; the oldest are lost."""
-
-
-class Socket(Protocol):
-    """What a carrier's socket must do; see `edge/application.py`."""
-
-    async def receive(self) -> Message | None: ...
-    async def send(self, message: Message) -> None: ...
-    async def close(self, code: int = 1000, reason: str = "") -> None: ...
-
-
-class Carrier:
-    """One media socket, spoken in its carrier's language. What is said is sent in its order."""
-
-    def __init__(self, session: Media, socket: Socket) -> None:
-        self.session = session
-        self.started: Started | None = None
-        self.heard_bytes = 0
-        self.hung_up = False
-        """Whether it was we who closed it."""
-        self._socket = socket
-        self._turn = asyncio.Lock()
-        self._age = 0
-        """Goes up with each `clear`: what was to be said before it is not sent any more."""
-        self._flushing: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def format(self) -> AudioFormat:
-        return self.session.format
-
-    async def receive(self) -> list[MediaEvent] | None:
-        """Return what one message tells; None once the socket has ended. Raises `ProviderError`."""
-        message = await self._socket.receive()
-        if message is None:
-            return None
-        age = self._age
-        try:
-            outcome = list(self.session.feed(message))
-        except (ValueError, UnicodeDecodeError, RecursionError):  # msgspec's errors are ValueErrors.
-            raise ProviderError(
-                Kind.BAD_RESPONSE,
-                "the carrier said something on the media socket that could not be read",
-                code="bad_upstream_response",
-                phase=Phase.STREAM,
-            ) from None
-        if not any(isinstance(one, Say | HangUp) for one in outcome):
-            return _events(outcome)  # Whoever only listens does not wait for what is being said.
-        async with self._turn:
-            return await self._do(outcome, age)
-
-    async def say(self, sound: bytes) -> list[MediaEvent]:
-        age, size = self._age, max(1, self.format.size(PIECE_MS))
-        told: list[MediaEvent] = []
-        for at in range(0, len(sound), size):
-            async with self._turn:
-                if age != self._age:
-                    return told
-                told += await self._do(self.session.say(sound[at : at + size]), age)
-        self._flush_later()
-        return told
-
-    async def mark(self, name: str) -> list[MediaEvent]:
-        age = self._age
-        async with self._turn:
-            if age != self._age:
-                return [MarkReached(name, cancelled=True)]
-            return await self._do(self.session.mark(name))
-
-    async def clear(self) -> list[MediaEvent]:
-        self._age += 1
-        self._stop_flushing()
-        async with self._turn:
-            return await self._do(self.session.clear())
-
-    async def hang_up(self) -> list[MediaEvent]:
-        self._age += 1
-        self.hung_up = True
-        async with self._turn:
-            return await self._do(self.session.hang_up())
-
-    async def close(self, code: int = 1000) -> list[MediaEvent]:
-        """Close the socket, and hear that it is gone."""
-        self._stop_flushing()
-        for task in self._tasks:
-            task.cancel()
-        await self._socket.close(code)
-        return _events(self.session.close())
-
-    async def _do(self, outcome: Outcome[MediaEvent], age: int | None = None) -> list[MediaEvent]:
-        """Send what is to be sent, unless it is sound that was to be silenced since `age`; return the rest."""
-        outcome = list(outcome)
-        for one in outcome:
-            if isinstance(one, Say):
-                if age is None or age == self._age:
-                    await self._socket.send(one.message)
-            elif isinstance(one, HangUp):
-                await self._socket.close()
-        return _events(outcome)
-
-    def _flush_later(self) -> None:
-        self._stop_flushing()
-        self._flushing = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._begin_flushing)
-
-    def _stop_flushing(self) -> None:
-        if self._flushing is not None:
-            self._flushing.cancel()
-            self._flushing = None
-
-    def _begin_flushing(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._flush(self._age))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _flush(self, age: int) -> None:
-        try:
-            async with self._turn:
-                if age == self._age:
-                    await self._do(self.session.flush(), age)
-        except (ConnectionResetError, Failure):
-            pass  # Whoever reads the socket hears of it.
 
 
 class Room:
@@ -340,6 +206,16 @@ class Room:
         carrier = self.carrier if guest is self.guest else None
         return None if carrier is None or carrier.started is None else carrier
 
+    def say_at_once(self, sound: bytes) -> bool:
+        """Have the present socket say something if that needs no waiting; return whether it was, or is lost."""
+        carrier = self.carrier
+        if carrier is None or carrier.started is None:
+            return True
+        told = carrier.say_at_once(sound)
+        for event in told or ():
+            self.hear(carrier, event)
+        return told is not None
+
     async def do(self, what: Callable[[Carrier], Awaitable[list[MediaEvent]]]) -> None:
         """Have the present socket do something; without one it is lost."""
         carrier = self.carrier
@@ -418,6 +294,9 @@ class RoomMouth:
     def __init__(self, room: Room) -> None:
         self._room = room
 
+    def say_at_once(self, sound: bytes) -> bool:
+        return self._room.say_at_once(sound)
+
     async def say(self, sound: bytes) -> None:
         await self._room.do(lambda carrier: carrier.say(sound))
 
@@ -426,7 +305,3 @@ class RoomMouth:
 
     async def clear(self) -> None:
         await self._room.do(lambda carrier: carrier.clear())
-
-
-def _events(outcome: Outcome[MediaEvent]) -> list[MediaEvent]:
-    return [one for one in outcome if not isinstance(one, Say | HalfClose | HangUp | Redial | Began)]

@@ -161,8 +161,8 @@ Told: TypeAlias = (
     | Over
     | Ended
 )
-Put: TypeAlias = Callable[[bytes], bool]
-"""Sends the caller a frame if that needs no waiting; returns whether it did."""
+Put: TypeAlias = Callable[[Utterance, bytes], bool]
+"""Sends the caller a frame of an utterance if that needs no waiting; returns whether it did."""
 
 
 class _Nobody:
@@ -379,16 +379,12 @@ class Synthesis:
         Only what comes in the middle of an utterance; all else is told in its turn.
         """
         put = self._put
-        if (
-            put is None
-            or not self._taken
-            or leg is not self._leg
-            or len(events) != 1
-            or not self._out.empty()
-        ):
+        if put is None or not self._taken or leg is not self._leg or not events or not self._out.empty():
             return False
-        event = events[0]
-        if type(event) is not Sound:
+        event, times = events[0], [one for one in events[1:] if isinstance(one, Timestamps)]
+        if type(event) is not Sound or len(times) != len(events) - 1:
+            return False
+        if times and self._request.timestamps != "none":
             return False
         one = self._open.get(event.utterance_id)
         if one is None or not one.began or next(iter(self._open)) != one.id:
@@ -397,10 +393,12 @@ class Synthesis:
             self._waiting_since = 0.0
         frames = one.sound(event.data)
         for number, frame in enumerate(frames):
-            if not put(frame):
+            if not put(one, frame):
                 self._out.put_nowait((leg, self._framed(one, frames[number:])))
                 break
             one.seq += 1
+        for each in times:  # Nobody is told of them; they say where an utterance was when it is cancelled.
+            self._timestamps(each)
         return True
 
     def _owed(self) -> bool:

@@ -74,6 +74,10 @@ Said: TypeAlias = tts.Text | tts.Flush | tts.Cancel
 class Mouth(Protocol):
     """The carrier's side of a call, as the loop uses it."""
 
+    def say_at_once(self, sound: bytes) -> bool:
+        """Say it if that needs no waiting; return whether it was said."""
+        ...
+
     async def say(self, sound: bytes) -> Any: ...
     async def mark(self, name: str) -> Any: ...
     async def clear(self) -> Any: ...
@@ -297,7 +301,13 @@ class VoiceLoop:
             return
         request = replace(plan.speak, output=self._format)
         told = self._voices.synthesize(
-            self._origin, plan.voice, request, self._texts(first), plan.voice_fallback, frame_ms=plan.frame_ms
+            self._origin,
+            plan.voice,
+            request,
+            self._texts(first),
+            plan.voice_fallback,
+            frame_ms=plan.frame_ms,
+            put=self._put,
         )
         try:
             async with aclosing(told):
@@ -339,6 +349,14 @@ class VoiceLoop:
                 self._open.discard(id)
                 self._playing.pop(id, None)
         self._tell(Spoke(event, leg))
+
+    def _put(self, utterance: Utterance, data: bytes) -> bool:
+        """Take a frame where it arrives: see `tts.Put`."""
+        if utterance.id in self._open:
+            if not self._mouth.say_at_once(data):
+                return False
+            self._note(utterance, data)
+        return True
 
     def _note(self, utterance: Utterance, data: bytes) -> None:
         now = clock.perf()
