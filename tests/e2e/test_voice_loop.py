@@ -26,6 +26,8 @@ SPEECH = mouth.mulaw("a" * 80)
 STORY = ("call.dial", "call.media", "call.hangup", "call", "stt", "tts")
 """What the audit tells of a call."""
 LONG = "This is a very long answer that goes on and on, for much longer than anybody would listen to it. " * 3
+SHORT = "Yes, I do listen to you."
+"""Longer than it takes until what silenced the voice is told as final: which must not silence the answer to it."""
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +127,10 @@ async def test_who_speaks_silences_the_voice_at_once(service: Service, lab: str,
         await caller.say("text", utterance_id="long", text=LONG, final=True)
         await until(lambda: told(caller, "tts", "cancelled"))
         [cancelled] = told(caller, "tts", "cancelled")
-        await caller.say("text", utterance_id="short", text="Yes?", final=True)
+        await caller.say("text", utterance_id="short", text=SHORT, final=True)
         await until(lambda: [one for one in caller.of("mark_reached") if one["name"] == "short"])
     everything = exchange.heard(call["provider_call_id"]).replace(b"\xff", b"")
-    long, short = (mouth.mulaw(text).replace(b"\xff", b"") for text in (LONG, "Yes?"))
+    long, short = (mouth.mulaw(text).replace(b"\xff", b"") for text in (LONG, SHORT))
     assert everything.endswith(short)
     before = everything.removesuffix(short)
     assert 0 < len(before) < len(long)

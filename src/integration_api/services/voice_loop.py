@@ -154,6 +154,10 @@ class VoiceLoop:
         self._asked: asyncio.Queue[tts.Ask] = asyncio.Queue(MOST_ASKED)
         self._open: set[str] = set()
         """Utterances that the voice was given text of, and has not told the end of."""
+        self._segment = ""
+        """Of the latest text that was heard."""
+        self._answered = ""
+        """The segment that had been heard when the voice began: what is still told of it silences nothing."""
         self._playing: dict[str, _Playing] = {}
         """What the carrier was given and has not played, in its order."""
 
@@ -180,6 +184,8 @@ class VoiceLoop:
                 await self.silence({utterance_id: played_ms})
                 return
             case tts.Text(utterance_id=utterance_id):
+                if not self._open and not self._playing:
+                    self._answered = self._segment
                 self._open.add(utterance_id)
         if self._asked.full():
             raise Failure(
@@ -276,11 +282,14 @@ class VoiceLoop:
             await self._arrived.wait()
 
     def _interrupts(self, event: Any) -> bool:
+        if isinstance(event, SpeechStarted):
+            return self._plan.barge_in == "speech" and bool(self._open or self._playing)
+        if not isinstance(event, Interim | Final) or not event.text.strip():
+            return False
+        self._segment = event.segment_id
         if self._plan.barge_in == "off" or not (self._open or self._playing):
             return False
-        if isinstance(event, SpeechStarted):
-            return self._plan.barge_in == "speech"
-        return isinstance(event, Interim | Final) and bool(event.text.strip())
+        return event.segment_id != self._answered
 
     # --- the voice ---------------------------------------------------------------------------
 
