@@ -48,9 +48,14 @@ def control(lab: str, path: str, body: Any = None) -> Any:
         return json.load(reply)
 
 
-def seen(lab: str, provider: str) -> list[dict[str, Any]]:
+def seen(lab: str, provider: str, after: int = 0) -> list[dict[str, Any]]:
+    """What the lab was asked, and still knows, after the request of that number."""
     found: list[dict[str, Any]] = control(lab, f"requests?provider={provider}")["requests"]
-    return found
+    return [one for one in found if one["serial"] > after]
+
+
+def last(lab: str, provider: str) -> int:
+    return max((one["serial"] for one in seen(lab, provider)), default=0)
 
 
 # --- what is Google's own ------------------------------------------------------------------------
@@ -182,19 +187,19 @@ def test_more_vectors_than_a_batch_holds_keep_their_order(client: OpenAI, lab: s
         ("vertexai/gemini-embedding-2", [100, 100, 30]),
     ):
         host = model.partition("/")[0]
-        before = len(seen(lab, host))
+        before = last(lab, host)
         many = client.embeddings.create(model=model, input=texts, dimensions=8)
-        bodies = [one["body"] for one in seen(lab, host)[before:]]
+        bodies = [one["body"] for one in seen(lab, host, before)]
         assert [len(body.get("requests") or body["instances"]) for body in bodies] == batches
         alone = client.embeddings.create(model=model, input=texts[201], dimensions=8)
         assert many.data[201].embedding == alone.data[0].embedding
 
 
 def test_a_model_that_takes_one_text_at_a_time_is_found_out_once(client: OpenAI, lab: str) -> None:
-    before = len(seen(lab, "vertexai"))
+    before = last(lab, "vertexai")
     answer = client.embeddings.create(model="vertexai/gemini-embedding-001", input=["one", "two", "three"])
     assert len(answer.data) == 3
-    asked = [len(one["body"]["instances"]) for one in seen(lab, "vertexai")[before:]]
+    asked = [len(one["body"]["instances"]) for one in seen(lab, "vertexai", before)]
     assert asked == [3, 1, 1, 1]
 
 
@@ -213,7 +218,7 @@ def account(service: Service, lab: str, request: pytest.FixtureRequest) -> Itera
 
 
 def test_a_token_is_got_once_for_all_who_wait_and_kept(lab: str, account: OpenAI) -> None:
-    before = len(seen(lab, "vertexai"))
+    before = last(lab, "vertexai")
     with ThreadPoolExecutor(8) as pool:
         answers = list(
             pool.map(
@@ -222,7 +227,7 @@ def test_a_token_is_got_once_for_all_who_wait_and_kept(lab: str, account: OpenAI
             )
         )
     assert len(answers) == 16
-    sent = seen(lab, "vertexai")[before:]
+    sent = seen(lab, "vertexai", before)
     # One; and one more where the news of the new credential arrives in between and lets go of the first.
     assert len({one["headers"]["authorization"] for one in sent if one["path"] != "/token"}) <= 2
     assert sum(one["path"] == "/token" for one in sent) <= 2
@@ -231,9 +236,9 @@ def test_a_token_is_got_once_for_all_who_wait_and_kept(lab: str, account: OpenAI
 def test_a_token_that_is_refused_is_got_anew_once(lab: str, account: OpenAI) -> None:
     account.chat.completions.create(model="vertexai/gemini-2.5-flash", messages=HELLO)
     control(lab, "faults", {"vertexai": [{"status": 401}]})
-    before = len(seen(lab, "vertexai"))
+    before = last(lab, "vertexai")
     account.chat.completions.create(model="vertexai/gemini-2.5-flash", messages=HELLO)
-    paths = [one["path"].rpartition(":")[2] for one in seen(lab, "vertexai")[before:]]
+    paths = [one["path"].rpartition(":")[2] for one in seen(lab, "vertexai", before)]
     assert paths == ["generateContent", "/token", "generateContent"]
 
 
