@@ -6,7 +6,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 
-SECONDS = 10
+SECONDS = 60
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from tests.rpc.caller import signed
 SPEECH = Path(__file__).parents[1] / "samples" / "speech"
 FRAME_MS = 20
 LOUD = 300
-SECONDS = 20
+SECONDS = 60
 SPOKEN = {
     "en": ("I would like a table for two, please.", "At eight."),
     "de": ("Guten Abend, ein Tisch am Fenster.", "Um acht Uhr."),

@@ -42,6 +42,8 @@ TEXTS = ["a cat sat", "a dog ran", "Привіт, світе"]
 MANY = [f"text {number}" for number in range(5000)]
 EDGES = (0, 31, 32, 95, 96, 511, 512, 999, 1000, 2047, 2048, 4999)
 """Where batches of one provider or another begin and end."""
+SOME = 1001
+"""More than one batch of nearly all."""
 
 Input = Sequence[str] | Sequence[Sequence[int]]
 
@@ -91,7 +93,7 @@ def test_numbers_base64_and_what_the_sdk_does_unasked_agree(client: OpenAI, mode
 @pytest.mark.parametrize("model", MODELS)
 def test_five_thousand_are_embedded_in_their_order_as_each_would_be_alone(client: OpenAI, model: str) -> None:
     vectors = packed(client, model, MANY)
-    assert bits(numbers(client, model, MANY)) == vectors
+    assert bits(numbers(client, model, MANY[:SOME])) == vectors[:SOME]
     for place in EDGES:
         assert packed(client, model, [MANY[place]]) == [vectors[place]]
 

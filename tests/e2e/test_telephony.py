@@ -256,12 +256,15 @@ async def test_a_socket_that_is_lost_ends_the_sound_and_then_the_call(
     service: Service, exchange: Exchange
 ) -> None:
     carrier = exchange.carrier
-    exchange.phone({"waits_ms": 200}, {"hears_ms": 60}, {"loses": "reset"})
+    exchange.phone(speed=1.0)
     call = create(service, carrier)
     async with attached(service, call["id"]) as caller:
         await until(lambda: caller.of("started"))
         await caller.socket.send(noise(carrier, 5_000))
         await caller.say("mark", name="end")
+        await (await caller.socket.ping())
+        await until(lambda: exchange.call(call["provider_call_id"])["heard_ms"] > 60)
+        exchange.act(call["provider_call_id"], {"loses": "reset"})
         await until(lambda: caller.done)
     assert [(one["name"], one["cancelled"]) for one in caller.of("mark_reached")] == [("end", True)]
     assert caller.of("stopped")

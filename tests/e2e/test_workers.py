@@ -19,7 +19,7 @@ from tests.e2e.streams import EACH, Http1
 WORKERS = 3
 PACED = "anthropic/claude-sonnet-4-5-lab-paced-60-50"
 ECHO = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "x"}]}
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture

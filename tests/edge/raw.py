@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.edge.house import Open
 
-WAIT = 10
+WAIT = 60
 """Seconds after which a test that waits has failed."""
 
 

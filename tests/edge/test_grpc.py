@@ -8,7 +8,7 @@ import pytest
 
 from tests.edge.house import Open, opened
 
-WAIT = 10
+WAIT = 60
 """Seconds after which a test that waits has failed."""
 
 

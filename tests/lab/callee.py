@@ -11,7 +11,7 @@ from lab.http import Call, Peer, Provider, Response
 from lab.server import Listener
 from lab.sockets import Opened
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60
 
 
 async def until(is_so: Callable[[], bool]) -> None:

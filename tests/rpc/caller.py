@@ -17,7 +17,7 @@ from integration_api.proto import unified_pb2 as wire
 from tests.e2e.service import ADMIN_KEY, Service
 
 SERVICE = "/integration_api.UnifiedProviderService/"
-SECONDS = 20
+SECONDS = 60
 ANSWERS: Mapping[str, tuple[type[Any], type[Any]]] = {
     "Chat": (wire.ChatRequest, wire.ChatResponse),
     "Embedding": (wire.EmbeddingRequest, wire.EmbeddingResponse),

@@ -15,7 +15,7 @@ import trustme
 
 from integration_api.transport.grpc import MESSAGE_BYTES, STREAMS, Channel, Refused
 
-SECONDS = 10.0
+SECONDS = 60.0
 KEY = b"a-key-that-must-not-be-indexed"
 Act = Callable[["Peer", h2.events.Event], None]
 
