@@ -84,6 +84,7 @@ from integration_api.services.models import ModelService
 from integration_api.services.opaque import KEY as PATHS
 from integration_api.services.opaque import Opaques
 from integration_api.services.proof import Gate, networks
+from integration_api.services.refusals import Refusals
 from integration_api.services.relay_stt import RecordingRelays
 from integration_api.services.relay_tts import SpeechRelays
 from integration_api.services.service_token import ServiceTokens
@@ -260,7 +261,7 @@ class Telephones:
             batches=CallBatches(
                 store, ids, check=paths.check, target=phones.target, patience=chosen.doubt_seconds
             ),
-            webhooks=Webhooks(store.telephony, calls, opaques, paths, gate, ends, ids, log),
+            webhooks=Webhooks(store.telephony, calls, opaques, paths, gate, ends, ids, Refusals(log)),
             hub=hub,
             paths=paths,
             watching=watching,
@@ -588,6 +589,7 @@ def edge(house: House) -> Edge:
             body_bytes=limits.body_bytes,
             upload_bytes=limits.upload_bytes + FORM_BYTES,
             upload_paths=frozenset(UPLOADS),
+            public_paths=(f"{PREFIX}/",),
             header_timeout=limits.header_seconds,
             connections=limits.connections,
         ),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from websockets.asyncio.client import connect
@@ -511,6 +511,45 @@ async def test_a_socket_that_never_starts_or_is_another_calls_is_closed(
     assert call is not None
     await until(lambda: [one for one in story(service, call["id"]) if one["what"] == "media.stopped"])
     assert call["state"] == "ringing"
+
+
+def test_nothing_large_is_read_of_whoever_knocks(service: Service) -> None:
+    at = f"{service.url}/telephony/twilio/{'a' * 60}/status"
+    assert knock("POST", at, {}, bytes(64 << 10))[0] == 404
+    assert knock("POST", at, {}, bytes((64 << 10) + 1))[0] == 413
+
+
+async def test_whatever_somebody_calls_as_the_call_comes_in(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    made = route(service, carrier)
+    for odd in ("a\0b", "".join(DICE.choices("0123456789abcdef", k=9_000))):
+        asks = carrier.asks(f"CA{DICE.randrange(10**12):032x}")
+        written = json.dumps(odd)[1:-1] if carrier.mime == "application/json" else quote(odd)
+        asks = asks.replace(THEIRS[1:].encode(), written.encode())
+        assert post(carrier, made["answer_url"], asks)[0] == 200
+        call = inbound(service, made["id"])
+        assert call is not None
+        assert call["from"].lstrip("+") in (odd.replace("\0", "\ufffd"), odd[:199], odd[:200])
+
+
+async def test_a_call_whose_credential_is_gone_can_still_be_ended(service: Service, lab: str) -> None:
+    exchange = Exchange(lab, CARRIERS["twilio"])
+    exchange.reset()
+    exchange.phone({"waits_ms": 60_000})
+    value = exchange.carrier.value
+    credential = service.add_credential("twilio", f"{lab}/twilio", value=value, name="short-lived")
+    call = create(service, exchange.carrier, credential_id=credential)
+    await until(lambda: get(service, call["id"])["media_open"])
+    assert service.call("DELETE", f"/v1/credentials/{credential}")[0] == 200
+    status, told = service.call("POST", f"/v1/calls/{call['id']}/hangup")
+    assert status == 200, told
+    await until(lambda: exchange.call(call["provider_call_id"])["done"])
+    over = await ended(service, call["id"])
+    assert (over["state"], over["error_code"], over["hung_up_by"]) == (
+        "failed",
+        "credential_not_found",
+        "caller",
+    )
 
 
 async def test_another_project_sees_and_touches_nothing(service: Service, exchange: Exchange) -> None:

@@ -335,6 +335,17 @@ async def test_a_body_of_untold_length_is_refused_when_it_is_too_large():
         assert edge.house.requests == []
 
 
+@pytest.mark.parametrize("body", ["content-length: 101", f"{CHUNKED}\r\n\r\n65\r\n{'x' * 101}\r\n0"])
+async def test_where_anybody_may_knock_less_is_read(body):
+    limits = replace(QUICK, public_body_bytes=100, public_paths=("/public/",))
+    async with opened(limits) as edge:
+        for path, status in (("/public/take", 413), ("/public/", 413)):
+            async with raw(edge) as client:
+                await client.say(post(body).replace(b"/take", path.encode(), 1))
+                assert (await client.answer()).status == status
+    assert limits.body_limit("/publicity") == limits.body_limit("/public") == QUICK.body_bytes
+
+
 async def test_a_refusal_arrives_though_its_sender_goes_on():
     """A socket closed with unread bytes would reset the refusal away."""
     async with opened(replace(QUICK, body_bytes=100)) as edge, raw(edge) as client:

@@ -144,6 +144,16 @@ async def test_a_process_that_died_has_nothing(two, tmp_path):
     one.relay = MediaRelay(tmp_path / "media", one.receive)
 
 
+async def test_nobody_else_gets_in(tmp_path):
+    folder = tmp_path / "media"
+    folder.mkdir()
+    folder.chmod(0o755)
+    process = Process(folder)
+    await process.relay.start()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    await process.relay.close()
+
+
 async def test_what_is_withdrawn_is_nowhere_and_what_is_left_behind_is_tidied(two, tmp_path):
     one, other = two
     one.relay.announce(7)

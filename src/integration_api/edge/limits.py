@@ -28,6 +28,10 @@ class Limits:
     upload_bytes: int = 26 * 1024 * 1024
     """The same for `upload_paths`: 25 MB of sound, which is what OpenAI takes, and a form around it."""
     upload_paths: frozenset[str] = frozenset()
+    public_body_bytes: int = 64 * 1024
+    """The same for everything below `public_paths`, where anybody may knock: carriers send some two thousand."""
+    public_paths: tuple[str, ...] = ()
+    """Each ends with a slash."""
     body_idle: float = 15.0
     """Silence in mid-body, and the grace before `body_min_rate` is asked for."""
     body_min_rate: int = 1024
@@ -91,6 +95,8 @@ class Limits:
 
     def body_limit(self, path: str) -> int:
         """Return how large the body of a request to `path` may be."""
+        if self.public_paths and path.startswith(self.public_paths):
+            return min(self.public_body_bytes, self.body_bytes)
         if not self.upload_paths or (
             path not in self.upload_paths and path.rstrip("/") not in self.upload_paths
         ):

@@ -249,6 +249,7 @@ class MediaRelay:
         """Raises `OSError` where the folder can not be used."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        os.fchmod(self._directory, 0o700)  # Whatever it was made with.
         self._tidy()
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self._path(self._name))

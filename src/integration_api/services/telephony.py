@@ -37,6 +37,7 @@ from integration_api.services import clock, phone_numbers
 from integration_api.services.call import Calls, Ids, Origin
 from integration_api.services.call_end import CallEnds, metadata_of, origin_of
 from integration_api.services.call_paths import CallPaths
+from integration_api.services.dial_doubts import GONE
 from integration_api.services.media import MediaHub
 from integration_api.services.target import Target
 from integration_api.services.unary import Unary, unsupported
@@ -289,7 +290,12 @@ class TelephonyService:
     async def _end_at_carrier(self, origin: Origin, call: CallRecord) -> None:
         target, telephony = self._carrier(call)
         if call.provider_call_id and telephony.hang_up is not None:
-            await self._unary.run(origin, target, "call.hangup", telephony.hang_up, self._control(call))
+            try:
+                await self._unary.run(origin, target, "call.hangup", telephony.hang_up, self._control(call))
+            except Failure as failure:
+                # Its credential was deleted: where its sound comes here, that is still ours to end.
+                if failure.code not in GONE or not await self.hub.silence(call):
+                    raise
         elif not await self.hub.silence(call):
             raise Failure(
                 Kind.CONFLICT,

@@ -23,21 +23,16 @@ from integration_api.core.telephony_records import CallNote, CallRecord, Dialing
 from integration_api.core.tenant import Tenant
 from integration_api.core.webhook import Proof, UrlFormHmac
 from integration_api.providers import PROVIDERS
-from integration_api.services import clock
+from integration_api.services import carrier_words, clock
 from integration_api.services.call import Calls, Ids
 from integration_api.services.call_end import CallEnds
 from integration_api.services.call_paths import CallPaths
 from integration_api.services.opaque import Opaques, Opened, Place
 from integration_api.services.proof import FORM, Evidence, Forged, Gate, check, read_form
+from integration_api.services.refusals import Refusals
 from integration_api.services.target import Target
 from integration_api.storage.telephony_store import TelephonyStore
-from integration_api.telemetry.log import Log
-from integration_api.telemetry.metrics import WEBHOOKS_REFUSED
 
-LONGEST_DETAIL = 200
-"""Characters of a carrier's word that are kept in a call's story."""
-MOST_DETAIL = 32
-"""Of a carrier's other words that are kept of one request."""
 Fields = Sequence[tuple[str, str]]
 Said = TypeVar("Said")
 
@@ -79,7 +74,7 @@ class Webhooks:
         gate: Gate,
         ends: CallEnds,
         ids: Ids,
-        log: Log,
+        refusals: Refusals,
     ) -> None:
         self._store = store
         self._calls = calls
@@ -88,7 +83,7 @@ class Webhooks:
         self._gate = gate
         self._ends = ends
         self._ids = ids
-        self._log = log
+        self._refusals = refusals
 
     async def answer(self, knock: Knock) -> Document:
         """Say what to do with a call that comes in on a route, and store that it came. Raises `Failure`."""
@@ -97,7 +92,7 @@ class Webhooks:
         if route is None:
             self._refuse(knock, "gone")
         known = await self._prove(knock, route.tenant, route.provider, route.credential_id)
-        arrival = self._read(knock, known.telephony.arrival)
+        arrival = self._read(knock, lambda notice: carrier_words.arrival(known.telephony.arrival(notice)))
         call = await self._arrived(route, arrival)
         if call.state.ended:
             self._refuse(knock, "replayed")
@@ -118,7 +113,9 @@ class Webhooks:
         if row is None:
             self._refuse(knock, "gone")
         known = await self._prove(knock, row.tenant, row.provider, row.credential_id)
-        events = self._read(knock, known.telephony.events)
+        events = self._read(
+            knock, lambda notice: [carrier_words.event(one) for one in known.telephony.events(notice)]
+        )
         oldest = clock.now() - self._gate.replay_seconds
         if isinstance(known.proof, UrlFormHmac) and any((one.at or oldest) < oldest for one in events):
             self._refuse(knock, "replayed")  # Its signature says no time, but what is signed does.
@@ -187,8 +184,7 @@ class Webhooks:
         """Count and log a refusal. An address that does not exist is not told from one that somebody guessed."""
         known = PROVIDERS.get(knock.provider)
         provider = "unknown" if known is None or known.telephony is None else known.name
-        WEBHOOKS_REFUSED.of(provider, reason).value += 1
-        self._log.warning("webhook_refused", provider=provider, reason=reason)
+        self._refusals.note(provider, reason)
         if reason in ("unknown_provider", "unknown_path", "gone", "no_credential"):
             raise Failure(Kind.NOT_FOUND, "there is no such address", code="unknown_route")
         if reason in ("spent", "replayed"):
@@ -223,7 +219,6 @@ class Webhooks:
 
     async def _arrived(self, route: InboundRoute, arrival: Arrival) -> CallRecord:
         """Store an inbound call, once however often the carrier asks."""
-        told_of = dict(list(arrival.metadata.items())[:MOST_DETAIL])
         call = CallRecord(
             id=self._ids.next(),
             tenant=route.tenant,
@@ -235,7 +230,7 @@ class Webhooks:
             from_=arrival.from_,
             provider_call_id=arrival.provider_call_id,
             dialing=Dialing(media=route.media),
-            metadata={**told_of, **route.metadata},
+            metadata={**arrival.metadata, **route.metadata},
             author=route.author,
             created_at=clock.now(),
             route_id=route.id,
@@ -262,17 +257,17 @@ class Webhooks:
             return after
 
         note = self._note(call, f"carrier/{event.key}", "status" if event.report else event.note or "notice")
-        detail = {name: value[:LONGEST_DETAIL] for name, value in list(event.detail.items())[:MOST_DETAIL]}
+        detail = dict(event.detail)
         if event.note:
-            detail["note"] = event.note[:LONGEST_DETAIL]
+            detail["note"] = event.note
         if event.report is not None:
-            detail["provider_state"] = event.report.provider_state[:LONGEST_DETAIL]
+            detail["provider_state"] = event.report.provider_state
             if event.report.provider_code:
-                detail["provider_code"] = event.report.provider_code[:LONGEST_DETAIL]
+                detail["provider_code"] = event.report.provider_code
         if event.sequence is not None:
             detail["sequence"] = str(event.sequence)
         if event.provider_call_id and event.provider_call_id != call.provider_call_id:
-            detail["leg"] = event.provider_call_id[:LONGEST_DETAIL]
+            detail["leg"] = event.provider_call_id
         stored = await self._store.update_call(call.tenant, call.id, change, replace(note, detail=detail))
         if stored is not None and stored.state.ended:
             # Also when this was told before: the record may not have been kept then.
