@@ -15,9 +15,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from integration_api.admin import opened
 from integration_api.core.audio import AudioFormat, Encoding
+from integration_api.core.errors import Kind
+from integration_api.core.stt import ListenRequest
 from integration_api.core.tts import SynthesisRequest
 from integration_api.dialects.voice_surface import TargetChoice
-from integration_api.services import tts
+from integration_api.services import stt, tts
 from integration_api.services.utterance import Utterance
 from integration_api.services.voice import target_of
 from integration_api.settings import load
@@ -713,6 +715,38 @@ async def test_frames_keep_their_order_whether_or_not_there_is_room_for_them_at_
                 heard += one.data if isinstance(one, tts.Audio) else b""
     assert heard == mouth.pcm(text, 16_000)
     assert at_once
+
+
+async def mistaken() -> AsyncIterator[Any]:
+    """Somebody who asks for something, and a mistake of ours in reading it."""
+    await asyncio.sleep(0)
+    raise KeyError("nobody foresaw it")
+    yield
+
+
+@pytest.mark.parametrize("side", ["stt", "tts"])
+async def test_a_mistake_of_ours_ends_a_session_and_is_told_without_its_words(
+    service: Service, side: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ear, voice = (
+        target_of(TargetChoice(model=model)) for model in ("deepgram/nova-3", VOICES["aura"]["model"])
+    )
+    async with asyncio.timeout(20), opened(load(service.settings())) as (house, _, origin):
+        told: Any = (
+            house.stt.listen(origin, ear, ListenRequest(model=""), mistaken())
+            if side == "stt"
+            else house.tts.synthesize(origin, voice, SynthesisRequest(model="", voice=None), mistaken())
+        )
+        async with aclosing(told):
+            last = [events[-1] async for _, events in told][-1]
+    assert isinstance(last, stt.Ended | tts.Ended)
+    assert (last.error.kind, last.error.message) == (
+        Kind.INTERNAL,
+        "internal error; the log has its request id",
+    )
+    (line,) = (one for one in capsys.readouterr().err.splitlines() if '"unexpected"' in one)
+    assert json.loads(line)["error"] == "KeyError"
+    assert "foresaw" not in line
 
 
 async def test_tokens_are_spoken_as_they_are_written(service: Service, lab: str) -> None:
