@@ -30,10 +30,10 @@ def waited_ns(pid: int) -> int:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
 
 
-def measure(found: Loop, way: str, calls: int, seconds: float, warm: float) -> Result:
+def measure(found: Loop, way: str, calls: int, seconds: float, warm: float, piece: int) -> Result:
     """Have the calls talk; return what was seen, with the service's share of its core."""
     settle(found.pid)
-    process = everybody(found, way, calls, seconds, warm)
+    process = everybody(found, way, calls, seconds, warm, piece)
     marks: list[tuple[int, int, int, int, float]] = []
     assert process.stdout is not None
     last = b""
@@ -117,12 +117,13 @@ def main() -> None:
     options.add_argument("--secs", type=float, default=6)
     options.add_argument("--warm", type=float, default=2.5)
     options.add_argument("--calls", type=int, default=50)
+    options.add_argument("--piece", type=int, default=1, help="frames in one message of the voice's")
     asked = options.parse_args()
     results: dict[str, list[Result]] = {"service": [], "direct": []}
     with loop() as found:
         for number in range(asked.rounds):
             for way in ("service", "direct") if number % 2 == 0 else ("direct", "service"):
-                one = measure(found, way, asked.calls, asked.secs, asked.warm)
+                one = measure(found, way, asked.calls, asked.secs, asked.warm, asked.piece)
                 results[way].append(one)
                 print(f"round {number + 1} {detail(way, [one])}", flush=True)
     (HERE / "results/loop.json").write_text(json.dumps(results))

@@ -139,21 +139,14 @@ def ask(port: int, path: str, body: Any) -> Any:
         return json.loads(reply.read())
 
 
-def everybody(found: Loop, way: str, calls: int, seconds: float, warm: float) -> subprocess.Popen[bytes]:
+def everybody(
+    found: Loop, way: str, calls: int, seconds: float, warm: float, piece: int
+) -> subprocess.Popen[bytes]:
     """Have the calls talk, through the service or straight; what is said of it comes on stdout."""
-    numbers = [
-        str(found.providers),
-        str(found.port),
-        way,
-        str(found.pid),
-        str(calls),
-        str(seconds),
-        str(warm),
-        KEY,
-    ]
+    numbers = [str(one) for one in (found.providers, found.port, way, found.pid, calls, seconds, warm, piece)]
     given = "".join(found.call(number) for number in range(calls)) if way == "service" else ""
     process = subprocess.Popen(
-        [*FIRST, "taskset", "-c", LOAD_CORE, str(HERE / "bin/loop"), *numbers],
+        [*FIRST, "taskset", "-c", LOAD_CORE, str(HERE / "bin/loop"), *numbers, KEY],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,

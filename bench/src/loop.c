@@ -1,9 +1,10 @@
 // loop.c - everybody around a voice loop, in one thread and on one clock: the carrier, Deepgram, a model, ElevenLabs, and the caller.
-// usage: loop PORT TARGET_PORT ROLE PID CALLS SECONDS WARM KEY < calls
+// usage: loop PORT TARGET_PORT ROLE PID CALLS SECONDS WARM PIECE KEY < calls
 // ROLE is "service", with a line `MEDIA_PATH SIGNATURE CALL_ID CALL_SID` for each call on stdin, or "direct": then carrier and caller
 // talk to the providers themselves, which is the least that the same partners need without anything between.
 // A turn takes 2 s: a marked frame is heard and told as final, the model is asked, its words are spoken. In every second turn
 // somebody speaks before the answer is over. Prints "ready", "begin", "end" and a line of JSON; times are in microseconds.
+// ElevenLabs sends PIECE frames in one message, every PIECE * 20 ms.
 // "sum" is a turn's; "own" is that without what this process and the main thread of PID could have run in it and did not, since
 // others had their cores.
 #include <fcntl.h>
@@ -34,7 +35,7 @@ struct call {
   // the voice
   conn *voice;
   char context[32];
-  int left, spoken, spoken_turn;
+  int left, spoken, spoken_turn, rests;
   // the carrier
   int heard_turn, heard_next, cleared_turn;
   // this turn
@@ -43,7 +44,7 @@ struct call {
 };
 
 static call calls[MOST];
-static int n_calls, port, target, service, ready, stopping;
+static int n_calls, pieces, port, target, service, ready, stopping;
 static const char *key;
 static long long begin_at = 1LL << 62, end_at = 1LL << 62;
 static int schedstats[2] = {-1, -1};
@@ -159,14 +160,16 @@ static void is_silent(conn *voice, const char *context) {
 }
 
 static void speaks(call *c) {
-  unsigned char frame[FRAME];
-  char words[512], sound[256];
-  stamped(frame, (stamp){.number = c->spoken++, .call = c - calls, .turn = c->spoken_turn, .at = now()}, 1);
-  encoded(frame, FRAME, sound);
+  static unsigned char frames[SPOKEN * FRAME];
+  static char words[SPOKEN * 256], sound[SPOKEN * 256];
+  int n = 0;
+  for (long long at = now(); n < pieces && c->left; n++, c->left--)
+    stamped(frames + n * FRAME, (stamp){.number = c->spoken++, .call = c - calls, .turn = c->spoken_turn, .at = at}, 1);
+  encoded(frames, n * FRAME, sound);
   sprintf(words, "{\"audio\":\"%s\",\"alignment\":{\"charStartTimesMs\":[0],\"charDurationsMs\":[20],\"chars\":[\"a\"]},"
                  "\"normalizedAlignment\":null,\"contextId\":\"%s\"}", sound, c->context);
   text(c->voice, words);
-  if (--c->left == 0) is_silent(c->voice, c->context);
+  if (!c->left) is_silent(c->voice, c->context);
 }
 
 static void voice_told(conn *v, unsigned char *data, size_t len) {
@@ -187,7 +190,7 @@ static void voice_told(conn *v, unsigned char *data, size_t len) {
   c->voice = v;
   strcpy(c->context, context);
   c->left = SPOKEN;
-  c->spoken = 0;
+  c->spoken = c->rests = 0;
   c->spoken_turn = turn;
   speaks(c);
 }
@@ -352,7 +355,11 @@ static void heard(conn *c, int opcode, unsigned char *data, size_t len) {
     case CALLER: caller_told(c->of, words); break;
     case HEARD: if (strstr(words, "\"is_final\":true")) asks(c->of); break;
     case SPEAKER:
-      if ((found = strstr(words, "\"audio\":\""))) { unsigned char sound[FRAME]; decoded(found + 9, sound, FRAME); sounds(c->of, sound); }
+      if ((found = strstr(words, "\"audio\":\""))) { 
+        static unsigned char sound[SPOKEN * FRAME];
+        int n = decoded(found + 9, sound, sizeof sound);
+        for (int i = 0; i + FRAME <= n; i += FRAME) sounds(c->of, sound + i);
+      }
   }
   data[len] = kept;
 }
@@ -404,7 +411,7 @@ static void waits(int listener, long long until) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 9) { fprintf(stderr, "see the first lines of loop.c\n"); return 2; }
+  if (argc < 10) { fprintf(stderr, "see the first lines of loop.c\n"); return 2; }
   port = atoi(argv[1]);
   target = atoi(argv[2]);
   service = !strcmp(argv[3], "service");
@@ -414,7 +421,8 @@ int main(int argc, char **argv) {
   schedstats[1] = open("/proc/self/schedstat", O_RDONLY);
   n_calls = atoi(argv[5]);
   double seconds = atof(argv[6]), warm = atof(argv[7]);
-  key = argv[8];
+  pieces = atoi(argv[8]);
+  key = argv[9];
   setvbuf(stdout, 0, _IOLBF, 0);
   signal(SIGPIPE, SIG_IGN);
   for (int i = 0; i < n_calls; i++) {
@@ -453,7 +461,7 @@ int main(int argc, char **argv) {
     else {
       c = &calls[(c - calls + n_calls / 2) % n_calls];
       if (c->words) says_word(c);
-      if (c->left) speaks(c);
+      if (c->left && ++c->rests % pieces == 0) speaks(c);
     }
     if (tick % 16 == 0) waits(listener, 0);
   }
