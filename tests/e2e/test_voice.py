@@ -850,6 +850,39 @@ async def test_another_provider_speaks_where_the_first_never_did(
     assert b"".join(frames["0"]) == mouth.pcm("Hello.", 24_000)
 
 
+STAND_INS = {"aura, sonic": ("aura", "sonic"), "elevenlabs single, aura": ("elevenlabs single", "aura")}
+"""Each speaks with its own voice, and knows nothing of the other's options."""
+
+
+@pytest.mark.parametrize("fault", [{"status": 429}, {"end": "reset", "after": 0}], ids=["refused", "reset"])
+@pytest.mark.parametrize("first, second", STAND_INS.values(), ids=STAND_INS)
+async def test_who_stands_in_has_a_voice_and_options_of_its_own(
+    service: Service, lab: str, first: str, second: str, fault: dict
+) -> None:
+    ask_lab(lab, "PUT", "faults", {VOICES[first]["model"].partition("/")[0]: [fault]})
+    fallback = {"targets": [VOICES[second]], "first_event_timeout_ms": 300}
+    async with call(service, "tts", target=VOICES[first], fallback=fallback) as socket:
+        await socket.send(json.dumps({"type": "text", "text": "Hello.", "final": True}))
+        await socket.send('{"type": "end"}')
+        events, frames = await heard(socket)
+    assert of(events, "error") == []
+    assert b"".join(frames["0"]) == mouth.pcm("Hello.", 24_000)
+
+
+async def test_who_listens_instead_is_asked_by_its_own_options(service: Service, lab: str) -> None:
+    ask_lab(lab, "PUT", "faults", {"deepgram": [{"status": 503, "times": 2}]})
+    target = {"model": "deepgram/nova-3", "provider_options": {"numerals": True}}
+    others = [{"model": "deepgram/nova-2"}, {"model": "cartesia/ink-whisper"}]
+    async with call(service, "stt", target=target, fallback={"targets": others}) as socket:
+        assert json.loads(await socket.recv())["model"] == "ink-whisper"
+        await socket.send('{"type": "end"}')
+        await told(socket)
+    asked = [one["query"] for one in ask_lab(lab, "GET", "requests?provider=deepgram")["requests"]]
+    assert [(one["model"], one.get("numerals")) for one in asked] == [("nova-3", "true"), ("nova-2", "true")]
+    (asked,) = (one["query"] for one in ask_lab(lab, "GET", "requests?provider=cartesia")["requests"])
+    assert "numerals" not in asked
+
+
 async def test_who_interrupts_again_and_again_opens_no_more_contexts_than_there_may_be(
     service: Service, lab: str
 ) -> None:

@@ -108,3 +108,31 @@ async def test_a_voice_speaks_as_long_and_in_exact_frames_in_every_format(
         assert [one["audio_ms"] for one in of(events, "done")] == [mouth.milliseconds(text)]
         if made == written(format) and format.encoding is Encoding.PCM_S16LE:
             assert b"".join(frames["a"]) == mouth.pcm(text, format.sample_rate)
+
+
+PACKED = ("deepgram/nova-3", "assemblyai/universal-streaming-english", "google-speech/chirp_3")
+
+
+@pytest.mark.parametrize("model", PACKED)
+async def test_what_has_a_container_goes_to_who_knows_it_as_it_is(
+    service: Service, lab: str, model: str
+) -> None:
+    provider = model.partition("/")[0]
+    ogg = {"encoding": "ogg_opus", "sample_rate_hz": 48_000, "channels": 1}
+    target = {"model": model}
+    async with asyncio.timeout(20), call(service, "stt", target=target, input=ogg) as socket:
+        assert json.loads(await socket.recv())["negotiated_input"] == ogg
+        await socket.send(b"OggS" + bytes(996))
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert events[-1]["reason"] == "finished"
+    (asked,) = ask_lab(lab, "GET", f"requests?provider={provider}")["requests"]
+    assert "sample_rate" not in asked["query"]
+
+
+async def test_who_knows_no_container_says_what_to_send(service: Service) -> None:
+    ogg = {"encoding": "ogg_opus", "sample_rate_hz": 48_000}
+    async with call(service, "stt", target={"model": "azure-speech/default"}, input=ogg) as socket:
+        error = (await told(socket))[0]
+    assert (error["code"], error["param"]) == ("unsupported_audio_format", "input")
+    assert "pcm_s16le, mulaw and alaw" in error["message"]

@@ -44,8 +44,10 @@ async def test_a_session_tells_how_long_its_first_text_took_and_its_final(
 
 
 async def two_seconds() -> Spoken:
-    """Speech until the last word is over, and silence."""
-    sound = SPEECH[: 32 * HEARD[1]["end_ms"]] + SILENCE
+    """Speech until shortly before the last word is settled, and silence: the final comes behind it, however fast
+    the sound is sent.
+    """
+    sound = SPEECH[: 32 * (HEARD[1]["end_ms"] - 200)] + SILENCE
     for at in range(0, len(sound), 640):
         yield sound[at : at + 640]
 

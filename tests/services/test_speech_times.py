@@ -26,7 +26,8 @@ AMID = {
     "speech goes on": (520, 480, False, 0),
     "a pause of one sound": (590, 500, False, 0),
     "a pause": (600, 500, False, 1),
-    "of an earlier word": (700, 300, False, 0),
+    "of an earlier word": (700, -1, False, 0),
+    "before a breath": (700, 0, False, 1),
     "of nobody knows when": (700, None, False, 1),
     "the caller said so": (500, 500, True, 1),
 }

@@ -1,7 +1,7 @@
 """Which of several targets answers: one after another, or the next one beside the first when that is slow."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from typing import Any, Generic, TypeAlias
 
 from msgspec import Struct
@@ -26,6 +26,18 @@ class Fallback(Struct, frozen=True, kw_only=True):
     """The next target is dialled too when the first has not answered by then, within the tenant's budget; None never
     does. Who opens first stays, and the other is hung up on.
     """
+
+
+def options_of(target: Target, first: Target, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options for a target: its own, or those that were `asked` of the first where that is the same
+    provider's. Another one does not know them.
+    """
+    return target.options or (asked if target.provider is first.provider else {})
+
+
+def voice_of(target: Target, first: Target, asked: str | None) -> str | None:
+    """Return whose voice a target is to speak with, by the same rule."""
+    return target.voice or (asked if target.provider is first.provider else None)
 
 
 Begin: TypeAlias = Callable[[Target], Awaitable[Leg[Talk]]]

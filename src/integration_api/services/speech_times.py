@@ -4,6 +4,10 @@ from integration_api.telemetry.metrics import FINAL_TEXT, FIRST_TEXT
 
 PAUSE_MS = 100
 """Of silence, after which a text comes behind speech and not amid it: between sounds of one word it is shorter."""
+TAIL_MS = 500
+"""How much louder than silence it may be behind the last word: a breath, an echo. A text that ended before is of an
+earlier word.
+"""
 
 
 class SpeechTimes:
@@ -37,6 +41,6 @@ class SpeechTimes:
         """
         self.text(now, provider)
         paused = asked or at_ms - self._last_ms >= PAUSE_MS
-        if self._last and paused and (end_ms is None or end_ms >= self._last_ms - PAUSE_MS):
+        if self._last and paused and (end_ms is None or end_ms >= self._last_ms - TAIL_MS):
             FINAL_TEXT.of(provider).observe(now - self._last)
             self._last = 0.0

@@ -32,7 +32,7 @@ from integration_api.core.stt import (
 from integration_api.core.utterances import Utterances
 from integration_api.services import clock
 from integration_api.services.call import Calls, Origin
-from integration_api.services.fallback import Fallback, Plan
+from integration_api.services.fallback import Fallback, Plan, options_of
 from integration_api.services.leg import Leg, late
 from integration_api.services.lines import Lines
 from integration_api.services.speech_times import SpeechTimes
@@ -146,6 +146,8 @@ class Transcription:
         self._log = log
         self._origin = origin
         self._request = request
+        self._first: Target
+        """Whom the request was made for."""
         self._leg: Leg[Listening] | None = None
         """Who listens now: nobody, between two of them."""
         self._latest: Leg[Listening]
@@ -181,6 +183,7 @@ class Transcription:
     async def run(
         self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask], attend: Attend | None = None
     ) -> AsyncGenerator[tuple[Leg[Listening], list[Told]], None]:
+        self._first = target
         plan = Plan(target, fallback, self._begin, self._lines.hedges, self._origin.principal.tenant)
         leg, told = await plan.open()
         self._take(leg)
@@ -231,7 +234,8 @@ class Transcription:
         sent = self._sent(target)
         Converter(self._request.input, sent)  # Refuses here what can not be converted.
         call = await self._calls.open(self._origin, target, OPERATION, streamed=True)
-        asked = replace(self._request, model=target.model, input=sent)
+        extras = options_of(target, self._first, self._request.extras)
+        asked = replace(self._request, model=target.model, input=sent, extras=extras)
         listen = stt.listen
         # No socket waits for those who listen: most providers count the time that one is open.
         return self._lines.leg(

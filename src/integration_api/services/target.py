@@ -3,6 +3,7 @@
 import hmac
 import os
 from collections.abc import Hashable, Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -57,6 +58,10 @@ class Target(Struct, frozen=True):
     """How the caller wants the provider reached, where that makes a difference."""
     region: str = ""
     """In place of the credential's own; "" leaves it at that."""
+    voice: str = ""
+    """Of speech: whose voice it is to be; "" leaves it to what is asked."""
+    options: Mapping[str, Any] = {}
+    """Of speech: the provider's own, by its names; none leaves it to what is asked."""
 
 
 def resolve(

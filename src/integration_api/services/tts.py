@@ -27,7 +27,7 @@ from integration_api.core.tts import (
 )
 from integration_api.services import clock
 from integration_api.services.call import Calls, Origin
-from integration_api.services.fallback import Fallback, Plan
+from integration_api.services.fallback import Fallback, Plan, options_of, voice_of
 from integration_api.services.leg import Leg, late
 from integration_api.services.lines import Lines
 from integration_api.services.target import Target
@@ -235,6 +235,8 @@ class Synthesis:
         self._origin = origin
         self._request = request
         self._frame_ms = frame_ms
+        self._first: Target
+        """Whom the request was made for."""
         self._leg: Leg[Speaking] | None = None
         """Who speaks now: nobody, between two of them."""
         self._latest: Leg[Speaking]
@@ -265,6 +267,7 @@ class Synthesis:
     async def run(
         self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask]
     ) -> AsyncGenerator[tuple[Leg[Speaking], list[Told]], None]:
+        self._first = target
         plan = Plan(target, fallback, self._begin, self._lines.hedges, self._origin.principal.tenant)
         leg, told = await plan.open()
         self._take(leg)
@@ -319,7 +322,14 @@ class Synthesis:
         made = tts.gives(self._request.output, target.model)
         Converter(made, self._request.output)  # Refuses here what can not be converted.
         call = await self._calls.open(self._origin, target, OPERATION, streamed=True)
-        asked = replace(self._request, model=target.model, output=made)
+        first, request = self._first, self._request
+        asked = replace(
+            request,
+            model=target.model,
+            voice=voice_of(target, first, request.voice),
+            output=made,
+            extras=options_of(target, first, request.extras),
+        )
         synthesize = tts.synthesize
         return self._lines.leg(
             call, asked, lambda: synthesize(asked, call.credential), warm_seconds=tts.warm_seconds

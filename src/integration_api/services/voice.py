@@ -30,6 +30,7 @@ def target_of(choice: TargetChoice, param: str = "target") -> Target:
         )
     model = choice.model or choice.voice_id
     target = resolve(model, provider=choice.provider or None, credential_id=int(id) if id else None)
+    target = replace(target, voice=choice.voice_id, options=choice.provider_options)
     if not choice.region:
         return target
     if all(field.name != REGION for field in target.provider.fields):

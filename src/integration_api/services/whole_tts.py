@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from integration_api.core.audio import AudioFormat
 from integration_api.core.errors import Failure
@@ -20,7 +21,7 @@ from integration_api.dialects.plain_sound import WHOLE
 from integration_api.services import clock
 from integration_api.services.batch_tts import SpeechService, shaper_of
 from integration_api.services.call import Call, Origin
-from integration_api.services.fallback import Fallback
+from integration_api.services.fallback import Fallback, options_of, voice_of
 from integration_api.services.leg import late
 from integration_api.services.target import Target
 from integration_api.services.tts import Audio, Done, Over, Ready, Started, Told, Used
@@ -83,7 +84,13 @@ async def _begun(
     left = [target, *fallback.targets]
     while left:
         try:
-            call, events = await speech.speak(origin, left.pop(0), request)
+            one = left.pop(0)
+            asked = replace(
+                request,
+                voice=voice_of(one, target, request.voice),
+                extras=options_of(one, target, request.extras),
+            )
+            call, events = await speech.speak(origin, one, asked)
             # Who stands in for nobody has all the time there is.
             patience = fallback.first_event_timeout_ms / 1000 if left else None
             return call, events, await _first_of(call, events, patience)
