@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import asyncpg
 import pytest
@@ -15,10 +16,11 @@ from integration_api.core.errors import Failure
 from integration_api.core.llm import Usage
 from integration_api.core.records import Page
 from integration_api.core.tenant import Tenant
-from integration_api.storage.migrate import MigrationFailed, migrations
+from integration_api.storage.migrate import RECORD, MigrationFailed, migrations
 from integration_api.storage.open import StorageConfig, open_repository
 from integration_api.storage.repository import AuditFilter
 from tests.servers import connected, database, postgres_server
+from tests.storage.telephony import call, note
 from tests.stores import ACME, audit, config_of
 
 PROCESSES = 5
@@ -164,6 +166,46 @@ async def test_the_platforms_tables_are_made_or_adopted_with_their_names_and_typ
             assert (
                 await store.audits(ACME, AuditFilter(provider="openai", model="gpt-4"), Page(10)) == rows[1:]
             )
+    finally:
+        await store.close()
+
+
+BEFORE_TELEPHONY = {"sqlite": 3, "postgres": 5}
+"""The last migration of the releases that knew no calls."""
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
+async def test_what_was_stored_before_there_were_calls_is_kept_and_called_with(
+    backend: Literal["sqlite", "postgres"], empty_postgres: str, tmp_path: Path
+) -> None:
+    old = migrations(backend)[: BEFORE_TELEPHONY[backend]]
+    script = [f"{RECORD};", *(migration.sql for migration in old)]
+    script += [
+        f"INSERT INTO integration_migrations VALUES ({one.number}, '{one.name}', '{one.checksum}', '');"
+        for one in old
+    ]
+    script += [
+        "INSERT INTO organizations (id, name, created_at) VALUES (1, 'org', 1.0);",
+        "INSERT INTO projects (organization_id, id, name, created_at) VALUES (1, 101, 'project', 1.0);",
+    ]
+    if backend == "sqlite":
+        config = StorageConfig(sqlite_path=str(tmp_path / "old.db"))
+        with closing(sqlite3.connect(config.sqlite_path)) as connection:
+            connection.executescript("\n".join(script))
+    else:
+        config = config_of(empty_postgres)
+        async with connected(empty_postgres) as owner:
+            await owner.execute("\n".join(script))
+    store = await open_repository(config)
+    try:
+        await store.migrate()
+        project = await store.project(ACME)
+        assert project is not None
+        assert project.name == "project"
+        made = call(provider_call_id="CA1")
+        assert await store.telephony.add_call(made, note()) == made
+        assert [one.what for one in await store.telephony.notes(ACME, made.id, 0, 10)] == ["created"]
+        assert await store.dialing.forget_told(0, 10) == 1
     finally:
         await store.close()
 
