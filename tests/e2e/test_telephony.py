@@ -720,6 +720,15 @@ def test_what_is_wrong_is_named(service: Service) -> None:
     ]:
         status, answer = service.call("POST", "/v1/calls", {**good, **change})
         assert (status, answer["error"]["param"]) == (400, param), answer
+    large = "x" * (64 << 10)
+    for path, change, param in [
+        ("", {"provider_options": {"Twiml": large}}, "provider_options"),
+        ("", {"media": {"mode": "answer_url", "answer_url": f"https://a.example/{large}"}}, "media"),
+        ("/batches", {"template": {**good, "to": "", "provider_options": {"a": large}}}, "provider_options"),
+    ]:
+        asked = {**good, **change} if not path else {"rows": [{"to": THEIRS}], **change}
+        status, answer = service.call("POST", f"/v1/calls{path}", asked)
+        assert (status, answer["error"]["param"]) == (413, param), answer
     assert service.call("POST", "/v1/calls", {**good, "credential_id": "12"})[0] == 404
     assert service.call("GET", "/v1/calls/12")[0] == 404
     assert service.call("POST", "/v1/calls/12/hangup")[0] == 404

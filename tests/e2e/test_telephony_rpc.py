@@ -127,6 +127,55 @@ async def test_hanging_up_and_leaving(channel: Any, service: Service, exchange: 
     assert await third.code() is grpc.StatusCode.ALREADY_EXISTS
 
 
+async def test_clearing_and_keys_on_the_stream(channel: Any, service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    exchange.phone({"waits_ms": 60_000}, speed=1.0)
+    call = await ask(channel, "CreateCall", call_request(carrier), wire.Call)
+    stream = channel.stream_stream(
+        f"{TELEPHONY}AttachMedia", wire.MediaClient.SerializeToString, wire.MediaServer.FromString
+    )(metadata=SIGNED)
+    await stream.write(wire.MediaClient(attach=wire.MediaClient.Attach(call_id=call.id)))
+    told: list[wire.MediaServer] = []
+
+    async def listen() -> None:
+        while (message := await stream.read()) is not grpc.aio.EOF:
+            told.append(message)
+
+    def marks() -> list[tuple[str, bool]]:
+        reached = [one.mark_reached for one in told if one.WhichOneof("event") == "mark_reached"]
+        return [(one.name, one.cancelled) for one in reached]
+
+    def kinds() -> list[str]:
+        return [str(one.WhichOneof("event")) for one in told]
+
+    listening = asyncio.create_task(listen())
+    await until(lambda: "started" in kinds())
+    old, new = noise(carrier, 8_000), noise(carrier, 200)
+    await stream.write(wire.MediaClient(audio=old))
+    await stream.write(wire.MediaClient(mark=wire.MediaClient.Mark(name="never")))
+    await until(lambda: exchange.call(call.provider_call_id)["heard_ms"] > 100)
+    await stream.write(wire.MediaClient(clear=wire.MediaClient.Clear()))
+    await stream.write(wire.MediaClient(audio=new))
+    await stream.write(wire.MediaClient(mark=wire.MediaClient.Mark(name="new")))
+    await until(lambda: len(marks()) == 2)
+    assert marks() == [("never", True), ("new", False)]
+    assert "cleared" in kinds()
+    heard = exchange.heard(call.provider_call_id)
+    assert new in heard
+    assert len(heard) < len(old)
+    await stream.write(wire.MediaClient(dtmf=wire.MediaClient.Dtmf(digits="42")))
+    if carrier.presses:
+        await until(lambda: exchange.call(call.provider_call_id)["keyed"] == "42")
+    await stream.write(wire.MediaClient(dtmf=wire.MediaClient.Dtmf(digits="x")))
+    await until(lambda: "warning" in kinds())
+    # Whether the carrier has opened another socket or not, it is this call's caller who hangs up.
+    await until(lambda: service.call("GET", f"/v1/calls/{call.id}")[1]["media_open"])
+    await stream.write(wire.MediaClient(hangup=wire.MediaClient.Hangup()))
+    await listening
+    assert kinds()[-1] == "closed"
+    assert (await ended(service, call.id))["hung_up_by"] == "caller"
+
+
 async def test_routes_numbers_and_batches(channel: Any, service: Service, exchange: Exchange) -> None:
     carrier = exchange.carrier
     made = await ask(

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+import grpc
 import pytest
 from openai import AsyncOpenAI
 
+from integration_api.proto import voice_pb2 as wire
 from lab import mouth
 from tests.e2e.service import ADMIN_KEY, Service, lab_running
 from tests.e2e.telephones import (
@@ -115,6 +117,38 @@ def loop_records(service: Service, call_id: str) -> dict[str, Any] | None:
         one["operation"]: one for one in answer["data"] if one.get("metadata", {}).get("call_id") == call_id
     }
     return found if set(STORY) <= set(found) else None
+
+
+async def test_over_grpc_a_call_is_written_down_and_spoken_to(
+    service: Service, lab: str, exchange: Exchange
+) -> None:
+    heard = [{"text": "I would like a table", "start_ms": 300, "end_ms": 1300}]
+    ask_lab(lab, "PUT", "script", {"deepgram": [{"heard": heard}]})
+    exchange.phone(sound(SPEECH), {"waits_ms": 60_000})
+    call = create(service, exchange.carrier, media=inline())
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{service.port}") as channel:
+        stream = channel.stream_stream(
+            "/integration.voice.v1.Telephony/AttachMedia",
+            wire.MediaClient.SerializeToString,
+            wire.MediaServer.FromString,
+        )(metadata=(("authorization", f"Bearer {ADMIN_KEY}"),), timeout=60)
+        await stream.write(wire.MediaClient(attach=wire.MediaClient.Attach(call_id=call["id"])))
+        said, spoken = "", ""
+        while not spoken:
+            message = await stream.read()
+            match message.WhichOneof("event"):
+                case "stt" if message.stt.WhichOneof("event") == "final":
+                    said = message.stt.final.text
+                    text = wire.TtsClient.Text(utterance_id="u", text="For how many?", final=True)
+                    await stream.write(wire.MediaClient(text=text))
+                case "mark_reached":
+                    spoken = message.mark_reached.name
+        await stream.write(wire.MediaClient(hangup=wire.MediaClient.Hangup()))
+        while (message := await stream.read()) is not grpc.aio.EOF:
+            last = message
+    assert (said, spoken) == ("I would like a table", "u")
+    assert last.closed.reason
+    assert mouth.mulaw("For how many?") in exchange.heard(call["provider_call_id"])
 
 
 async def test_who_speaks_silences_the_voice_at_once(service: Service, lab: str, exchange: Exchange) -> None:

@@ -12,7 +12,7 @@ from integration_api.core.records import Page
 from integration_api.core.telephony import CallState
 from integration_api.core.telephony_records import Dialing, MediaPlan, Retry, Window
 from integration_api.core.tenant import Tenant
-from integration_api.services.call_batches import MOST_ROWS, Action, BatchAsk, BatchRow
+from integration_api.services.call_batches import MOST_BYTES, MOST_ROWS, Action, BatchAsk, BatchRow
 from tests.services.dialing_rig import FROM, Rig, number, rig
 
 STRANGER = Tenant(9, 901)
@@ -52,6 +52,21 @@ async def test_a_row_stands_beside_what_the_batch_says(one: Rig) -> None:
         5,
     )
     assert batch.calls_per_second == 1.0, "what Twilio takes by default"
+
+
+async def test_no_more_is_kept_than_may_be(one: Rig) -> None:
+    """Each call keeps what its template says: ten thousand times a little is a lot."""
+    rows = tuple(BatchRow(to=number(1)) for _ in range(MOST_ROWS))
+    template = Dialing(extras={"Text": "x" * (MOST_BYTES // MOST_ROWS)})
+    with pytest.raises(Failure, match="make several batches") as refused:
+        await one.batches.create(one.origin, ask(*rows, dialing=template))
+    assert (refused.value.kind, refused.value.param) == (Kind.TOO_LARGE, "template")
+    with pytest.raises(Failure) as refused:
+        await one.batches.create(one.origin, ask(*rows, metadata={"a": "x" * (MOST_BYTES // MOST_ROWS)}))
+    assert refused.value.kind is Kind.TOO_LARGE
+    assert not await one.calls()
+    batch = await one.batches.create(one.origin, ask(*rows[:9], dialing=template))
+    assert batch.rows == 9
 
 
 async def test_a_key_gives_its_batch_and_no_other(one: Rig) -> None:

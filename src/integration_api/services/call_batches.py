@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -31,6 +32,8 @@ from integration_api.storage.repository import Repository
 
 MOST_ROWS = 10_000
 """Numbers of one batch: it is stored in one transaction."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Of what the calls of a batch have in common, which is kept with each of them."""
 SLOWEST = 1 / 3600
 """Calls a second: one an hour."""
 CONCURRENT = 10
@@ -235,6 +238,15 @@ def _check(ask: BatchAsk) -> None:
             f"a batch has at most {MOST_ROWS} numbers; make several",
             code="too_many_rows",
             param="rows",
+        )
+    size = len(ask.rows) * len(msgspec.json.encode((ask.dialing, ask.metadata)))
+    if size > MOST_BYTES:
+        raise Failure(
+            Kind.TOO_LARGE,
+            f"each call keeps what the template says: that is {size} bytes for all of them, and may be {MOST_BYTES};"
+            " say less in it, or make several batches",
+            code="value_too_large",
+            param="template",
         )
     rate = ask.calls_per_second
     if not math.isfinite(rate) or (rate != 0 and not SLOWEST <= rate <= FASTEST):

@@ -50,6 +50,8 @@ LONGEST_KEY = 200
 MOST_METADATA = 64
 LONGEST_VALUE = 1_000
 MOST_SECONDS = 86_400
+LARGEST_DIALING = 64 * 1024
+"""Bytes of how a call is to be made, as they are kept with it: calls are read a hundred at a time."""
 NOTES = 100
 """Lines of a call's story in one answer."""
 NOBODY = Arrival(provider_call_id="", from_="", to="")
@@ -204,7 +206,7 @@ class TelephonyService:
             raise _wrong("name", f"a route needs a name of 1 to {LONGEST_KEY} characters")
         if media.mode is MediaMode.ANSWER_URL:
             raise _wrong("media.mode", "give an inbound number's carrier your own address instead")
-        check_media(media)
+        check_dialing(Dialing(media=media))
         check_metadata(metadata)
         target = await self.target(principal.tenant, provider, credential_id)
         credential, _ = await self._calls.account(principal.tenant, target)
@@ -368,6 +370,8 @@ def fingerprint(request: Struct) -> bytes:
 def check_dialing(dialing: Dialing) -> None:
     """Raises `Failure` (INVALID_REQUEST) naming the field."""
     check_media(dialing.media)
+    _check_size(dialing.media, "media")
+    _check_size(dialing.extras, "provider_options")
     for name in ("ring_timeout_s", "max_duration_s"):
         value = getattr(dialing, name)
         if value is not None and not 1 <= value <= MOST_SECONDS:
@@ -385,6 +389,17 @@ def check_media(media: MediaPlan) -> None:
     if media.answer_url and not media.answer_url.startswith(("https://", "http://")):
         raise _wrong("media.answer_url", "answer_url must be an http or https address")
     check_metadata(media.params, "media.params")
+
+
+def _check_size(said: Any, param: str) -> None:
+    size = len(msgspec.json.encode(said))
+    if size > LARGEST_DIALING:
+        raise Failure(
+            Kind.TOO_LARGE,
+            f"{param} takes {size} bytes, and may take {LARGEST_DIALING}",
+            code="value_too_large",
+            param=param,
+        )
 
 
 def check_metadata(metadata: Mapping[str, str], param: str = "metadata") -> None:
