@@ -215,6 +215,15 @@ def test_the_older_socket_is_hung_up_on_when_nothing_more_is_heard() -> None:
     assert list(session.close(Closed(1006))) == []
 
 
+def test_speech_that_the_older_socket_never_answered_is_told_of_at_the_end() -> None:
+    session = listen("saaras:v3")
+    list(session.feed(message("events", event_type="vad", signal_type="START_SPEECH", occured_at=1.0)))
+    list(session.finish())
+    (warned,) = session.close(Closed(1006))
+    assert isinstance(warned, Warned)
+    assert warned.code == "unanswered_speech"
+
+
 def test_an_error_on_the_older_socket_says_what_it_means() -> None:
     with pytest.raises(ProviderError) as error:
         list(listen("saaras:v3").feed(message("error", error="words", code="rate_limit_exceeded_error")))

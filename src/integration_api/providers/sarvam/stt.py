@@ -88,6 +88,10 @@ class Legacy:
     def close(self, closed: Closed) -> Outcome[SttEvent]:
         if not self._finishing:
             raise client.ended(closed)
+        if self._utterances.open and not self._utterances.text:
+            # It may have been noise, and it may be that nobody is there any more: the socket tells neither.
+            why = f"{client.NAME} heard somebody begin to speak, and told no text of it before the session's end"
+            return [Warned("unanswered_speech", why)]
         return self._utterances.end(EndReason.STREAM_END)
 
     def _transcript(self, data: wire.Data) -> list[SttEvent]:
