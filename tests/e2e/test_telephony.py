@@ -7,10 +7,12 @@ import re
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from email.utils import formatdate
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from websockets.asyncio.client import connect
@@ -481,7 +483,20 @@ async def test_a_media_socket_is_let_in_once_and_only_by_proof(service: Service,
     assert await try_at(url[:-12] + ("A" if url[-12] != "A" else "B") + url[-11:], good) == 404
     assert await try_at(made["answer_url"].replace("http", "ws").replace("answer", "media"), good) == 404
     # What is no handshake spends nothing.
-    assert knock("GET", url.replace("ws", "http", 1), good)[0] == 400
+    shake = {
+        "upgrade": "websocket", "connection": "keep-alive, Upgrade", "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }  # fmt: skip
+    for odd in (
+        dict.fromkeys(shake, ""),
+        {"connection": "close"},
+        {"sec-websocket-version": "8"},
+        {"sec-websocket-key": "short"},
+    ):
+        headers = {name: value for name, value in {**shake, **odd}.items() if value}
+        with closing(HTTPConnection("127.0.0.1", service.port, timeout=10)) as asking:
+            asking.request("GET", urlsplit(url).path, headers={**good, **headers})
+            assert asking.getresponse().status == 400, odd
     async with connect(url, additional_headers=good):
         assert await try_at(url, good) == 409
     assert await try_at(url, good) == 409

@@ -3,10 +3,11 @@
 Public routes: who calls here has no key of ours. Each request proves itself, see `services/webhook.py`.
 """
 
+import re
 from collections.abc import Sequence
 
 from integration_api.core.errors import Failure, Kind
-from integration_api.edge.application import Response, Upgrade, WebSocket
+from integration_api.edge.application import Headers, Response, Upgrade, WebSocket
 from integration_api.rest.form import read_form
 from integration_api.rest.routing import Ask, Route
 from integration_api.services.call_paths import ANSWER, MEDIA, PREFIX, STATUS, CallPaths
@@ -17,6 +18,8 @@ from integration_api.telemetry.log import Log
 
 OVERLOADED = 1013
 """The close code that says: try again later."""
+KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
+"""Of a handshake: 16 bytes."""
 
 
 class CarrierDoor:
@@ -35,8 +38,7 @@ class CarrierDoor:
         return Response(200, [(b"content-type", b"text/plain")])
 
     async def media(self, ask: Ask) -> Upgrade:
-        headers = ask.request.headers
-        if headers.get(b"upgrade", b"").lower() != b"websocket" or not headers.get(b"sec-websocket-key"):
+        if not _shakes_hands(ask.request.headers):
             # A path is good once: it is not spent on what is no handshake.
             raise Failure(Kind.INVALID_REQUEST, "this address takes a WebSocket", code="websocket_required")
         admitted = await self._webhooks.media(self._knock(ask, socket=True))
@@ -75,7 +77,11 @@ class CarrierDoor:
 
     def routes(self) -> list[Route]:
         base = PREFIX + "/{provider}/{opaque}/"
-        said = {403: "The request is not proven to be the carrier's", 404: "There is no such address"}
+        said = {
+            403: "The request is not proven to be the carrier's",
+            404: "There is no such address",
+            409: "It has been used, or said, before",
+        }
         return [
             *(
                 Route(method=method, path=base + path, handler=handler, scope=None, summary=summary,
@@ -87,6 +93,16 @@ class CarrierDoor:
                 )
             ),
             Route(method="GET", path=base + MEDIA, handler=self.media, scope=None, status=101,
-                  summary="A carrier's media socket, good once",
-                  responses={**said, 409: "The address has been used"}),
+                  summary="A carrier's media socket, good once", responses=said),
         ]  # fmt: skip
+
+
+def _shakes_hands(headers: Headers) -> bool:
+    """Tell whether the edge will make a WebSocket of a request. https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1"""
+    connection = headers.get(b"connection", b"").lower().split(b",")
+    return (
+        headers.get(b"upgrade", b"").lower() == b"websocket"
+        and b"upgrade" in [token.strip() for token in connection]
+        and headers.get(b"sec-websocket-version") == b"13"
+        and KEY.fullmatch(headers.get(b"sec-websocket-key", b"")) is not None
+    )
