@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from integration_api import proto
 from tests.e2e.nonsense import Nonsense
-from tests.e2e.service import ADMIN_KEY, ROOT, Service, running
+from tests.e2e.service import ADMIN_KEY, ROOT, Service
 
 EXAMPLES = int(os.environ.get("NONSENSE", "40"))
 DESCRIBED = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -42,15 +42,30 @@ often = settings(
     print_blob=True,
 )
 drawn = st.randoms(use_true_random=False)
+ALONE = """
+import socket
+from integration_api.cli import main
+from integration_api.transport import egress
+
+async def nowhere(host, port):
+    raise socket.gaierror(socket.EAI_NONAME, "no name leads anywhere from here")
+
+egress._getaddrinfo = nowhere
+main(["serve"])
+"""
+"""The service without names: nonsense with a key in it is not for the providers whose addresses are known."""
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One for this file alone: what it makes of keys and credentials is nobody's business."""
-    with running(tmp_path_factory.mktemp("nonsense")) as started:
-        yield started
+    started = Service(tmp_path_factory.mktemp("nonsense"), {"UPSTREAM__RETRIES": "0"}, program=("-c", ALONE))
+    try:
+        yield started.start()
         assert "unexpected" not in started.log.read_text()
         assert started.stop() == 0
+    finally:
+        started.kill()
 
 
 def routes() -> list[tuple[str, str, dict[str, Any]]]:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from google.protobuf import json_format
-
 from integration_api.core.telephony import CallState, Direction, PhoneNumber
 from integration_api.core.telephony_records import (
     BatchRecord,
@@ -16,7 +14,7 @@ from integration_api.core.telephony_records import (
 )
 from integration_api.dialects import telephony_surface as surface
 from integration_api.dialects import voice_stt_messages, voice_tts_messages
-from integration_api.dialects.voice_messages import given, whole
+from integration_api.dialects.voice_messages import given, read_options
 from integration_api.proto import voice_pb2 as wire
 
 MODES = {
@@ -59,7 +57,7 @@ def read_call(asked: wire.CreateCallRequest) -> surface.CreateCall:
         record=asked.record,
         metadata=dict(asked.metadata),
         idempotency_key=asked.idempotency_key,
-        provider_options=whole(json_format.MessageToDict(asked.provider_options)),
+        provider_options=read_options(asked.provider_options),
     )
 
 

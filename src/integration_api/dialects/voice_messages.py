@@ -3,9 +3,10 @@
 from typing import Any
 
 from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Struct
 
 from integration_api.core.audio import AudioFormat, Encoding
-from integration_api.core.errors import Failure, ProviderError
+from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.stt import Word
 from integration_api.dialects.voice_stt_surface import EndpointingChoice
 from integration_api.dialects.voice_surface import FallbackChoice, Format, TargetChoice
@@ -36,7 +37,7 @@ def read_target(asked: wire.Target) -> TargetChoice:
         voice_id=asked.voice_id,
         credential_id=asked.credential_id,
         region=asked.region,
-        provider_options=whole(json_format.MessageToDict(asked.provider_options)),
+        provider_options=read_options(asked.provider_options),
     )
 
 
@@ -96,6 +97,20 @@ def write_error(error: Failure) -> wire.Error:
         param=error.param,
         provider_code=error.refusal.code if isinstance(error, ProviderError) else None,
     )
+
+
+def read_options(asked: Struct) -> dict[str, Any]:
+    """Return what is meant for a provider as JSON. Raises `Failure(INVALID_REQUEST)` for what JSON can not say."""
+    try:
+        told: dict[str, Any] = whole(json_format.MessageToDict(asked))
+    except ValueError:
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            "provider_options must be JSON, which has no number for infinity or NaN",
+            code="invalid_value",
+            param="provider_options",
+        ) from None
+    return told
 
 
 def whole(value: Any) -> Any:
