@@ -587,6 +587,7 @@ async def test_another_project_sees_and_touches_nothing(service: Service, exchan
         ("POST", f"{one}/dtmf", {"digits": "1"}),
         ("POST", f"{one}/transfer", {"to": THEIRS}),
         ("GET", f"/v1/calls/watch?call_id={call['id']}", None),
+        ("GET", f"/v1/calls/watch?batch_id={batch['id']}", None),
         ("DELETE", f"/v1/calls/inbound/{made['id']}", None),
         *(
             (method, f"/v1/calls/batches/{batch['id']}{path}", None)

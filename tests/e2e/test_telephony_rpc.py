@@ -92,6 +92,12 @@ async def test_all_calls_are_watched_from_now_on(channel: Any, service: Service,
         line = await watch.read()
     watch.cancel()
     assert call.id in seen
+    nowhere = channel.unary_stream(
+        f"{TELEPHONY}WatchCalls", wire.WatchCallsRequest.SerializeToString, wire.CallEvent.FromString
+    )(wire.WatchCallsRequest(batch_id=call.id), metadata=SIGNED, timeout=20)
+    with pytest.raises(grpc.aio.AioRpcError) as gone:
+        await nowhere.read()
+    assert gone.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_hanging_up_and_leaving(channel: Any, service: Service, exchange: Exchange) -> None:

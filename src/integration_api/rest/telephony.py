@@ -77,10 +77,10 @@ class TelephonyDoor:
             await self._service.get(tenant, id)
             notes = self._watching.one(tenant, id)
         else:
-            batch_id = query.get("batch_id")
-            notes = self._watching.all(
-                tenant, None if batch_id is None else surface.id_of(batch_id, "batch_id")
-            )
+            batch_id = surface.id_of(query["batch_id"], "batch_id") if "batch_id" in query else None
+            if batch_id is not None:
+                await self._service.check_batch(tenant, batch_id)
+            notes = self._watching.all(tenant, batch_id)
         return Response(200, list(SSE_HEADERS), _lines(notes), keepalive=PING)
 
     async def numbers(self, ask: Ask) -> Response:

@@ -89,7 +89,10 @@ class TelephonyDoor:
         if asked.call_id:
             notes = self._stories.one(tenant, _id(asked.call_id))
         else:
-            notes = self._stories.all(tenant, _id(asked.batch_id) if asked.batch_id else None)
+            batch_id = _id(asked.batch_id) if asked.batch_id else None
+            if batch_id is not None:
+                await self._service.check_batch(tenant, batch_id)
+            notes = self._stories.all(tenant, batch_id)
         async with aclosing(notes):
             async for some in notes:
                 for note in some:

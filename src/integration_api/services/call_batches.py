@@ -27,7 +27,7 @@ from integration_api.services import calling_window, clock, phone_numbers
 from integration_api.services.call import Ids, Origin
 from integration_api.services.pace import FASTEST
 from integration_api.services.target import Target
-from integration_api.services.telephony import author_of, check_key, fingerprint, telephony_of
+from integration_api.services.telephony import author_of, check_key, fingerprint, no_such_batch, telephony_of
 from integration_api.storage.repository import Repository
 
 MOST_ROWS = 10_000
@@ -194,7 +194,7 @@ class CallBatches:
     async def get(self, tenant: Tenant, id: int) -> BatchStatus:
         batch = await self._store.telephony.batch(tenant, id)
         if batch is None:
-            raise _missing()
+            raise no_such_batch()
         return BatchStatus(batch, await self._store.telephony.progress(tenant, id))
 
     async def list(self, tenant: Tenant, page: Page) -> list[BatchRecord]:
@@ -210,7 +210,7 @@ class CallBatches:
         allowed, state = RULES[action]
         batch = await self._store.telephony.set_batch_state(tenant, id, tuple(allowed), state, clock.now())
         if batch is None:
-            raise _missing()
+            raise no_such_batch()
         if batch.state is not state:
             raise Failure(
                 Kind.CONFLICT,
@@ -269,7 +269,3 @@ def _check(ask: BatchAsk) -> None:
 
 def _unfit(param: str, what: str) -> Failure:
     return Failure(Kind.INVALID_REQUEST, f"{param} must be {what}", code="invalid_value", param=param)
-
-
-def _missing() -> Failure:
-    return Failure(Kind.NOT_FOUND, "there is no such batch", code="batch_not_found")

@@ -189,6 +189,11 @@ class TelephonyService:
         await self.get(tenant, id)
         return await self.store.notes(tenant, id, after, NOTES)
 
+    async def check_batch(self, tenant: Tenant, id: int) -> None:
+        """Raises `Failure` (NOT_FOUND): nobody watches calls of a batch that is none."""
+        if await self.store.batch(tenant, id) is None:
+            raise no_such_batch()
+
     # --- where calls come in -----------------------------------------------------------------
 
     async def add_route(
@@ -356,6 +361,10 @@ def telephony_of(provider: Provider) -> Telephony:
     telephony = provider.telephony
     assert telephony is not None  # noqa: S101 - `phone_numbers.carrier` has seen to it
     return telephony
+
+
+def no_such_batch() -> Failure:
+    return Failure(Kind.NOT_FOUND, "there is no such batch", code="batch_not_found")
 
 
 def author_of(principal: Principal) -> Author:
