@@ -161,6 +161,15 @@ async def test_a_hundred_calls_at_once():
         assert answers == [b"%d" % n for n in range(1_000)]
 
 
+async def test_who_is_refused_again_and_again_keeps_its_connection():
+    """grpcio opens a stream's window for an answer that never comes: no flood, however many calls."""
+    async with opened() as edge, channel(edge) as to:
+        for _ in range(1_500):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await to.unary_unary(method("Refuse"))(b"", timeout=WAIT)
+            assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
 async def test_a_slow_reader_holds_the_handler_back():
     narrow = {"grpc.http2.bdp_probe": 0, "grpc.http2.lookahead_bytes": 64 * 1024}
     async with opened() as edge, channel(edge, **narrow) as to:

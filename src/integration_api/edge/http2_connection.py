@@ -571,7 +571,7 @@ class Http2Connection:
         """The answer is out; a request that is still coming is of no interest any more."""
         if stream.receiving:
             self.out.append(rst_stream(stream.id, ErrorCode.NO_ERROR))
-        self._budgets.earn_other()
+        self._budgets.earn_answered()
         self.forget(stream)
 
     # The connection ends.
