@@ -343,7 +343,7 @@ def test_only_the_accounts_token_proves_a_webhook() -> None:
     proof = PHONE.proof(HELD)
     assert isinstance(proof, UrlFormHmac)
     assert (proof.header, proof.field) == ("x-twilio-signature", "account_token")
-    assert {"CallSid", "CallStatus"} <= set(proof.names), "a field that decides something may come once only"
+    assert {"CallSid", "CallStatus"} <= set(proof.names), "else a cut elsewhere would be believed"
     assert PHONE.media_proof(HELD) == proof
     assert PHONE.proof(KEYED) is None
 
