@@ -13,7 +13,9 @@ from integration_api.proto import voice_pb2 as wire
 def test_options_are_json_with_whole_numbers() -> None:
     target = wire.Target()
     target.provider_options.update({"a": 1, "b": [1.5, {"c": 2}], "d": None})
-    assert repr(read_target(target).provider_options) == "{'a': 1, 'b': [1.5, {'c': 2}], 'd': None}"
+    options = read_target(target).provider_options
+    assert options == {"a": 1, "b": [1.5, {"c": 2}], "d": None}
+    assert [type(one) for one in (options["a"], options["b"][1]["c"])] == [int, int]
 
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])

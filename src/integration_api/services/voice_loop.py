@@ -303,6 +303,8 @@ class VoiceLoop:
             if self._ended:
                 return
             first = await self._asked.get()
+            while not isinstance(first, tts.Text | tts.End):
+                first = await self._asked.get()  # Nothing is said that could be flushed or cancelled.
 
     async def _session(self, first: tts.Ask | None) -> None:
         plan = self._plan
