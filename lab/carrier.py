@@ -30,6 +30,7 @@ What a key's own text says holds here, too: `invalid`, `forbidden`, `noquota` (s
 import asyncio
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -89,7 +90,7 @@ class Voice(Protocol):
         ...
 
 
-class Carrier:
+class Carrier(ABC):
     """One carrier's side of all its calls."""
 
     name: ClassVar[str]
@@ -113,15 +114,15 @@ class Carrier:
         self._made = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    # for a carrier to override
+    # each carrier's own
 
+    @abstractmethod
     async def live(self, leg: Leg) -> None:
         """Has a call from its beginning to its end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def arrive(self, arrival: Arrival) -> Leg:
         """Has somebody call "our" number. Raises `ValueError` when that cannot be."""
-        raise NotImplementedError
 
     # calls
 
