@@ -11,6 +11,7 @@ from integration_api.proto import voice_pb2 as wire
 from tests.e2e.service import ADMIN_KEY, Service
 from tests.e2e.telephones import OURS, THEIRS, Exchange, sound, story, until
 from tests.e2e.test_telephony import ended, exchange, lab, noise, service
+from tests.rpc.caller import details
 
 __all__ = ["exchange", "lab", "service"]
 
@@ -26,7 +27,7 @@ async def channel(service: Service) -> AsyncIterator[grpc.aio.Channel]:
 
 async def ask(channel: Any, method: str, request: Any, answer: Any) -> Any:
     stub = channel.unary_unary(TELEPHONY + method, type(request).SerializeToString, answer.FromString)
-    return await stub(request, metadata=SIGNED, timeout=20)
+    return await stub(request, metadata=SIGNED, timeout=60)
 
 
 def call_request(carrier: Any, **more: Any) -> wire.CreateCallRequest:
@@ -81,7 +82,7 @@ async def test_all_calls_are_watched_from_now_on(channel: Any, service: Service,
     exchange.phone(picks_up="busy")
     watch = channel.unary_stream(
         f"{TELEPHONY}WatchCalls", wire.WatchCallsRequest.SerializeToString, wire.CallEvent.FromString
-    )(wire.WatchCallsRequest(), metadata=SIGNED, timeout=20)
+    )(wire.WatchCallsRequest(), metadata=SIGNED, timeout=60)
     reading = asyncio.ensure_future(watch.read())
     await asyncio.sleep(0)
     call = await ask(channel, "CreateCall", call_request(carrier), wire.Call)
@@ -94,7 +95,7 @@ async def test_all_calls_are_watched_from_now_on(channel: Any, service: Service,
     assert call.id in seen
     nowhere = channel.unary_stream(
         f"{TELEPHONY}WatchCalls", wire.WatchCallsRequest.SerializeToString, wire.CallEvent.FromString
-    )(wire.WatchCallsRequest(batch_id=call.id), metadata=SIGNED, timeout=20)
+    )(wire.WatchCallsRequest(batch_id=call.id), metadata=SIGNED, timeout=60)
     with pytest.raises(grpc.aio.AioRpcError) as gone:
         await nowhere.read()
     assert gone.value.code() is grpc.StatusCode.NOT_FOUND
@@ -251,13 +252,24 @@ async def test_routes_numbers_and_batches(channel: Any, service: Service, exchan
 
 async def test_keys_and_sending_on(channel: Any, service: Service, exchange: Exchange) -> None:
     carrier = exchange.carrier
+    exchange.phone(picks_up="no", rings_ms=600_000)
+    ringing = await ask(channel, "CreateCall", call_request(carrier), wire.Call)
+    # What a carrier never does is refused as that, whether or not the call is ready for it.
+    why = "call_not_answered" if carrier.presses else "unsupported_operation"
+    for method, request in (
+        ("SendDtmf", wire.SendDtmfRequest(id=ringing.id, digits="1")),
+        ("TransferCall", wire.TransferCallRequest(id=ringing.id, to="+4940111222")),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await ask(channel, method, request, wire.Call)
+        assert details(refused.value)[1]["ErrorInfo"].reason == why
     if not carrier.presses:
         return
     exchange.phone({"waits_ms": 60_000})
     call = await ask(channel, "CreateCall", call_request(carrier), wire.Call)
-    with pytest.raises(grpc.aio.AioRpcError) as early:
+    with pytest.raises(grpc.aio.AioRpcError) as wrong:
         await ask(channel, "SendDtmf", wire.SendDtmfRequest(id=call.id, digits="x"), wire.Call)
-    assert early.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert wrong.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     await until(lambda: service.call("GET", f"/v1/calls/{call.id}")[1]["state"] == "answered")
     await ask(channel, "SendDtmf", wire.SendDtmfRequest(id=call.id, digits="1"), wire.Call)
     await until(lambda: exchange.call(call.provider_call_id)["keyed"] == "1")
@@ -268,7 +280,7 @@ async def test_keys_and_sending_on(channel: Any, service: Service, exchange: Exc
     # Its sound comes here no more: nobody waits for it for ever.
     stream = channel.stream_stream(
         f"{TELEPHONY}AttachMedia", wire.MediaClient.SerializeToString, wire.MediaServer.FromString
-    )(metadata=SIGNED, timeout=20)
+    )(metadata=SIGNED, timeout=60)
     await until(lambda: not service.call("GET", f"/v1/calls/{call.id}")[1]["media_open"])
     await stream.write(wire.MediaClient(attach=wire.MediaClient.Attach(call_id=call.id)))
     assert (await stream.read()).closed.reason == "media_elsewhere"

@@ -126,10 +126,10 @@ class MediaHub:
                         if isinstance(event, Started):
                             limit.reschedule(None)
                             self._check(call, event)
+                            # Before it is told: whoever hears of it finds the call answered.
+                            await self._started(room, event)
                             self._wire(room, event.format)
                         room.hear(carrier, event)
-                        if isinstance(event, Started):
-                            await self._started(room, event)
                     if any(isinstance(event, Stopped) for event in events):
                         reason = "stopped"
                         break

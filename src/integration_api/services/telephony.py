@@ -152,10 +152,11 @@ class TelephonyService:
                 code="invalid_value",
                 param="digits",
             )
-        call = await self._answered(origin.principal.tenant, id)
+        call = await self.get(origin.principal.tenant, id)
         target, telephony = self._carrier(call)
         if telephony.send_dtmf is None:
             raise unsupported(target, "call.dtmf")
+        check_answered(call)
         ask = replace(self._control(call), digits=digits)
         if telephony.keys_reopen:
             await self.hub.expect(call)
@@ -167,10 +168,11 @@ class TelephonyService:
         phone_numbers.check(to, "to")
         if from_:
             phone_numbers.check(from_, "from")
-        call = await self._answered(origin.principal.tenant, id)
+        call = await self.get(origin.principal.tenant, id)
         target, telephony = self._carrier(call)
         if telephony.transfer is None:
             raise unsupported(target, "call.transfer")
+        check_answered(call)
         ask = Transfer(provider_call_id=call.provider_call_id, to=to, from_=from_ or _ours(call))
         await self._unary.run(_about(origin, call), target, "call.transfer", telephony.transfer, ask)
         return await self._write(call, "transfer", {"to": to})
@@ -263,16 +265,6 @@ class TelephonyService:
             routes=None if call.dialing.media.mode is MediaMode.ANSWER_URL else self.paths.of_call(call),
             media_params=call.dialing.media.params,
         )
-
-    async def _answered(self, tenant: Tenant, id: int) -> CallRecord:
-        call = await self.get(tenant, id)
-        if call.state not in (CallState.ANSWERED, CallState.MACHINE) or not call.provider_call_id:
-            raise Failure(
-                Kind.CONFLICT,
-                f"the call is {call.state.value}; this takes one that is answered",
-                code="call_not_answered",
-            )
-        return call
 
     async def _end(self, call: CallRecord, by: HangUpBy, why: str) -> None:
         await self._end_as(origin_of(call), call, by, why)
@@ -374,6 +366,16 @@ def author_of(principal: Principal) -> Author:
 def fingerprint(request: Struct) -> bytes:
     """Return what tells one request from another that has the same idempotency key."""
     return hashlib.sha256(msgspec.json.encode(request, order="deterministic")).digest()
+
+
+def check_answered(call: CallRecord) -> None:
+    """Raises `Failure` (CONFLICT). After what its carrier never does, which no waiting changes."""
+    if call.state not in (CallState.ANSWERED, CallState.MACHINE) or not call.provider_call_id:
+        raise Failure(
+            Kind.CONFLICT,
+            f"the call is {call.state.value}; this takes one that is answered",
+            code="call_not_answered",
+        )
 
 
 def check_dialing(dialing: Dialing) -> None:
