@@ -228,7 +228,7 @@ class Telephones:
         chosen, ids = settings.telephony, calls.ids
         opaques = Opaques(await vault.derive(PATHS))
         paths = CallPaths(opaques, chosen.url)
-        ends = CallEnds(calls.audit, ids)
+        ends = CallEnds(store.telephony, calls.audit, ids)
         gate = Gate(
             chosen.replay_seconds, networks(chosen.exotel_addresses), networks(chosen.trusted_proxies)
         )
@@ -249,7 +249,7 @@ class Telephones:
             unary,
             ids,
             routes_of=paths.of_call,
-            ended=ends.keep,
+            ends=ends,
             patience=chosen.doubt_seconds,
         )
         hub.ask_of = Doubts(dials).refresh

@@ -110,6 +110,19 @@ class Carrier:
 
 
 @dataclass
+class Ends:
+    """Hears which calls have ended, and whether from whoever has ended them."""
+
+    heard: list[tuple[int, bool]]
+
+    async def tell(self, call: CallRecord) -> None:
+        self.keep(call, first=True)
+
+    def keep(self, call: CallRecord, *, first: bool) -> None:
+        self.heard.append((call.id, first))
+
+
+@dataclass
 class Rig:
     house: House
     carrier: Carrier
@@ -127,14 +140,11 @@ class Rig:
         )  # fmt: skip
 
     def another_dials(self) -> Dials:
-        def ended(call: CallRecord, *, first: bool) -> None:
-            self.ended.append((call.id, first))
-
         house = self.house
         return Dials(
             house.store.telephony, house.store.dialing, house.calls, house.unary, house.calls.ids,
             routes_of=lambda call: Routes(f"https://x/{call.id}", f"wss://x/{call.id}"),
-            ended=ended, patience=self.times.patience,
+            ends=Ends(self.ended), patience=self.times.patience,
         )  # fmt: skip
 
     def dial(self) -> Dialing:

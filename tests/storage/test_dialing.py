@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import pytest
 from msgspec.structs import replace
 
 from integration_api.core.telephony import CallState
@@ -260,3 +261,30 @@ async def test_a_call_of_no_batch_that_is_in_doubt_is_seen_too(kept: Kept) -> No
     assert await store.dialing.lines(HOUR, HOUR) == [LINE]
     assert await store.dialing.to_ask(LINE, HOUR, HOUR, 9) == [single]
     assert await store.dialing.unsettled(LINE, 9) == []
+
+
+@pytest.mark.parametrize("by", ["whoever ended it", "whoever dials"])
+async def test_a_call_of_no_batch_that_ended_is_seen_until_it_is_settled(kept: Kept, by: str) -> None:
+    store = kept.repository
+    await store.telephony.add_call(call(1, state=CallState.DIALING, dialed_at=time.time()), note())
+    await store.telephony.settle_call(ACME, 1)
+    over = await end(kept, 1, CallState.BUSY)
+    assert await store.dialing.lines(HOUR, HOUR) == [LINE]
+    assert await store.dialing.unsettled(LINE, 9) == [over]
+    if by == "whoever dials":
+        await store.dialing.settle(LINE, [Settlement(over)], 9.0)
+    else:
+        await store.telephony.settle_call(GLOBEX, 1)
+        assert await store.dialing.unsettled(LINE, 9) == [over]
+        await store.telephony.settle_call(ACME, 1)
+    assert await store.dialing.lines(HOUR, HOUR) == []
+    assert await store.dialing.unsettled(LINE, 9) == []
+    assert await store.telephony.call(ACME, 1) == over
+
+
+async def test_whoever_ends_a_call_of_a_batch_leaves_it_to_whoever_dials(kept: Kept) -> None:
+    await running(kept, 1)
+    await claim(kept, 9)
+    over = await end(kept, 100, CallState.BUSY)
+    await kept.repository.telephony.settle_call(ACME, 100)
+    assert await kept.repository.dialing.unsettled(LINE, 9) == [over]

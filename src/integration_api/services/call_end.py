@@ -1,7 +1,14 @@
-"""What is kept of every call once it is over: one audit record, and a count."""
+"""What is kept of every call once it is over: one audit record, and a count.
 
+A call is stored as ended and not settled in one go. Whoever has ended it keeps its record and settles it; where that
+process dies in between, whoever holds its credential's line next finds it (`services/dialing_follow_up.py`), and keeps
+the record in its place. Kept twice it is stored once, by its event id.
+"""
+
+import contextlib
 import hashlib
 
+from integration_api.core.errors import Failure
 from integration_api.core.llm import Usage
 from integration_api.core.records import AuditRecord
 from integration_api.core.telephony import CallState
@@ -10,6 +17,7 @@ from integration_api.core.tenant import Principal, Scope
 from integration_api.services import clock
 from integration_api.services.audit import AuditTrail
 from integration_api.services.call import NANO, SERVICE, Ids, Origin
+from integration_api.storage.telephony_store import TelephonyStore
 from integration_api.telemetry.metrics import TELEPHONE_CALLS
 
 OPERATION = "call"
@@ -36,15 +44,24 @@ def principal_of(call: CallRecord) -> Principal:
 
 
 class CallEnds:
-    def __init__(self, audit: AuditTrail, ids: Ids) -> None:
+    def __init__(self, store: TelephonyStore, audit: AuditTrail, ids: Ids) -> None:
+        self._store = store
         self._audit = audit
         self._ids = ids
+
+    async def tell(self, call: CallRecord) -> None:
+        """Keep the record of a call that was ended just now, and count it.
+
+        Raises `Failure(OVERLOADED)` when it can not be kept: then it is later, as the call is not settled.
+        """
+        self.keep(call, first=True)
+        if not call.batch_id:  # Of a batch's call more is to be done: see `services/dialing_follow_up.py`.
+            with contextlib.suppress(Failure):
+                await self._store.settle_call(call.tenant, call.id)
 
     def keep(self, call: CallRecord, *, first: bool) -> None:
         """Keep the record of a call that has ended; `first` for whoever ended it, which counts it.
 
-        Kept again it is stored once: so whoever finds a call ended, and does not know whether its record was kept,
-        keeps it.
         Raises `Failure(OVERLOADED)` when it can not be kept.
         """
         ended = call.ended_at or clock.now()

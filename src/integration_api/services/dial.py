@@ -36,10 +36,11 @@ AGAIN = frozenset({
 another in its place, and a batch is not to be lost for that."""
 
 
-class Ended(Protocol):
-    """Hears that a call has ended: `first` from whoever has ended it, and again from whoever settles a batch's."""
+class Ends(Protocol):
+    """Hears that calls have ended: see `services/call_end.py`."""
 
-    def __call__(self, call: CallRecord, *, first: bool) -> None: ...
+    async def tell(self, call: CallRecord) -> None: ...
+    def keep(self, call: CallRecord, *, first: bool) -> None: ...
 
 
 class Refused(Failure):
@@ -64,7 +65,7 @@ class InDoubt(Exception):
 
 
 class Dials:
-    """Makes calls. `routes_of` says where the carrier finds us for one; `ended` hears of those that end here.
+    """Makes calls. `routes_of` says where the carrier finds us for one; `ends` hears of those that end here.
 
     `patience` is how many seconds the carrier's answer is waited for: after it, and as long again, no request for the
     call can be under way any more.
@@ -79,7 +80,7 @@ class Dials:
         ids: Ids,
         *,
         routes_of: Callable[[CallRecord], Routes],
-        ended: Ended,
+        ends: Ends,
         patience: float,
     ) -> None:
         self._store = store
@@ -88,7 +89,7 @@ class Dials:
         self._unary = unary
         self._ids = ids
         self._routes_of = routes_of
-        self._ended = ended
+        self._ends = ends
         self._patience = patience
 
     async def make(self, origin: Origin, call: CallRecord) -> CallRecord:
@@ -213,7 +214,7 @@ class Dials:
         what: str,
         detail: dict[str, str] | None = None,
     ) -> CallRecord | None:
-        """Change a call and tell of it in its story; return it as it stands then. Its end is told to `ended`."""
+        """Change a call and tell of it in its story; return it as it stands then. Its end is told."""
         before: list[CallRecord] = []
 
         def noted(stored: CallRecord) -> CallRecord | None:
@@ -221,22 +222,18 @@ class Dials:
             return change(stored)
 
         stored = await self._store.update_call(call.tenant, call.id, noted, self.note(call, what, detail))
-        if before:
-            self._told(before[0], stored)
+        if stored is not None and before and stored.state.ended and not before[0].state.ended:
+            await self._ends.tell(stored)
         return stored
 
-    def _told(self, before: CallRecord, after: CallRecord | None) -> None:
-        if after is not None and after.state.ended and not before.state.ended:
-            self._ended(after, first=True)
-
     def settled(self, call: CallRecord) -> None:
-        """Make sure of the record of a batch's call that has ended, whoever has ended it.
+        """Make sure of the record of a call that has ended, whoever has ended it.
 
         Raises `Failure(OVERLOADED)` when it can not be kept.
         """
         # Nobody else has seen those end that were cancelled in the queue together with their batch.
-        queued = call.state is CallState.CANCELLED and call.dialed_at is None
-        self._ended(call, first=queued and not call.hung_up_by)
+        queued = call.state is CallState.CANCELLED and call.dialed_at is None and call.batch_id != 0
+        self._ends.keep(call, first=queued and not call.hung_up_by)
 
     def again(self, call: CallRecord, now: float, due_at: float) -> CallRecord:
         """Return the next attempt at a call that has ended."""

@@ -74,7 +74,9 @@ class FollowUp:
         return min((until for until, _ in self._pauses.values()), default=math.inf) - clock.perf()
 
     async def settle(self) -> None:
-        """Give calls that have ended their further attempts, and complete batches that are through."""
+        """Make sure of the records of calls that have ended, give them their further attempts, and complete batches
+        that are through.
+        """
         while calls := await self._store.dialing.unsettled(self._line, SETTLED_AT_ONCE):
             now = clock.now()
             settlements = []
@@ -86,6 +88,8 @@ class FollowUp:
                 return
 
     async def _retry(self, call: CallRecord, now: float) -> CallRecord | None:
+        if not call.batch_id:
+            return None
         batch = self._batches.get(call.batch_id)
         if batch is None:
             batch = await self._store.telephony.batch(call.tenant, call.batch_id)

@@ -318,7 +318,8 @@ class TelephonyService:
 
         stored = await self._write(call, "hangup", {}, by, change)
         if stored.state.ended:
-            self._ends.keep(stored, first=cancelled)
+            if cancelled:
+                await self._ends.tell(stored)
             return stored
         return await self._end_as(origin_of(stored), stored, by, "")
 

@@ -269,9 +269,8 @@ class Webhooks:
         if event.provider_call_id and event.provider_call_id != call.provider_call_id:
             detail["leg"] = event.provider_call_id
         stored = await self._store.update_call(call.tenant, call.id, change, replace(note, detail=detail))
-        if stored is not None and stored.state.ended:
-            # Also when this was told before: the record may not have been kept then.
-            self._ends.keep(stored, first=ended_now)
+        if stored is not None and ended_now:
+            await self._ends.tell(stored)
 
     def _note(self, call: CallRecord, key: str, what: str) -> CallNote:
         return CallNote(

@@ -26,6 +26,7 @@ from integration_api.storage.operation import Operation, execute, execute_many, 
 from integration_api.storage.rows import LARGEST, MOST_ROWS, page_limit, searchable
 
 MINE = "organization_id = $1 AND project_id = $2"
+ENDED = "state IN ('completed', 'busy', 'no_answer', 'rejected', 'cancelled', 'failed')"
 INSERT = f"INSERT INTO calls ({CALL}, updated_at) VALUES ({places(CALL + ', updated_at')})"
 INSERT_NOTE = f"INSERT INTO call_notes ({NOTE}) VALUES ({places(NOTE)})"
 
@@ -146,6 +147,15 @@ def update(
     yield from execute(INSERT_NOTE, *note_values(replace(note, state=call.state)))
     yield from tell(tenant, [call])
     return call
+
+
+def settle(tenant: Tenant, id: int) -> Operation[None]:
+    yield from execute(
+        f"UPDATE calls SET settled = true WHERE {MINE} AND id = $3 AND batch_id = 0 AND {ENDED}",
+        tenant.organization_id,
+        tenant.project_id,
+        id,
+    )
 
 
 def insert(calls: Sequence[CallRecord]) -> Operation[int]:

@@ -18,8 +18,7 @@ from integration_api.storage.operation import Operation, execute, fetch, fetch_o
 
 NOW = "extract(epoch FROM clock_timestamp())::float8"
 UNDER_WAY = "state IN ('dialing', 'ringing', 'answered', 'machine')"
-ENDED = "state IN ('completed', 'busy', 'no_answer', 'rejected', 'cancelled', 'failed')"
-UNSETTLED = f"batch_id <> 0 AND NOT settled AND {ENDED}"
+UNSETTLED = f"NOT settled AND {calls.ENDED}"
 LINE = "organization_id = $1 AND project_id = $2 AND credential_id = $3"
 MINE = calls.MINE
 
@@ -237,7 +236,7 @@ def settle(line: Line, settlements: Sequence[Settlement], now: float) -> Operati
     if added:
         yield from calls.insert(added)
     done = []
-    for batch_id in sorted(open_):
+    for batch_id in sorted(open_.keys() - {0}):
         completed = yield from execute(
             f"UPDATE call_batches SET state = 'completed', updated_at = $4 WHERE {MINE} AND id = $3"
             " AND state IN ('running', 'paused')"

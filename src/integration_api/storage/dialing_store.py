@@ -38,7 +38,7 @@ class Wanted(Struct, frozen=True):
 
 
 class Settlement(Struct, frozen=True):
-    """A call of a batch has ended, and what comes of it: another attempt, or nothing."""
+    """A call has ended, and what comes of it: another attempt, of a batch's, or nothing."""
 
     call: CallRecord
     retry: CallRecord | None = None
@@ -91,7 +91,7 @@ class DialingStore(Protocol):
         ...
 
     async def unsettled(self, line: Line, limit: int) -> list[CallRecord]:
-        """Return calls of batches that have ended and are not settled."""
+        """Return calls that have ended and are not settled: those of no batch that a process that died has left."""
         ...
 
     async def settle(self, line: Line, settlements: Sequence[Settlement], now: float) -> None:

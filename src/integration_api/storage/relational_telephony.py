@@ -40,6 +40,9 @@ class RelationalTelephony:
         # A line is added once, so doing it twice does it once.
         return await self._write(tenant, lambda: calls.update(tenant, id, change, note), repeatable=True)
 
+    async def settle_call(self, tenant: Tenant, id: int) -> None:
+        await self._write(tenant, lambda: calls.settle(tenant, id), repeatable=True)
+
     async def notes(self, tenant: Tenant, call_id: int, after_id: int, limit: int) -> list[CallNote]:
         return await self._read(tenant, lambda: calls.notes(tenant, call_id, after_id, limit))
 

@@ -50,6 +50,10 @@ class TelephonyStore(Protocol):
         """
         ...
 
+    async def settle_call(self, tenant: Tenant, id: int) -> None:
+        """Note that nothing is left to be done for a call of no batch that has ended: its record is kept."""
+        ...
+
     async def notes(self, tenant: Tenant, call_id: int, after_id: int, limit: int) -> list[CallNote]:
         """Return the lines of a call's story after one of them, oldest first."""
         ...
