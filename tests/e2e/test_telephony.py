@@ -528,6 +528,38 @@ async def test_a_socket_that_never_starts_or_is_another_calls_is_closed(
     assert call["state"] == "ringing"
 
 
+async def test_a_socket_that_its_carrier_keeps_open_after_the_end_is_closed(
+    service: Service, lab: str
+) -> None:
+    carrier = CARRIERS["twilio"]
+    made = route(service, carrier)
+    id = f"CA{DICE.randrange(10**12):032x}"
+    _, document = post(carrier, made["answer_url"], carrier.asks(id))
+    url = opened(document)
+    async with connect(url, additional_headers=carrier.sign(url)) as socket:
+        sound = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
+        start = {"callSid": id, "tracks": ["inbound"], "mediaFormat": sound, "customParameters": {}}
+        await socket.send(
+            json.dumps({"event": "start", "streamSid": "MZ1", "start": {"streamSid": "MZ1", **start}})
+        )
+        call = await until(lambda: inbound(service, made["id"]))
+        async with attached(service, call["id"]) as caller:
+            await until(lambda: caller.of("started"))
+            await caller.say("mark", name="end")
+            assert post(carrier, made["status_url"], carrier.tells(id, "completed", 1))[0] == 200
+            async with asyncio.timeout(30):
+                await socket.wait_closed()
+            await until(lambda: caller.done)
+        assert socket.close_code == 1000
+    told = [one["type"] for one in caller.events]
+    assert told == ["started", "mark_reached", "stopped", "closed"]
+    assert (caller.of("mark_reached")[0]["cancelled"], caller.of("closed")[0]["reason"]) == (True, "finished")
+    call = get(service, call["id"])
+    assert (call["state"], call["media_open"]) == ("completed", False)
+    [stopped] = [one for one in story(service, call["id"]) if one["what"] == "media.stopped"]
+    assert stopped["detail"]["reason"] == "call_ended"
+
+
 def test_nothing_large_is_read_of_whoever_knocks(service: Service) -> None:
     at = f"{service.url}/telephony/twilio/{'a' * 60}/status"
     assert knock("POST", at, {}, bytes(64 << 10))[0] == 404

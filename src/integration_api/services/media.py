@@ -53,6 +53,10 @@ ASK_SECONDS = 2.0
 """From the end of a call's sound until its carrier is asked whether it is over, unless it has told: of calls that come
 in some tell only what their number was set up to tell.
 """
+STRAGGLE_SECONDS = 3.0
+"""From the end of a call until we close its media socket, if its carrier has not: they close it before they tell of the
+end or soon after, and what was said last may still be on its way.
+"""
 POLICY = 1008
 """The close code for a carrier that says what it must not."""
 
@@ -128,6 +132,8 @@ class MediaHub:
                             self._check(call, event)
                             # Before it is told: whoever hears of it finds the call answered.
                             await self._started(room, event)
+                            if room.call.state.ended:  # Since it was let in.
+                                self._later(self._outlast(carrier))
                             self._wire(room, event.format)
                         room.hear(carrier, event)
                     if any(isinstance(event, Stopped) for event in events):
@@ -139,7 +145,7 @@ class MediaHub:
             reason, code = "unreadable", POLICY
             raise
         finally:
-            await self._parted(room, carrier, "hung_up" if carrier.hung_up else reason, code)
+            await self._parted(room, carrier, carrier.closed_for or reason, code)
 
     async def _parted(self, room: Room, carrier: Carrier, reason: str, code: int) -> None:
         """Whatever comes next: the socket is gone, what waits is cancelled, and the call's story says so."""
@@ -152,10 +158,15 @@ class MediaHub:
         if not present:
             return
         self._relay.withdraw(room.call.id)
-        if room.rejoining:
+        if room.rejoining and not room.call.state.ended:
             self._later(self._wait_for_successor(room))
         else:
             await self._finish(room)
+
+    async def _outlast(self, carrier: Carrier) -> None:
+        """Close a media socket that its carrier keeps open although the call is over."""
+        await asyncio.sleep(STRAGGLE_SECONDS)
+        await carrier.drop("call_ended")
 
     async def _finish(self, room: Room) -> None:
         await self._unwire(room)
@@ -378,7 +389,9 @@ class MediaHub:
         call = await self._store.call(change.tenant, room.call.id)
         if call is not None:
             room.call = call
-            if call.state.ended and room.carrier is None:
+            if call.state.ended and room.carrier is not None:
+                self._later(self._outlast(room.carrier))
+            elif call.state.ended:
                 self._close(room, "call_ended")
             elif not await self._move(room):
                 self._doubt(room)

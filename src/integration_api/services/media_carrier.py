@@ -38,8 +38,8 @@ class Carrier:
         self.session = session
         self.started: Started | None = None
         self.heard_bytes = 0
-        self.hung_up = False
-        """Whether it was we who closed it."""
+        self.closed_for = ""
+        """Why it was closed, where it was by us."""
         self._socket = socket
         self._turn = asyncio.Lock()
         self._age = 0
@@ -147,9 +147,14 @@ class Carrier:
 
     async def hang_up(self) -> list[MediaEvent]:
         self._age += 1
-        self.hung_up = True
+        self.closed_for = "hung_up"
         async with self._turn:
             return await self._do(self.session.hang_up())
+
+    async def drop(self, why: str) -> None:
+        """Close the socket, whatever is being said; whoever receives hears that it has ended."""
+        self.closed_for = self.closed_for or why
+        await self._socket.close()
 
     async def close(self, code: int = 1000) -> list[MediaEvent]:
         """Close the socket, and hear that it is gone."""
