@@ -1,6 +1,7 @@
 """Telephone calls over gRPC: the same calls, stories, batches and sound as over REST."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -131,7 +132,7 @@ async def test_hanging_up_and_leaving(channel: Any, service: Service, exchange: 
     await third.write(wire.MediaClient(attach=wire.MediaClient.Attach(call_id=call.id)))
     assert (await third.read()).error.code == "call_ended"
     assert (await third.read()).closed.reason == "error"
-    assert await third.code() is grpc.StatusCode.ALREADY_EXISTS
+    assert await third.code() is grpc.StatusCode.FAILED_PRECONDITION
 
 
 async def test_clearing_and_keys_on_the_stream(channel: Any, service: Service, exchange: Exchange) -> None:
@@ -247,7 +248,7 @@ async def test_routes_numbers_and_batches(channel: Any, service: Service, exchan
             wire.ControlBatchRequest(id=batch.id, action=wire.ControlBatchRequest.PAUSE),
             wire.Batch,
         )
-    assert refused.value.code() is grpc.StatusCode.ALREADY_EXISTS
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
 
 
 async def test_keys_and_sending_on(channel: Any, service: Service, exchange: Exchange) -> None:
@@ -266,10 +267,14 @@ async def test_keys_and_sending_on(channel: Any, service: Service, exchange: Exc
     if not carrier.presses:
         return
     exchange.phone({"waits_ms": 60_000})
-    call = await ask(channel, "CreateCall", call_request(carrier), wire.Call)
+    key = f"rpc-{carrier.name}-{secrets.token_hex(4)}"
+    call = await ask(channel, "CreateCall", call_request(carrier, idempotency_key=key), wire.Call)
     with pytest.raises(grpc.aio.AioRpcError) as wrong:
         await ask(channel, "SendDtmf", wire.SendDtmfRequest(id=call.id, digits="x"), wire.Call)
     assert wrong.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    with pytest.raises(grpc.aio.AioRpcError) as reused:
+        await ask(channel, "CreateCall", call_request(carrier, idempotency_key=key, record=True), wire.Call)
+    assert reused.value.code() is grpc.StatusCode.ALREADY_EXISTS
     await until(lambda: service.call("GET", f"/v1/calls/{call.id}")[1]["state"] == "answered")
     await ask(channel, "SendDtmf", wire.SendDtmfRequest(id=call.id, digits="1"), wire.Call)
     await until(lambda: exchange.call(call.provider_call_id)["keyed"] == "1")

@@ -23,7 +23,7 @@ STATUS: Mapping[Kind, Status] = {
     Kind.AUTHENTICATION: Status.UNAUTHENTICATED,
     Kind.PERMISSION: Status.PERMISSION_DENIED,
     Kind.NOT_FOUND: Status.NOT_FOUND,
-    Kind.CONFLICT: Status.ALREADY_EXISTS,
+    Kind.CONFLICT: Status.FAILED_PRECONDITION,
     Kind.CREDENTIAL_INVALID: Status.FAILED_PRECONDITION,
     Kind.CREDENTIAL_REJECTED: Status.FAILED_PRECONDITION,
     Kind.QUOTA: Status.RESOURCE_EXHAUSTED,
@@ -38,10 +38,19 @@ STATUS: Mapping[Kind, Status] = {
     Kind.INTERNAL: Status.INTERNAL,
 }
 
+EXISTS = frozenset({"conflict", "name_taken", "idempotency_key_reused"})
+"""Codes of conflicts with what is stored already. Any other is with how something stands, as of a call that is over."""
+
+
+def status_of(error: Failure) -> Status:
+    if error.code in EXISTS and not isinstance(error, ProviderError):
+        return Status.ALREADY_EXISTS
+    return STATUS[error.kind]
+
 
 def rpc_error(error: Failure, request_id: str, status: Status | None = None) -> RpcError:
     """Return the status to end the call with: `status`, or the one for that kind of failure."""
-    status = STATUS[error.kind] if status is None else status
+    status = status_of(error) if status is None else status
     info = error_details_pb2.ErrorInfo(
         reason=error.code,
         domain=DOMAIN,
