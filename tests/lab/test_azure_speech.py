@@ -16,7 +16,7 @@ from integration_api.core.session import HangUp, Say
 from integration_api.core.stt import Endpointing, ListenRequest
 from integration_api.core.tts import Spoken, SynthesisRequest
 from integration_api.core.utterances import Utterances
-from integration_api.providers.azure_speech import client
+from integration_api.dialects.azure_resource import ANY_SCOPE
 from integration_api.providers.azure_speech.stt import Conversation
 from integration_api.providers.azure_speech.token_tts import TokenVoice
 from integration_api.providers.azure_speech.tts import SsmlVoice
@@ -145,7 +145,7 @@ async def test_a_token_of_entra_id_is_as_good_as_a_key(lab) -> None:
 
     class Issuer:
         def get_token(self, *scopes: str) -> Token:
-            assert scopes == (client.PUBLIC[1],)
+            assert scopes == (ANY_SCOPE,)
             return Token()
 
     url = lab.url("azure-speech", version=UNIVERSAL).replace("http", "ws")
@@ -280,7 +280,9 @@ async def ours(lab: Lab, **asked: Any) -> list[Any]:
                 **asked,
             }
         ),
-        Credential("azure-speech", {"base_url": lab.url("azure-speech", version="")}),
+        Credential(
+            "azure-speech", {"base_url": lab.url("azure-speech", version="")}, held=frozenset({"key"})
+        ),
         Utterances(),
     )
     headers = {"ocp-apim-subscription-key": "lab-key"}
@@ -362,7 +364,9 @@ def options(said: list[tuple[str, str, Any]]) -> dict[str, Any]:
 
 
 async def test_our_voices_say_what_the_sdk_says(lab) -> None:
-    credential = Credential("azure-speech", {"base_url": lab.url("azure-speech", version="")})
+    credential = Credential(
+        "azure-speech", {"base_url": lab.url("azure-speech", version="")}, held=frozenset({"key"})
+    )
     ask = SynthesisRequest(model="en-US-JennyNeural", voice=None)
     await asyncio.to_thread(streamed, lab)
     theirs = voiced(lab.requests[-1].said)

@@ -8,7 +8,7 @@ import pytest
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
-from integration_api.core.exchange import Bearer, EntraToken, HttpResponse
+from integration_api.core.exchange import Bearer, EntraToken, Header, HttpResponse
 from integration_api.core.session import Began, Closed, HangUp, Redial, Say, Warned
 from integration_api.core.stt import (
     Endpointing,
@@ -29,7 +29,7 @@ from integration_api.providers.azure_speech.token_tts import TokenVoice
 from integration_api.providers.azure_speech.tts import SsmlVoice
 from lab.azure_speech import usp as wire
 
-CREDENTIAL = Credential("azure-speech", {"region": "westeurope"})
+CREDENTIAL = Credential("azure-speech", {"region": "westeurope"}, held=frozenset({"key"}))
 SHAKEN = {"sec-websocket-accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "date": "Sat, 01 Nov 2025 12:00:00 GMT"}
 SECOND = bytes(32_000)
 
@@ -319,11 +319,27 @@ def test_a_client_signs_before_a_token_before_a_key_and_at_an_endpoint_only() ->
     )  # fmt: skip
     token = Credential("azure-speech", fields, held=frozenset({"access_token", "key"}))
     assert client.auth(token) == Bearer("access_token")
-    assert client.auth(Credential("azure-speech", {}, held=frozenset({"key"}))) == client.BY_KEY
+    key = Credential("azure-speech", {}, held=frozenset({"key"}))
+    assert client.auth(key) == Header("ocp-apim-subscription-key", "key")
     for lacking in ({"region": "eastus"}, {"endpoint": "https://me.cognitiveservices.azure.com"}):
         with pytest.raises(Failure) as failure:
             client.auth(Credential("azure-speech", lacking, held=held))
         assert failure.value.kind is Kind.CREDENTIAL_INVALID
+
+
+@pytest.mark.parametrize("proof", ["certificate", "assertion"])
+def test_a_client_proves_itself_by_a_certificate_or_an_assertion_too(proof: str) -> None:
+    fields = {"resource": "me", "tenant_id": "t", "client_id": "c", "authority": "https://login.example"}
+    held = f"client_{proof}"
+    signed = client.auth(Credential("azure-speech", fields, held=frozenset({held})))
+    scope = "https://cognitiveservices.azure.com/.default"
+    assert signed == EntraToken("t", "c", scope, held, "https://login.example", proof)
+
+
+def test_a_credential_without_anything_to_sign_with_is_explained() -> None:
+    with pytest.raises(Failure, match="neither a key") as failure:
+        client.auth(Credential("azure-speech", {"region": "eastus"}))
+    assert (failure.value.kind, failure.value.param) == (Kind.CREDENTIAL_INVALID, "key")
 
 
 REFUSALS = {

@@ -12,7 +12,7 @@ from google.cloud.texttospeech_v1.types import cloud_tts as tts
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
-from integration_api.core.exchange import GoogleToken, Header, HttpResponse
+from integration_api.core.exchange import Bearer, GoogleToken, Header, HttpResponse
 from integration_api.core.session import Began, Closed, HalfClose, HangUp, Redial, Say
 from integration_api.core.stt import Endpointing, Final, Interim, ListenRequest, TranscribeRequest
 from integration_api.core.tts import Manner, Sound, SpeakRequest, Spoken, SynthesisRequest
@@ -138,6 +138,8 @@ def test_the_host_is_the_recognizers_location() -> None:
         "google-speech", {"project_id": "p", "region": "us-central1"}, held=frozenset({"service_account_key"})
     )
     assert isinstance(ear(account).request.auth, GoogleToken)
+    token = Credential("google-speech", {"project_id": "p"}, held=frozenset({"access_token", "key"}))
+    assert ear(token).request.auth == Bearer("access_token")
     assert "us-central1-speech" in ear(account).request.url
 
 

@@ -2,6 +2,7 @@
 
 from integration_api.core.credential import BASE_URL
 from integration_api.core.provider import Provider
+from integration_api.dialects import azure_resource
 from integration_api.providers.azure_openai import (
     client,
     deployments,
@@ -17,21 +18,14 @@ AZURE_OPENAI = Provider(
     name=client.NAME,
     title="Azure OpenAI",
     fields=(
-        endpoint.ENDPOINT,
-        endpoint.RESOURCE,
+        azure_resource.ENDPOINT,
+        azure_resource.RESOURCE,
         endpoint.API_STYLE,
         endpoint.API_VERSION,
-        client.KEY,
-        client.SUBSCRIPTION_KEY,
-        client.KEY_HEADER,
-        client.TENANT,
-        client.CLIENT,
-        client.CLIENT_SECRET,
-        client.CLIENT_CERTIFICATE,
-        client.CLIENT_ASSERTION,
-        client.ACCESS_TOKEN,
-        client.SCOPE,
-        client.AUTHORITY,
+        azure_resource.KEY,
+        azure_resource.SUBSCRIPTION_KEY,
+        azure_resource.KEY_HEADER,
+        *azure_resource.ENTRA,
         deployments.DEPLOYMENTS,
         BASE_URL,
     ),

@@ -12,12 +12,15 @@ from msgspec import Struct
 
 from integration_api.core.credential import Credential, CredentialField
 from integration_api.core.errors import Failure, Kind
+from integration_api.dialects import azure_resource
+from integration_api.dialects.azure_resource import ENDPOINT, parted, unusable
 
 Style: TypeAlias = Literal["v1", "deployment", "verbatim"]
 STYLES: tuple[Style, ...] = ("v1", "deployment", "verbatim")
 
-ENDPOINT = CredentialField("endpoint", "Endpoint", secret=False, required=False)
-RESOURCE = CredentialField("resource", "Resource name, in place of an endpoint", secret=False, required=False)
+DOMAIN = "openai.azure.com"
+"""Of resources in the public cloud."""
+
 API_STYLE = CredentialField(
     "api_style", "API style: v1, deployment or verbatim", secret=False, required=False
 )
@@ -28,7 +31,6 @@ GENERAL = "2024-10-21"
 
 _DATED = re.compile(r"\d{4}-\d\d-\d\d(-preview)?", re.ASCII)
 _UNDATED = frozenset({"", "v1", "preview"})
-_RESOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}", re.ASCII)
 
 
 class Place(Struct, frozen=True):
@@ -66,27 +68,26 @@ class Place(Struct, frozen=True):
 def place(credential: Credential) -> Place:
     """Return where the credential's resource is asked. Raises `Failure` (CREDENTIAL_INVALID)."""
     fields = credential.fields
-    given = fields.get("base_url") or fields.get(ENDPOINT.name) or ""
     return _place(
-        given, fields.get(RESOURCE.name, ""), fields.get(API_STYLE.name, ""), fields.get(API_VERSION.name, "")
+        azure_resource.address(credential, DOMAIN),
+        fields.get(API_STYLE.name, ""),
+        fields.get(API_VERSION.name, ""),
     )
 
 
 @lru_cache(maxsize=1024)
-def _place(given: str, resource: str, style: str, version: str) -> Place:
+def _place(given: str, style: str, version: str) -> Place:
     if not given:
-        if not _RESOURCE.fullmatch(resource):
-            raise unusable(
-                ENDPOINT.name, "name the resource's endpoint, such as https://my-resource.openai.azure.com"
-            )
-        given = f"https://{resource}.openai.azure.com"
+        raise unusable(
+            ENDPOINT.name, "name the resource's endpoint, such as https://my-resource.openai.azure.com"
+        )
     given, _, query = given.partition("?")
     version = version or dict(parse_qsl(query)).get("api-version", "")
     if style and style not in STYLES:
         raise unusable(API_STYLE.name, f"it is one of {', '.join(STYLES)}")
     if style == "verbatim":
         return Place(given.rstrip("/"), "verbatim", version)
-    root, told = _parted(given)
+    root, told = parted(given)
     chosen: Style = "deployment" if style == "deployment" else "v1"
     if not style and told[:1] != ["v1"] and (told[:1] == ["deployments"] or _DATED.fullmatch(version)):
         chosen = "deployment"
@@ -101,20 +102,6 @@ def _place(given: str, resource: str, style: str, version: str) -> Place:
     return Place(root, chosen, version)
 
 
-def _parted(given: str) -> tuple[str, list[str]]:
-    """Split an endpoint, with as much of a path as it was copied with, into root and what followed `/openai`."""
-    scheme, separator, rest = given.partition("://")
-    host, *segments = rest.split("/")
-    segments = list(filter(None, segments))
-    if not separator or not host:
-        raise unusable(ENDPOINT.name, "it is an address that starts with https://")
-    told: list[str] = []
-    if "openai" in segments:
-        at = segments.index("openai")
-        segments, told = segments[:at], [one for one in segments[at:] if one != "openai"]
-    return "/".join((f"{scheme}://{host}", *segments)), told
-
-
 def segment(model: str) -> str:
     """Return a deployment's name as one segment of a path. Raises `Failure` for one that would lead elsewhere."""
     if not model.strip("."):
@@ -122,13 +109,3 @@ def segment(model: str) -> str:
             Kind.INVALID_REQUEST, "model is no name of a deployment", code="invalid_value", param="model"
         )
     return quote(model, safe="")
-
-
-def unusable(field: str, why: str) -> Failure:
-    """Build the failure for a credential that does not say where or how to ask."""
-    return Failure(
-        Kind.CREDENTIAL_INVALID,
-        f"the credential's {field} cannot be used: {why}",
-        code="credential_invalid",
-        param=field,
-    )

@@ -8,10 +8,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from integration_api.core.credential import Credential, CredentialField
 from integration_api.core.errors import (
-    Failure,
     Kind,
     Phase,
     ProviderError,
@@ -19,21 +19,21 @@ from integration_api.core.errors import (
     StreamCut,
     kind_of_status,
 )
-from integration_api.core.exchange import Auth, Bearer, EntraToken, Header, HttpRequest, HttpResponse
+from integration_api.core.exchange import Auth, HttpRequest, HttpResponse
 from integration_api.core.session import Closed
+from integration_api.dialects import azure_resource
+from integration_api.dialects.azure_resource import unusable
 
 NAME = "azure-speech"
+DOMAIN = "cognitiveservices.azure.com"
+"""Of resources in the public cloud."""
 
-KEY = CredentialField("key", "Subscription key", required=False, aliases=("subscription_key",))
+KEY = replace(azure_resource.KEY, title="Subscription key", aliases=(azure_resource.SUBSCRIPTION_KEY.name,))
 REGION = CredentialField("region", "Region, such as westeurope", secret=False, required=False)
-ENDPOINT = CredentialField("endpoint", "Endpoint, in place of a region", secret=False, required=False)
-TENANT = CredentialField("tenant_id", "Entra ID tenant", secret=False, required=False)
-CLIENT = CredentialField("client_id", "Entra ID client", secret=False, required=False)
-CLIENT_SECRET = CredentialField("client_secret", "Entra ID client secret", required=False)
-ACCESS_TOKEN = CredentialField("access_token", "Entra ID access token", required=False)
-FIELDS = (KEY, REGION, ENDPOINT, TENANT, CLIENT, CLIENT_SECRET, ACCESS_TOKEN)
+ENDPOINT = replace(azure_resource.ENDPOINT, title="Endpoint, in place of a region")
+FIELDS = (KEY, REGION, ENDPOINT, azure_resource.RESOURCE, azure_resource.KEY_HEADER, *azure_resource.ENTRA)
 
-BY_KEY = Header("ocp-apim-subscription-key", KEY.name)
+KEY_HEADER = "ocp-apim-subscription-key"
 REQUEST_ID_HEADERS = ("x-requestid", "apim-request-id", "x-ms-request-id")
 
 Part: TypeAlias = Literal["stt", "tts", "api"]
@@ -41,12 +41,6 @@ Part: TypeAlias = Literal["stt", "tts", "api"]
 
 CLOUDS = {"china": "azure.cn", "usgov": "azure.us", "usdod": "azure.us"}
 """Beginnings of regions in sovereign clouds, with the domain that is theirs."""
-ENTRA = {
-    ".azure.cn": ("https://login.partner.microsoftonline.cn", "https://cognitiveservices.azure.cn/.default"),
-    ".azure.us": ("https://login.microsoftonline.us", "https://cognitiveservices.azure.us/.default"),
-}
-"""Ends of endpoints in those clouds, with the authority and the scope that belong to each."""
-PUBLIC = ("https://login.microsoftonline.com", "https://cognitiveservices.azure.com/.default")
 _REGION = re.compile(r"[a-z0-9]{2,32}", re.ASCII)
 _REGIONAL = re.compile(
     r"([a-z0-9]+)\.(?:api\.cognitive|stt\.speech|tts\.speech)\.(?:microsoft\.com|azure\.cn|azure\.us)"
@@ -72,7 +66,7 @@ CLOSE_KINDS = {
 
 def url(part: Part, path: str, credential: Credential) -> str:
     """Return where something is asked. Raises `Failure` (CREDENTIAL_INVALID) where the credential does not say."""
-    given = credential.fields.get("base_url") or credential.fields.get(ENDPOINT.name) or ""
+    given = azure_resource.address(credential, DOMAIN)
     if given.startswith("ws"):
         given = given.replace("ws", "http", 1)
     scheme, _, rest = given.partition("://")
@@ -102,33 +96,14 @@ def socket(part: Part, path: str, credential: Credential) -> HttpRequest:
 
 
 def auth(credential: Credential) -> Auth:
-    """Return how to sign with what the credential holds: a client before a token before a key.
+    """Return how to sign with what the credential holds.
 
     Raises `Failure` (CREDENTIAL_INVALID) where Entra ID's are of no use: regions know keys only.
     """
-    held, fields = credential.held, credential.fields
-    if not held & {CLIENT_SECRET.name, ACCESS_TOKEN.name}:
-        return BY_KEY
-    given = fields.get("base_url") or fields.get(ENDPOINT.name)
-    if not given:
+    given = azure_resource.address(credential, DOMAIN)
+    if not given and credential.held & azure_resource.TOKENS:
         raise unusable(ENDPOINT.name, "with Entra ID a resource is asked at an endpoint of its own")
-    if CLIENT_SECRET.name not in held:
-        return Bearer(ACCESS_TOKEN.name)
-    for field in (TENANT, CLIENT):
-        if not fields.get(field.name):
-            raise unusable(field.name, "a client_secret is of use with tenant_id and client_id only")
-    host = given.partition("://")[2].partition("/")[0]
-    authority, scope = next((cloud for end, cloud in ENTRA.items() if host.endswith(end)), PUBLIC)
-    return EntraToken(fields[TENANT.name], fields[CLIENT.name], scope, CLIENT_SECRET.name, authority)
-
-
-def unusable(field: str, why: str) -> Failure:
-    return Failure(
-        Kind.CREDENTIAL_INVALID,
-        f"the credential's {field} cannot be used: {why}",
-        code="credential_invalid",
-        param=field,
-    )
+    return azure_resource.auth(credential, given, header=KEY_HEADER)
 
 
 class Inner(Struct):

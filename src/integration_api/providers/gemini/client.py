@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from integration_api.core.credential import Credential
-from integration_api.core.exchange import Auth, Header, HttpRequest
-from integration_api.dialects import gemini_errors, gemini_version
+from integration_api.core.exchange import Auth, HttpRequest
+from integration_api.dialects import gemini_errors, gemini_version, google_cloud
 
 NAME = "gemini"
 BASE_URL = "https://generativelanguage.googleapis.com"
@@ -18,14 +18,11 @@ API_VERSION = "v1beta"
 _VERSIONED = re.compile(r"/v\d[a-z0-9]*$")
 """Base URLs are given with their version or without."""
 
-_SIGNED = Header("x-goog-api-key")
-"""A key in the URL would work too, and stand in every log on the way."""
-
 fault = partial(gemini_errors.fault, provider=NAME)
 
 
 def auth(credential: Credential) -> Auth:
-    return _SIGNED
+    return google_cloud.BY_KEY
 
 
 def url(path: str, credential: Credential) -> str:
@@ -55,4 +52,4 @@ def model_url(model: str, method: str, credential: Credential) -> str:
 
 
 def get(path: str, credential: Credential) -> HttpRequest:
-    return HttpRequest(method="GET", url=url(path, credential), auth=_SIGNED)
+    return HttpRequest(method="GET", url=url(path, credential), auth=google_cloud.BY_KEY)

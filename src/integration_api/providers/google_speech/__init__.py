@@ -5,6 +5,7 @@ https://cloud.google.com/speech-to-text/v2/docs and https://cloud.google.com/tex
 
 from integration_api.core.credential import BASE_URL
 from integration_api.core.provider import Provider, Stt, Tts
+from integration_api.dialects import google_cloud
 from integration_api.providers.google_speech import client, formats, verify_credential
 from integration_api.providers.google_speech.batch_stt import transcribe
 from integration_api.providers.google_speech.rest_tts import speak
@@ -17,11 +18,12 @@ GOOGLE_SPEECH = Provider(
     title="Google Cloud Speech",
     aliases=("google-speech-service",),
     fields=(
-        client.KEY,
-        client.PROJECT,
-        client.SERVICE_ACCOUNT,
-        client.REGION,
-        client.QUOTA_PROJECT,
+        google_cloud.KEY,
+        google_cloud.PROJECT,
+        google_cloud.SERVICE_ACCOUNT,
+        google_cloud.ACCESS_TOKEN,
+        google_cloud.REGION,
+        google_cloud.QUOTA_PROJECT,
         BASE_URL,
     ),
     verify=verify_credential.verify,

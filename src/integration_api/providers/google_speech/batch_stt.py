@@ -12,6 +12,7 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.exchange import Exchange, decode
 from integration_api.core.llm import Usage
 from integration_api.core.stt import Segment, TranscribeRequest, Transcript, Word
+from integration_api.dialects import google_cloud
 from integration_api.dialects.notes import Notes
 from integration_api.providers.google_speech import client, formats, v1_batch_stt
 from integration_api.providers.google_speech.v1_batch_stt import milliseconds
@@ -74,10 +75,10 @@ def transcribe(ask: TranscribeRequest, credential: Credential) -> Exchange[Trans
         notes.cannot("temperature", f"{client.NAME} takes no temperature")
     if version(ask.model, ask.extras, credential) == "v1":
         return (yield from v1_batch_stt.transcribe(ask, credential, notes))
-    place = client.location(credential, ask.extras.get("location"))
+    place = google_cloud.location(credential, ask.extras.get("location"))
     path = f"/v2/{client.recognizer(credential, place)}:recognize"
     body = {"config": config(ask), "content": b64encode(ask.audio).decode()}
-    reply = yield client.post(client.url(client.LISTENING, path, credential, place), body, credential)
+    reply = yield google_cloud.post(client.url(client.LISTENING, path, credential, place), body, credential)
     return read(decode(reply, _RECORDED), ask.model, notes)
 
 

@@ -9,24 +9,17 @@ from typing import TypeVar
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as ProtoMessage
 
-from integration_api.core.credential import Credential, CredentialField
+from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, Phase, ProviderError, Refusal, StreamCut
-from integration_api.core.exchange import Auth, GoogleToken, Header, HttpRequest, HttpResponse, json_body
+from integration_api.core.exchange import HttpRequest, HttpResponse
 from integration_api.core.session import Closed, Message
-from integration_api.dialects import gemini_errors
+from integration_api.dialects import gemini_errors, google_cloud
+from integration_api.dialects.google_cloud import GLOBAL, PROJECT
 
 NAME = "google-speech"
 LISTENING, SPEAKING = "speech", "texttospeech"
 """The two services, as their hosts name them."""
-GLOBAL = "global"
 
-KEY = CredentialField("key", "API key", required=False)
-PROJECT = CredentialField("project_id", "Project", secret=False, required=False)
-SERVICE_ACCOUNT = CredentialField("service_account_key", "Service account key (JSON)", required=False)
-REGION = CredentialField("region", "Region", secret=False, required=False)
-QUOTA_PROJECT = CredentialField("quota_project_id", "Quota project", secret=False, required=False)
-
-_PLACE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{0,99}")
 _WRONG_KEY = re.compile(r"(?i)API key (not valid|expired)")
 """Google refuses a wrong key as it refuses any mistyped field."""
@@ -37,32 +30,6 @@ STATUSES = (
     "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
 )  # fmt: skip
 """gRPC's, by their numbers."""
-
-
-def auth(credential: Credential) -> Auth:
-    """Return how to sign with what the credential holds: an account before a key."""
-    if SERVICE_ACCOUNT.name in credential.held or KEY.name not in credential.held:
-        return GoogleToken(field=SERVICE_ACCOUNT.name)
-    return Header("x-goog-api-key", KEY.name)
-
-
-def headers(credential: Credential) -> tuple[tuple[str, str], ...]:
-    """Say which project's quota is used, for accounts of another one."""
-    quota = credential.fields.get(QUOTA_PROJECT.name)
-    return (("x-goog-user-project", quota),) if quota else ()
-
-
-def location(credential: Credential, asked: object = None) -> str:
-    """Return the location to ask: the call's own, or the credential's. Raises `Failure` for what is none."""
-    place = asked or credential.fields.get(REGION.name) or GLOBAL
-    if not isinstance(place, str) or not _PLACE.fullmatch(place):
-        raise Failure(
-            Kind.INVALID_REQUEST,
-            f"{REGION.name} must be a location such as {GLOBAL}, eu or us-central1",
-            code="invalid_value",
-            param=REGION.name,
-        )
-    return place
 
 
 def recognizer(credential: Credential, place: str) -> str:
@@ -92,25 +59,15 @@ def language(code: str | None) -> str | None:
     return "-".join([first, *(one.upper() if len(one) == 2 else one.title() for one in rest)])
 
 
-def get(address: str, credential: Credential) -> HttpRequest:
-    return HttpRequest(method="GET", url=address, headers=headers(credential), auth=auth(credential))
-
-
-def post(address: str, body: object, credential: Credential) -> HttpRequest:
-    return HttpRequest(
-        method="POST",
-        url=address,
-        headers=(("content-type", "application/json"), *headers(credential)),
-        body=json_body(body),
-        auth=auth(credential),
-    )
-
-
 def call(service: str, method: str, credential: Credential, place: str) -> HttpRequest:
     """Open one of the services' streams."""
     address = url(service, f"/{method}", credential, place)
     return HttpRequest(
-        method="POST", url=address, headers=headers(credential), auth=auth(credential), grpc=True
+        method="POST",
+        url=address,
+        headers=google_cloud.headers(credential),
+        auth=google_cloud.auth(credential),
+        grpc=True,
     )
 
 

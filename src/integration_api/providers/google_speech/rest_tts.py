@@ -13,6 +13,7 @@ from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, Phase, ProviderError, StreamCut
 from integration_api.core.exchange import Frame, Stream
 from integration_api.core.tts import Sound, SpeakRequest, Spoken, TtsEvent
+from integration_api.dialects import google_cloud
 from integration_api.dialects.plain_sound import WHOLE
 from integration_api.providers.google_speech import client
 from integration_api.providers.google_speech.voices import is_gemini, selection
@@ -51,9 +52,10 @@ def speak(ask: SpeakRequest, credential: Credential) -> Stream[TtsEvent]:
             code="text_too_large",
             param="input",
         )
-    address = client.url(client.SPEAKING, "/v1/text:synthesize", credential, client.location(credential))
+    place = google_cloud.location(credential)
+    address = client.url(client.SPEAKING, "/v1/text:synthesize", credential, place)
     return Stream(
-        client.post(address, body(ask), credential),
+        google_cloud.post(address, body(ask), credential),
         Whole(),
         Reader(len(ask.text), bare=ask.output.encoding in BARE),
     )

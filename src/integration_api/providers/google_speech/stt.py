@@ -32,6 +32,7 @@ from integration_api.core.stt import (
     Word,
 )
 from integration_api.core.utterances import Utterances
+from integration_api.dialects import google_cloud
 from integration_api.providers.google_speech import client
 from integration_api.providers.google_speech.said import Result, Speech
 from integration_api.providers.google_speech.v1_stt import V1
@@ -57,7 +58,7 @@ class GoogleEar:
     keep_alive: KeepAlive | None = None
 
     def __init__(self, ask: ListenRequest, credential: Credential, so_far: Utterances) -> None:
-        place = client.location(credential, ask.extras.get("location"))
+        place = google_cloud.location(credential, ask.extras.get("location"))
         old = version(ask.model, ask.extras, credential) == "v1"
         self._speech: Speech = V1(ask) if old else V2(ask, credential, place)
         self.request = client.call(client.LISTENING, self._speech.method, credential, place)

@@ -24,6 +24,7 @@ from integration_api.core.session import (
     Warned,
 )
 from integration_api.core.tts import Sound, Spoken, SynthesisCapabilities, SynthesisRequest, TtsEvent
+from integration_api.dialects import google_cloud
 from integration_api.proto import google_speech_pb2 as wire
 from integration_api.providers.google_speech import client
 from integration_api.providers.google_speech.voices import is_gemini, selection, streams
@@ -52,7 +53,7 @@ class GoogleVoice:
                 code="voice_not_live",
                 param="voice",
             )
-        self.request = client.call(client.SPEAKING, METHOD, credential, client.location(credential))
+        self.request = client.call(client.SPEAKING, METHOD, credential, google_cloud.location(credential))
         self._opening = wire.StreamingSynthesizeRequest(streaming_config=config(ask)).SerializeToString()
         self._prompt = ask.manner.instructions if is_gemini(ask.model) else None
         self._current: str | None = None

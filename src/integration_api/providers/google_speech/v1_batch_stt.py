@@ -16,6 +16,7 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.exchange import Exchange, decode
 from integration_api.core.llm import Usage
 from integration_api.core.stt import Segment, TranscribeRequest, Transcript, Word
+from integration_api.dialects import google_cloud
 from integration_api.dialects.notes import Notes
 from integration_api.providers.google_speech import client
 from integration_api.providers.google_speech.v1_stt import encoding_of, left_out, spoken
@@ -62,9 +63,9 @@ _RECORDED = msgspec.json.Decoder(Recorded)
 
 def transcribe(ask: TranscribeRequest, credential: Credential, notes: Notes) -> Exchange[Transcript]:
     """Return what a recording says."""
-    place = client.location(credential, ask.extras.get("location"))
+    place = google_cloud.location(credential, ask.extras.get("location"))
     body = {"config": config(ask, notes), "audio": {"content": b64encode(ask.audio).decode()}}
-    reply = yield client.post(client.url(client.LISTENING, PATH, credential, place), body, credential)
+    reply = yield google_cloud.post(client.url(client.LISTENING, PATH, credential, place), body, credential)
     return read(decode(reply, _RECORDED), ask, notes)
 
 

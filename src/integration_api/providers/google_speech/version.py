@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind
-from integration_api.providers.google_speech import client
+from integration_api.dialects import google_cloud
 
 Version: TypeAlias = Literal["v1", "v2"]
 
@@ -40,7 +40,7 @@ def version(model: str, options: Mapping[str, Any], credential: Credential) -> V
         )
     if asked is not None:
         return "v1" if asked == "v1" else "v2"
-    project = credential.fields.get(client.PROJECT.name)
+    project = credential.fields.get(google_cloud.PROJECT.name)
     return "v1" if model in ONLY_V1 or (model in BOTH and not project) else "v2"
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import Exchange, decode
 from integration_api.core.tts import Voice
+from integration_api.dialects import google_cloud
 from integration_api.providers.google_speech import client
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2}")
@@ -52,8 +53,8 @@ def streams(model: str, voice: str | None) -> bool:
 
 def voices(credential: Credential) -> Exchange[tuple[Voice, ...]]:
     """Return every voice there is."""
-    place = client.location(credential)
-    reply = yield client.get(client.url(client.SPEAKING, "/v1/voices", credential, place), credential)
+    place = google_cloud.location(credential)
+    reply = yield google_cloud.get(client.url(client.SPEAKING, "/v1/voices", credential, place), credential)
     return tuple(
         Voice(
             id=one.name,

@@ -2,7 +2,7 @@
 
 from integration_api.core.credential import BASE_URL
 from integration_api.core.provider import Provider
-from integration_api.dialects import gemini_version
+from integration_api.dialects import gemini_version, google_cloud
 from integration_api.providers.vertexai import (
     client,
     embedding,
@@ -17,12 +17,12 @@ VERTEXAI = Provider(
     name=client.NAME,
     title="Google Vertex AI",
     fields=(
-        client.PROJECT,
-        client.REGION,
-        client.SERVICE_ACCOUNT,
-        client.ACCESS_TOKEN,
+        google_cloud.PROJECT,
+        google_cloud.REGION,
+        google_cloud.SERVICE_ACCOUNT,
+        google_cloud.ACCESS_TOKEN,
         client.KEY,
-        client.QUOTA_PROJECT,
+        google_cloud.QUOTA_PROJECT,
         gemini_version.FIELD,
         BASE_URL,
     ),

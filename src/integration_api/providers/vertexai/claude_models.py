@@ -6,10 +6,10 @@ https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
 from typing import Any
 
 from integration_api.core.credential import Credential
-from integration_api.core.exchange import Exchange, HttpRequest, decode, json_body
+from integration_api.core.exchange import Exchange, HttpRequest, decode
 from integration_api.core.llm import LlmRequest
 from integration_api.core.relay import RawBody
-from integration_api.dialects import anthropic_messages
+from integration_api.dialects import anthropic_messages, google_cloud
 from integration_api.dialects import anthropic_messages_wire as wire
 from integration_api.dialects.anthropic_messages_payload import (
     API_VERSION,
@@ -48,7 +48,7 @@ def count_tokens(ask: LlmRequest, credential: Credential) -> Exchange[int]:
     body = {**counted(prepared.body), "model": named(ask.model).model}
     url = client.located("publishers/anthropic/models/count-tokens:rawPredict", credential)
     body["anthropic_version"] = VERSIONS.get(prepared.version, prepared.version)
-    reply = yield client.post(url, json_body(body), credential)
+    reply = yield google_cloud.post(url, body, credential)
     return decode(reply, wire.COUNT).input_tokens
 
 
@@ -63,7 +63,7 @@ def _post(
     method = "streamRawPredict" if stream else "rawPredict"
     # Claude is found in v1 alone; whatever the account says is about Google's own API.
     path = f"publishers/anthropic/models/{client.segment(model, 'model')}:{method}"
-    return client.post(client.located(path, credential, version_="v1"), json_body(sent), credential)
+    return google_cloud.post(client.located(path, credential, version_="v1"), sent, credential)
 
 
 LLM = anthropic_messages.llm(

@@ -13,9 +13,10 @@ from msgspec import Struct
 
 from integration_api.core.credential import Credential
 from integration_api.core.embedding import EmbeddingInput, EmbeddingRequest, EmbeddingResponse
-from integration_api.core.exchange import Exchange, HttpRequest, HttpResponse, decode, json_body
+from integration_api.core.exchange import Exchange, HttpRequest, HttpResponse, decode
 from integration_api.core.llm import Media, Text
 from integration_api.dialects import gemini_embedding as google
+from integration_api.dialects import google_cloud
 from integration_api.dialects.gemini_media import inline
 from integration_api.dialects.notes import Notes, unsupported
 from integration_api.dialects.openai_chat_payload import merge
@@ -109,8 +110,8 @@ def _predict(asked: google.Plan, notes: Notes, credential: Credential) -> Exchan
         if parameters:
             body["parameters"] = parameters
         merge(body, ask.extras)
-        return client.post(
-            client.published("google", ask.model, "predict", credential), json_body(body), credential
+        return google_cloud.post(
+            client.published("google", ask.model, "predict", credential), body, credential
         )
 
     most = 1 if multimodal else MOST_INSTANCES
@@ -176,9 +177,7 @@ def _contents(asked: google.Plan, notes: Notes, credential: Credential) -> Excha
         # One content is asked for by itself: that is what every version of the API knows.
         method = "embedContent" if len(batch) == 1 else "batchEmbedContents"
         body = written[0] if len(batch) == 1 else {"requests": written}
-        return client.post(
-            client.published("google", ask.model, method, credential), json_body(body), credential
-        )
+        return google_cloud.post(client.published("google", ask.model, method, credential), body, credential)
 
     return google.embed(
         ask, notes, provider=client.NAME, most=MOST_CONTENTS, request=request, read=partial(_read, asked)

@@ -6,7 +6,7 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
 from functools import partial
 
 from integration_api.core.credential import Credential
-from integration_api.dialects import gemini
+from integration_api.dialects import gemini, google_cloud
 from integration_api.providers.vertexai import client
 from integration_api.providers.vertexai.naming import named
 
@@ -25,7 +25,7 @@ def cached(name: str, credential: Credential) -> str:
         return name
     whole = name if "/" in name else f"cachedContents/{name}"
     if not whole.startswith("locations/"):
-        whole = f"locations/{client.region(credential)}/{whole}"
+        whole = f"locations/{google_cloud.location(credential)}/{whole}"
     return f"projects/{client.project(credential)}/{whole}"
 
 
@@ -46,8 +46,8 @@ TOOLS = frozenset({
 DIALECT = gemini.Dialect(
     provider=client.NAME,
     url=url,
-    auth=client.auth,
-    headers=client.headers,
+    auth=google_cloud.auth,
+    headers=google_cloud.headers,
     tiers={
         "default": "shared",
         "standard": "shared",

@@ -12,6 +12,7 @@ from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import Exchange, decode
 from integration_api.core.models import ModelInfo
+from integration_api.dialects import google_cloud
 from integration_api.providers.vertexai import client
 
 PUBLISHERS = ("google", "anthropic", "meta", "mistralai", "deepseek-ai", "qwen", "openai")
@@ -60,7 +61,7 @@ def _published(publisher: str, credential: Credential) -> Exchange[list[ModelInf
     after = ""
     for _ in range(MAX_PAGES):
         path = f"publishers/{publisher}/models?listAllVersions=true&pageSize={PAGE}{after}"
-        reply = yield client.get(client.anywhere(path, credential), credential)
+        reply = yield google_cloud.get(client.anywhere(path, credential), credential)
         page = decode(reply, DECODER)
         found += [_info(publisher, model) for model in page.publisher_models]
         if not page.next_page_token:

@@ -6,7 +6,7 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/maas/call-open-model-apis
 from collections.abc import Callable
 
 from integration_api.core.credential import Credential
-from integration_api.dialects import mistral_chat, openai_chat
+from integration_api.dialects import google_cloud, mistral_chat, openai_chat
 from integration_api.providers.vertexai import client
 
 FIELDS = openai_chat.FIELDS - {
@@ -35,8 +35,8 @@ def mistral(method: str) -> Callable[[str, Credential], str]:
 OPEN = openai_chat.Dialect(
     provider=client.NAME,
     url=url,
-    auth=client.auth,
-    headers=client.headers,
+    auth=google_cloud.auth,
+    headers=google_cloud.headers,
     fields=FIELDS,
     spelling={"max_completion_tokens": "max_tokens"},
 )
@@ -45,7 +45,7 @@ MISTRAL = mistral_chat.llm(
     provider=client.NAME,
     url=mistral("rawPredict"),
     stream_url=mistral("streamRawPredict"),
-    auth=client.auth,
-    headers=client.headers,
+    auth=google_cloud.auth,
+    headers=google_cloud.headers,
     fields=MISTRAL_FIELDS,
 )

@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure, Kind, ProviderError
-from integration_api.core.exchange import Exchange, decode, json_body
+from integration_api.core.exchange import Exchange, decode
 from integration_api.core.reranking import Ranked, RerankingRequest, RerankingResponse
+from integration_api.dialects import google_cloud
 from integration_api.dialects.notes import Notes
 from integration_api.dialects.openai_chat_payload import merge
 from integration_api.providers.vertexai import client
@@ -59,7 +60,7 @@ def rerank(ask: RerankingRequest, credential: Credential) -> Exchange[RerankingR
     merge(body, ask.extras)
     place = f"projects/{client.project(credential)}/locations/global"
     url = f"{credential.base_url(HOST)}/v1/{place}/rankingConfigs/default_ranking_config:rank"
-    reply = yield client.post(url, json_body(body), credential)
+    reply = yield google_cloud.post(url, body, credential)
     try:
         results = tuple(Ranked(int(record.id), record.score) for record in decode(reply, DECODER).records)
     except ValueError:

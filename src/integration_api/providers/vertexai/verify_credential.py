@@ -5,13 +5,14 @@ A list of published models would only prove the token: this proves project, perm
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
-from integration_api.core.exchange import Exchange, json_body
+from integration_api.core.exchange import Exchange
+from integration_api.dialects import google_cloud
 from integration_api.providers.vertexai import client, gemini_models
 
 PROBES = ("gemini-2.5-flash", "gemini-3.8-flash")
 """Models that between them are in every region; the next is asked where one is unknown."""
 
-_WORD = json_body({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]})
+_WORD = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
 
 
 def verify(credential: Credential) -> Exchange[None]:
@@ -22,7 +23,7 @@ def verify(credential: Credential) -> Exchange[None]:
     """
     for probe in PROBES:
         try:
-            yield client.post(gemini_models.url(probe, "countTokens", credential), _WORD, credential)
+            yield google_cloud.post(gemini_models.url(probe, "countTokens", credential), _WORD, credential)
         except ProviderError as refusal:
             if refusal.kind is not Kind.NOT_FOUND:
                 raise
@@ -31,7 +32,7 @@ def verify(credential: Credential) -> Exchange[None]:
             return
     raise ProviderError(
         Kind.NOT_FOUND,
-        f"Gemini is not to be found in the region {client.region(credential)}: check the region",
+        f"Gemini is not to be found in the region {google_cloud.location(credential)}: check the region",
         provider=client.NAME,
         refusal=last.refusal,
         code="wrong_region",
