@@ -30,6 +30,13 @@ class Utterances:
         self._begun = False
         self._eager = False
 
+    def copy(self) -> "Utterances":
+        """Return another that goes on from here by itself."""
+        other = Utterances(joint=self._joint)
+        other._segment, other._utterance = self._segment, self._utterance
+        other._said, other._begun, other._eager = [*self._said], self._begun, self._eager
+        return other
+
     @property
     def utterance_id(self) -> str:
         return f"u{self._utterance}"

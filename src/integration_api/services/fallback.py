@@ -15,6 +15,13 @@ from integration_api.transport.budget import Budget
 NOTHING = Usage()
 
 
+class Outrun(Failure):
+    """Another target answered first."""
+
+    def __init__(self) -> None:
+        super().__init__(Kind.CANCELLED, "another target answered first", code="hedge_lost")
+
+
 class Fallback(Struct, frozen=True, kw_only=True):
     """Milliseconds. `targets` stand in for the first one, in their order."""
 
@@ -23,8 +30,8 @@ class Fallback(Struct, frozen=True, kw_only=True):
     first_event_timeout_ms: int = 4_000
     """Without a word from the provider while somebody speaks, or while text waits to be spoken."""
     hedge_after_ms: int | None = None
-    """The next target is dialled too when the first has not answered by then, within the tenant's budget; None never
-    does. Who opens first stays, and the other is hung up on.
+    """The next target is dialled too when one has not begun its session by then, or has begun it and owes a first word
+    for so long, within the tenant's budget; None never does. Who is first stays, and the other is hung up on.
     """
 
 
@@ -80,26 +87,47 @@ class Plan(Generic[Talk]):
                     self._left.append(last)
         raise failures[0]
 
-    def once_more(self, leg: Leg[Talk]) -> None:
-        """Let a leg's target, which asked for a new socket, be the next."""
-        self._left.insert(0, leg.call.target)
+    def beside(self) -> "Racer[Talk] | None":
+        """Open the next target beside a leg that owes a word, if there is one and the budget allows it."""
+        if not self._left or not self._budget.spend(self._account):
+            return None
+        return Racer(self._opened, self._left.pop(0))
 
-    def lost(self, leg: Leg[Talk], error: Failure) -> bool:
-        """Hear that an open leg has failed; return whether to go on."""
-        if not recoverable(error):
-            # Over gRPC a provider refuses when the call is open: that is like any dial that is refused.
-            return bool(self._left) and not leg.heard
-        if not self._left and self._again > 0:
+    def back(self, target: Target, *, last: bool = False) -> None:
+        """Let a target that was outrun, and did not fail, be the next again, or the `last`."""
+        self._left.insert(len(self._left) if last else 0, target)
+
+    def goes_on(self, leg: Leg[Talk], error: Failure) -> bool:
+        """Whether another may go on where a leg has failed.
+
+        Over gRPC a provider refuses when the call is open: that is like any dial that is refused.
+        """
+        return isinstance(error, Outrun) or recoverable(error) or not leg.heard
+
+    async def after(self, leg: Leg[Talk], error: Failure | None) -> tuple[Leg[Talk], list[Any]]:
+        """Return the leg that follows one which failed, or which asked for a new socket where `error` is None.
+
+        Raises what the leg failed with where nothing follows, or else what the following failed with.
+        """
+        target, left = leg.call.target, self._left
+        if error is None:
+            left.insert(0, target)
+        elif isinstance(error, Outrun):
+            left.append(target)
+        elif not left and recoverable(error) and self._again > 0:
             self._again -= 1
-            self._left.append(leg.call.target)
-        return bool(self._left)
+            left.append(target)
+        if not left or (error is not None and not self.goes_on(leg, error)):
+            assert error is not None  # noqa: S101 - it would be its own follower
+            raise error
+        return await self.open()
 
     async def _race(self) -> tuple[Leg[Talk], list[Any]]:
         """Open the next target, and the one after it if that takes too long: whoever opens first stays."""
         hedge = self._fallback.hedge_after_ms
-        racers = [_Racer(self._opened, self._left.pop(0))]
+        racers = [Racer(self._opened, self._left.pop(0))]
         failed: Failure | None = None
-        winner: _Racer[Talk] | None = None
+        winner: Racer[Talk] | None = None
         try:
             while running := {one.task for one in racers if not one.task.done()}:
                 alone = hedge is not None and bool(self._left) and len(racers) == 1
@@ -115,7 +143,7 @@ class Plan(Generic[Talk]):
                         raise error
                 if alone and not racers[0].task.done():
                     if self._budget.spend(self._account):
-                        racers.append(_Racer(self._opened, self._left.pop(0)))
+                        racers.append(Racer(self._opened, self._left.pop(0)))
                     else:
                         hedge = None
             assert failed is not None  # noqa: S101 - nobody is left, so somebody failed
@@ -125,7 +153,7 @@ class Plan(Generic[Talk]):
                 if one is not winner:
                     await one.stop(outrun=winner is not None)
 
-    async def _opened(self, racer: "_Racer[Talk]") -> tuple[Leg[Talk], list[Any]]:
+    async def _opened(self, racer: "Racer[Talk]") -> tuple[Leg[Talk], list[Any]]:
         leg = await self._begin(racer.target)
         try:
             async with asyncio.timeout(self._fallback.connect_timeout_ms / 1000):
@@ -135,19 +163,19 @@ class Plan(Generic[Talk]):
             await leg.close(error, NOTHING)
             raise error from None
         except asyncio.CancelledError as gone:
-            await leg.close(_outrun() if racer.outrun else gone, NOTHING)
+            await leg.close(Outrun() if racer.outrun else gone, NOTHING)
             raise
         except BaseException as error:
             await leg.close(error, NOTHING)
             raise
 
 
-class _Racer(Generic[Talk]):
+class Racer(Generic[Talk]):
     """One target on its way to an open leg."""
 
     def __init__(
         self,
-        open: "Callable[[_Racer[Talk]], Coroutine[Any, Any, tuple[Leg[Talk], list[Any]]]]",
+        open: "Callable[[Racer[Talk]], Coroutine[Any, Any, tuple[Leg[Talk], list[Any]]]]",
         target: Target,
     ) -> None:
         self.target = target
@@ -155,16 +183,11 @@ class _Racer(Generic[Talk]):
         """Whether another one was faster."""
         self.task = asyncio.create_task(open(self))
 
-    async def stop(self, *, outrun: bool) -> None:
-        """Hang up on who is not wanted any more, be it open by now or not."""
+    async def stop(self, *, outrun: bool, usage: Usage = NOTHING) -> None:
+        """Hang up on who is not wanted any more, be it open by now, and given what `usage` says, or not."""
         self.outrun = outrun
         self.task.cancel()
         await asyncio.wait({self.task})
         if not self.task.cancelled() and self.task.exception() is None:
             leg, _ = self.task.result()
-            await leg.close(_outrun() if outrun else asyncio.CancelledError(), NOTHING)
-
-
-def _outrun() -> Failure:
-    """Say why nobody heard of a target that was being opened."""
-    return Failure(Kind.CANCELLED, "another target answered first", code="hedge_lost")
+            await leg.close(Outrun() if outrun else asyncio.CancelledError(), usage)

@@ -1,9 +1,9 @@
 """Live transcripts: one caller's sound to a provider and back as events, whatever happens to the provider."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,17 +32,18 @@ from integration_api.core.stt import (
 from integration_api.core.utterances import Utterances
 from integration_api.services import clock
 from integration_api.services.call import Calls, Origin
-from integration_api.services.fallback import Fallback, Plan, options_of
+from integration_api.services.ear import Ear, end_of_sound
+from integration_api.services.fallback import Fallback, Outrun, Plan, options_of
 from integration_api.services.leg import Leg, late
 from integration_api.services.lines import Lines
+from integration_api.services.recent_sound import RecentSound
 from integration_api.services.speech_times import SpeechTimes
+from integration_api.services.succession import Succession
 from integration_api.services.target import Target
 from integration_api.services.unary import unsupported
 from integration_api.telemetry.log import Log
 
 OPERATION = "stt"
-REPLAY_MS = 30_000
-"""The longest sound without settled text that is kept to be heard again by another leg."""
 WAITING = 64
 """Lists of events that wait for a caller who reads slowly; then the provider waits, too."""
 WATCH_SECONDS = 0.05
@@ -151,17 +152,16 @@ class Transcription:
         self._leg: Leg[Listening] | None = None
         """Who listens now: nobody, between two of them."""
         self._latest: Leg[Listening]
+        self._succession: Succession[Listening, Ear]
         self._converter = Converter(request.input, request.input)
+        """Of whoever listens now."""
         self._utterances = Utterances()
+        """As far as the latest leg has told them."""
+        self._utterances_of: WeakKeyDictionary[Leg[Listening], Utterances] = WeakKeyDictionary()
+        """Those that each leg goes on with, should it be taken."""
         self._turn = asyncio.Lock()
         """Held by whoever sends: the caller's sound waits while another leg takes over."""
-        self._ring: deque[tuple[float, bytes]] = deque()
-        """Sound since the last settled text, each piece with when it ended."""
-        self._bytes_per_second = request.input.bytes_per_second if request.input.raw else 0
-        """0 where nobody knows how long its bytes last."""
-        self._position = 0.0
-        """Milliseconds of sound so far."""
-        self._settled = 0.0
+        self._recent = RecentSound(request.input)
         self._offset = 0.0
         """Where in the caller's sound the present leg began to listen."""
         self._spoken_at = 0.0
@@ -171,9 +171,6 @@ class Transcription:
         """Where in the sound a text was told last that may change yet."""
         self._open_since = 0.0
         """When that came. Whatever a provider says after it, be it nothing that is told, it is there."""
-        self._finalize_at: float | None = None
-        """Where in the sound the caller asked for what was said, until that is answered."""
-        self._asked_to_end = False
         self._asked_at = 0.0
         """When the caller last asked for what was said, or for the end."""
         self._obeying = False
@@ -185,14 +182,20 @@ class Transcription:
     ) -> AsyncGenerator[tuple[Leg[Listening], list[Told]], None]:
         self._first = target
         plan = Plan(target, fallback, self._begin, self._lines.hedges, self._origin.principal.tenant)
+        patience = fallback.first_event_timeout_ms / 1000
+        self._succession = Succession(plan, fallback.hedge_after_ms, self)
         leg, told = await plan.open()
-        self._take(leg)
+        self.take(self.brief(leg))
         if attend is not None:
             attend(self._hear_at_once)
         tasks = [
-            asyncio.create_task(self._minded(self._talk(plan, leg))),
-            asyncio.create_task(self._minded(self._hear(asks))),
-            asyncio.create_task(self._minded(self._watch(fallback.first_event_timeout_ms / 1000))),
+            asyncio.create_task(self._minded(work))
+            for work in (
+                self._talk(leg, patience),
+                self._hear(asks),
+                self._watch(patience),
+                self._succession.watch(),
+            )
         ]
         try:
             yield leg, [self._ready(leg), *told]
@@ -205,6 +208,8 @@ class Transcription:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._succession.stop()
+            await self.let_go(asyncio.CancelledError())
 
     async def _minded(self, work: Coroutine[Any, Any, None]) -> None:
         """Do a part of the session's work. What goes wrong with it ends the session; what nobody foresaw is logged."""
@@ -236,86 +241,79 @@ class Transcription:
         call = await self._calls.open(self._origin, target, OPERATION, streamed=True)
         extras = options_of(target, self._first, self._request.extras)
         asked = replace(self._request, model=target.model, input=sent, extras=extras)
-        listen = stt.listen
+        listen, utterances = stt.listen, self._utterances.copy()
         # No socket waits for those who listen: most providers count the time that one is open.
-        return self._lines.leg(
-            call, asked, lambda: listen(asked, call.credential, self._utterances), warm_seconds=0.0
+        leg = self._lines.leg(
+            call, asked, lambda: listen(asked, call.credential, utterances), warm_seconds=0.0
         )
+        self._utterances_of[leg] = utterances
+        return leg
 
-    async def _talk(self, plan: Plan[Listening], leg: Leg[Listening]) -> None:
+    async def _talk(self, leg: Leg[Listening], patience: float) -> None:
         """Listen to one leg after another until the session has ended, well or not."""
         while True:
             error = await self._listen(leg)
             if error is None and not leg.redial:
                 await self._out.put((leg, [Over("finished")]))
                 return
-            if error is None:
-                plan.once_more(leg)
-            elif not plan.lost(leg, error):
-                await self._out.put((leg, [Ended(error)]))
-                return
             silent_since = leg.heard_at
             async with self._turn:
                 try:
-                    following, told = await plan.open()
-                    replayed = await self._take_over(following)
+                    following, told = await self._succession.follow(leg, error, patience)
                 except Failure as failure:
-                    await self._out.put((leg, [Ended(failure)]))
+                    await self._out.put((self._latest, [Ended(failure)]))
                     return
+                told = [self._mine(event) for event in told]
+                self._spoken_at = 0.0 if told else self._spoken_at
             here, there = leg.call.target.provider.name, following.call.target.provider.name
             again = Reconnected(
                 gap_ms=round((clock.perf() - silent_since) * 1000),
-                replayed_ms=round(replayed),
+                replayed_ms=round(self._recent.position - self._offset),
                 new_provider=there if there != here else None,
             )
             leg = following
             await self._out.put((leg, [again, *told]))
 
-    async def _listen(self, leg: Leg[Listening]) -> ProviderError | None:
+    async def _listen(self, leg: Leg[Listening]) -> Failure | None:
         """Tell what a leg hears until it ends; return why, where it did not end well."""
         cause: BaseException | None = None
         try:
             async for events in leg.events():
                 leg.call.tell_first_token()
                 self._spoken_at = 0.0
+                self._succession.drop()
                 await self._out.put((leg, [self._mine(event) for event in events]))
-        except ProviderError as error:
+        except Failure as error:
             cause = error
             return error
         except BaseException as error:
             cause = error
             raise
         finally:
-            self._leg = None
-            await leg.close(cause, self._usage())
+            await self.let_go(cause)
         return None
+
+    async def let_go(self, cause: BaseException | None) -> None:
+        """Hang up on who listens, if somebody does, and keep the record: of success, or of `cause`."""
+        leg, self._leg = self._leg, None
+        if leg is not None:
+            await leg.close(cause, self._usage())
 
     def _usage(self) -> Usage:
         """Return what the present leg has heard, or the latest."""
-        return Usage(audio_seconds=(self._position - self._offset) / 1000)
+        return Usage(audio_seconds=(self._recent.position - self._offset) / 1000)
 
-    def _take(self, leg: Leg[Listening]) -> None:
-        self._leg = self._latest = leg
-        self._spoken_at = 0.0
-        self._converter = Converter(self._request.input, self._sent(leg.call.target))
+    def brief(self, leg: Leg[Listening]) -> Ear:
+        converter = Converter(self._request.input, self._sent(leg.call.target))
+        return Ear(leg, self._recent, converter, self._utterances_of[leg])
 
-    async def _take_over(self, leg: Leg[Listening]) -> float:
-        """Let a leg hear what is not settled yet; return how many milliseconds that are."""
-        self._offset = self._settled
-        self._take(leg)
-        finalize_at = self._finalize_at if (self._finalize_at or 0.0) > self._settled else None
-        for end, sound in list(self._ring):
-            if finalize_at is not None and finalize_at < end:
-                finalize_at = None
-                await leg.tell(leg.session.finalize)
-            await leg.tell(leg.session.audio, self._converter.feed(sound))
-            if not self._spoken_at and loud(sound, self._request.input):
-                self._spoken_at = clock.perf()
-        if finalize_at is not None:
-            await leg.tell(leg.session.finalize)
-        if self._asked_to_end:
-            await leg.tell(self._say, leg.session, End())
-        return self._position - self._offset if self._ring else 0.0
+    def take(self, ear: Ear) -> None:
+        self._leg = self._latest = ear.leg
+        self._offset = ear.offset
+        self._converter = ear.converter
+        self._utterances = ear.utterances
+        spoken = any(loud(sound, self._request.input) for _, sound in self._recent.after(ear.offset))
+        self._spoken_at = clock.perf() if spoken else 0.0
 
     def _sent(self, target: Target) -> AudioFormat:
         stt = target.provider.stt
@@ -343,13 +341,31 @@ class Transcription:
             most = patience if leg.session.capabilities.interim else max(patience, NO_INTERIM_SECONDS)
             now = clock.perf()
             silent = now - leg.heard_at
-            since = self._spoken_at or (self._asked_at if self._answer_is_due(leg) else 0.0)
-            if since and now - max(since, leg.heard_at) > most:
+            since = self._owed_since(leg)
+            if since and now - since > most:
                 leg.give_up(late("the provider said nothing while somebody spoke"))
             elif self._overdue(leg) and silent > most:
                 leg.give_up(late("the provider did not settle what it heard"))
             elif since or self._open_at is not None:
                 wait = max(most - silent, WATCH_SECONDS)
+
+    def _owed_since(self, leg: Leg[Listening]) -> float:
+        """Return since when a provider owes a word: to speech, or to what was asked. 0.0 when it owes none."""
+        since = self._spoken_at or (self._asked_at if self._answer_is_due(leg) else 0.0)
+        return max(since, leg.heard_at) if since else 0.0
+
+    def silent_since(self) -> float:
+        leg = self._leg
+        if leg is None or not self._recent.kept or not leg.session.capabilities.interim:
+            return 0.0  # Nobody can be told what has been heard, or is sure to say anything before a turn is over.
+        return self._owed_since(leg)
+
+    def is_word(self, event: SttEvent) -> bool:
+        return isinstance(event, Interim | Final)
+
+    def outrun(self) -> None:
+        if self._leg is not None and self.silent_since():
+            self._leg.give_up(Outrun())
 
     def _is_open(self, leg: Leg[Listening]) -> bool:
         """Whether the last that a provider said was a text that may change yet."""
@@ -357,7 +373,7 @@ class Transcription:
 
     def _answer_is_due(self, leg: Leg[Listening]) -> bool:
         """Whether the caller waits for the end, or for a text to be final: nothing said may be answered by nothing."""
-        return self._asked_to_end or (self._finalize_at is not None and self._is_open(leg))
+        return self._recent.asked_to_end or (self._recent.finalize_at is not None and self._is_open(leg))
 
     def _overdue(self, leg: Leg[Listening]) -> bool:
         """Whether a text waits to be final though there was silence enough behind it."""
@@ -365,7 +381,7 @@ class Transcription:
         if endpointing.mode != "provider" or self._open_at is None or not self._is_open(leg):
             return False
         silence = max(endpointing.silence_ms or 0, endpointing.utterance_end_ms or 0)
-        return self._position - self._open_at > silence + SETTLING_MS
+        return self._recent.position - self._open_at > silence + SETTLING_MS
 
     # --- the caller's side -------------------------------------------------------------------
 
@@ -385,8 +401,12 @@ class Transcription:
                 self._keep(ask.data)
             elif isinstance(ask, Finalize | End):
                 self._asked_at = clock.perf()
-                self._asked_to_end = self._asked_to_end or isinstance(ask, End)
-                self._finalize_at = self._finalize_at if self._asked_to_end else self._position
+                recent = self._recent
+                recent.asked_to_end = recent.asked_to_end or isinstance(ask, End)
+                recent.finalize_at = recent.finalize_at if recent.asked_to_end else recent.position
+            elif isinstance(ask, Update):
+                self._change(ask)
+            self._succession.more()
             leg = self._leg
             if leg is None:
                 return  # It has just ended: what is in the ring is heard by the next.
@@ -404,6 +424,7 @@ class Transcription:
         if leg is None or self._obeying or self._turn.locked() or self._out.full() or not leg.ready:
             return False
         self._keep(sound)
+        self._succession.more()
         try:
             told = leg.tell_at_once(self._sound, leg.session, sound)
         except Failure as error:
@@ -428,20 +449,28 @@ class Transcription:
             case KeepAlive():
                 return session.keep_alive.acts if session.keep_alive else ()
             case End() | Left():
-                rest = self._converter.flush()
-                return [*(session.audio(rest) if rest else ()), *session.finish()]
+                return end_of_sound(session, self._converter)
+
+    def _change(self, update: Update) -> None:
+        """Let whoever listens next know of it, too, where this one can do it; a rival does not."""
+        if not self._latest.session.capabilities.live_update:
+            return
+        self._succession.drop()
+        request = self._request
+        self._request = replace(
+            request,
+            keyterms=request.keyterms if update.keyterms is None else update.keyterms,
+            languages=request.languages if update.languages is None else update.languages,
+            endpointing=update.endpointing or request.endpointing,
+        )
 
     def _keep(self, sound: bytes) -> None:
-        if not self._bytes_per_second:
-            return  # It can not be heard again from the right place.
-        self._position += len(sound) * 1000 / self._bytes_per_second
-        self._ring.append((self._position, sound))
-        if self._settled < self._position - REPLAY_MS:
-            self._settle(self._position - REPLAY_MS)
-        if loud(sound, self._request.input):
+        recent = self._recent
+        recent.keep(sound)
+        if recent.kept and loud(sound, self._request.input):
             now = clock.perf()
             self._spoken_at = self._spoken_at or now
-            self._times.speech(now, self._position)
+            self._times.speech(now, recent.position)
 
     @property
     def _who(self) -> str:
@@ -454,14 +483,14 @@ class Transcription:
         """Return an event with the caller's times, and note what is settled by it."""
         match event:
             case Final():
-                asked = self._asked_to_end or self._finalize_at is not None
+                asked = self._recent.asked_to_end or self._recent.finalize_at is not None
                 end = None if event.end_ms is None else event.end_ms + self._offset
-                self._times.final(clock.perf(), self._position, self._who, end_ms=end, asked=asked)
+                self._times.final(clock.perf(), self._recent.position, self._who, end_ms=end, asked=asked)
                 self._open_at = None
                 if event.from_finalize:
-                    self._finalize_at = None
+                    self._recent.finalize_at = None
                 # Who tells no times has said all there is to say of what was sent.
-                self._settle(self._position if end is None else end)
+                self._recent.settle(self._recent.position if end is None else end)
                 event = replace(
                     event,
                     start_ms=self._shifted(event.start_ms),
@@ -471,11 +500,11 @@ class Transcription:
             case UtteranceEnd():
                 self._open_at = None
                 if event.reason is EndReason.FINALIZE:
-                    self._finalize_at = None
-                self._settle(self._settled)
+                    self._recent.finalize_at = None
+                self._recent.settle(0.0)
             case Interim():
                 self._times.text(clock.perf(), self._who)
-                self._open_at, self._open_since = self._position, self._latest.heard_at
+                self._open_at, self._open_since = self._recent.position, self._latest.heard_at
                 event = replace(event, words=self._words(event.words)) if event.words else event
             case Revision():
                 event = replace(event, words=self._words(event.words))
@@ -486,11 +515,6 @@ class Transcription:
             case _:
                 pass
         return event
-
-    def _settle(self, at: float) -> None:
-        self._settled = max(self._settled, min(at, self._position))
-        while self._ring and self._ring[0][0] <= self._settled:
-            self._ring.popleft()
 
     def _words(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
         if not self._offset:

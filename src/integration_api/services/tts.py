@@ -27,9 +27,11 @@ from integration_api.core.tts import (
 )
 from integration_api.services import clock
 from integration_api.services.call import Calls, Origin
-from integration_api.services.fallback import Fallback, Plan, options_of, voice_of
+from integration_api.services.fallback import Fallback, Outrun, Plan, options_of, voice_of
 from integration_api.services.leg import Leg, late
 from integration_api.services.lines import Lines
+from integration_api.services.script import Script
+from integration_api.services.succession import Succession
 from integration_api.services.target import Target
 from integration_api.services.unary import unsupported
 from integration_api.services.utterance import Utterance
@@ -240,6 +242,7 @@ class Synthesis:
         self._leg: Leg[Speaking] | None = None
         """Who speaks now: nobody, between two of them."""
         self._latest: Leg[Speaking]
+        self._succession: Succession[Speaking, Script]
         self._made = request.output
         self._turn = asyncio.Lock()
         """Held by whoever sends: the caller's text waits while another leg takes over."""
@@ -251,6 +254,8 @@ class Synthesis:
         self._finals: dict[str, asyncio.TimerHandle] = {}
         """Utterances that were cancelled, until their provider has told what it spoke of them."""
         self._gone: dict[str, Utterance] = {}
+        self._turn_since = 0.0
+        """When the last utterance made way for the next."""
         self._waiting_since = 0.0
         """When text was last given to a provider that has said nothing since."""
         self._asked_to_end = False
@@ -269,12 +274,18 @@ class Synthesis:
     ) -> AsyncGenerator[tuple[Leg[Speaking], list[Told]], None]:
         self._first = target
         plan = Plan(target, fallback, self._begin, self._lines.hedges, self._origin.principal.tenant)
+        patience = fallback.first_event_timeout_ms / 1000
+        self._succession = Succession(plan, fallback.hedge_after_ms, self)
         leg, told = await plan.open()
-        self._take(leg)
+        self.take(self.brief(leg))
         tasks = [
-            asyncio.create_task(self._minded(self._talk(plan, leg))),
-            asyncio.create_task(self._minded(self._hear(asks))),
-            asyncio.create_task(self._minded(self._watch(fallback.first_event_timeout_ms / 1000))),
+            asyncio.create_task(self._minded(work))
+            for work in (
+                self._talk(leg, patience),
+                self._hear(asks),
+                self._watch(patience),
+                self._succession.watch(),
+            )
         ]
         try:
             yield leg, [self._ready(leg), *self._told(told)]
@@ -294,6 +305,8 @@ class Synthesis:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._succession.stop()
+            await self.let_go(asyncio.CancelledError())
 
     async def _minded(self, work: Coroutine[Any, Any, None]) -> None:
         """Do a part of the session's work. What goes wrong with it ends the session; what nobody foresaw is logged."""
@@ -335,7 +348,7 @@ class Synthesis:
             call, asked, lambda: synthesize(asked, call.credential), warm_seconds=tts.warm_seconds
         )
 
-    async def _talk(self, plan: Plan[Speaking], leg: Leg[Speaking]) -> None:
+    async def _talk(self, leg: Leg[Speaking], patience: float) -> None:
         """Hear one leg after another until the session has ended, well or not."""
         while True:
             error = await self._listen(leg)
@@ -343,45 +356,48 @@ class Synthesis:
                 used = Used(characters=self._characters, audio_ms=self._audio_ms)
                 await self._out.put((leg, [used, Over("finished")]))
                 return
-            if error is None:
-                plan.once_more(leg)
-            elif any(one.began for one in self._open.values()) or not plan.lost(leg, error):
+            if error is not None and any(one.began for one in self._open.values()):
                 # Another voice in the middle of a sentence would be worse than none.
                 await self._out.put((leg, [Ended(error)]))
                 return
             async with self._turn:
                 try:
-                    leg, told = await plan.open()
-                    await self._take_over(leg)
+                    leg, told = await self._succession.follow(leg, error, patience)
                 except Failure as failure:
                     await self._out.put((self._latest, [Ended(failure)]))
                     return
-            if events := self._told(told):
-                await self._out.put((leg, events))
+                if events := self._told(told):
+                    await self._out.put((leg, events))
+                self._finishing = False
+                await self._finish(leg)
 
-    async def _listen(self, leg: Leg[Speaking]) -> ProviderError | None:
+    async def _listen(self, leg: Leg[Speaking]) -> Failure | None:
         """Tell what a leg says until it ends; return why, where it did not end well."""
-        # What waits to be spoken is told this leg, whoever was told it before.
-        self._characters_before = self._characters - sum(len(one.text) for one in self._open.values())
         cause: BaseException | None = None
         try:
             async for events in leg.events(partial(self._hear_at_once, leg)):
                 leg.call.tell_first_token()
                 told = self._told(events)
                 self._waiting_since = clock.perf() if self._owed() else 0.0
+                if not self.silent_since():
+                    self._succession.drop()
                 if told:
                     await self._out.put((leg, told))
                 await self._finish(leg)
-        except ProviderError as error:
+        except Failure as error:
             cause = error
             return error
         except BaseException as error:
             cause = error
             raise
         finally:
-            self._leg = None
-            await leg.close(cause, self._usage())
+            await self.let_go(cause)
         return None
+
+    async def let_go(self, cause: BaseException | None) -> None:
+        leg, self._leg = self._leg, None
+        if leg is not None:
+            await leg.close(cause, self._usage())
 
     def _hear_at_once(self, leg: Leg[Speaking], events: Sequence[object]) -> bool:
         """Pass on sound where it arrives: tasks that have to be woken for each frame cost more than the frame.
@@ -419,21 +435,31 @@ class Synthesis:
         """Return what the present leg was given, or the latest."""
         return Usage(characters=self._characters - self._characters_before)
 
-    def _take(self, leg: Leg[Speaking]) -> None:
-        self._leg = self._latest = leg
-        self._made = self._given(leg.call.target)
+    def brief(self, leg: Leg[Speaking]) -> Script:
+        return Script(leg, self._open)
 
-    async def _take_over(self, leg: Leg[Speaking]) -> None:
+    def take(self, script: Script) -> None:
         """Let a leg say what nobody has begun to say."""
-        self._take(leg)
-        for id, old in list(self._open.items()):
-            one = self._open[id] = self._new(id)
-            one.asked_at, one.text, one.said, one.complete = old.asked_at, old.text, old.said, old.complete
-            one.marks = old.marks
-            self._waiting_since = clock.perf()
-            await leg.tell(_again, leg.session, one)
-        self._finishing = False
-        await self._finish(leg)
+        self._leg = self._latest = script.leg
+        self._made = self._given(script.leg.call.target)
+        now = clock.perf()
+        self._open.update({id: one.again(self._made, now) for id, one in self._open.items()})
+        self._waiting_since = now if self._owed() else 0.0
+        # What waits to be spoken is told this leg, whoever was told it before.
+        self._characters_before = self._characters - sum(len(one.text) for one in self._open.values())
+
+    def silent_since(self) -> float:
+        if not self._open or any(one.began for one in self._open.values()):
+            return 0.0
+        owed_since = next(iter(self._open.values())).owed_since
+        return max(owed_since, self._turn_since) if owed_since else 0.0
+
+    def is_word(self, event: TtsEvent) -> bool:
+        return isinstance(event, Sound | Spoken) and event.utterance_id in self._open
+
+    def outrun(self) -> None:
+        if self._leg is not None and self.silent_since():
+            self._leg.give_up(Outrun())
 
     async def _finish(self, leg: Leg[Speaking]) -> None:
         """Let the provider go once nothing is left to be spoken."""
@@ -484,13 +510,14 @@ class Synthesis:
                 leg = self._leg
                 told = self._mind(ask)
                 if leg is None:
-                    self._say(NOBODY, ask)  # The next leg is told it.
+                    told += self._told(self._say(NOBODY, ask))  # The next leg is told it.
                 else:
                     try:
                         told += self._told(await leg.tell(self._say, leg.session, ask))
                         await self._finish(leg)
                     except ProviderError as error:
                         leg.give_up(error)
+                self._succession.more()
             if told:
                 await self._out.put((self._latest, told))
 
@@ -522,19 +549,36 @@ class Synthesis:
                 if one is not None:
                     one.marks[ask.name] = len(one.text) if ask.char_offset is None else ask.char_offset
             case Cancel():
+                self._succession.drop()
                 return self._cancelled(ask)
+            case Change():
+                self._change(ask)
             case End():
                 self._asked_to_end = True
             case _:
                 pass
         return []
 
+    def _change(self, ask: Change) -> None:
+        """Let whoever speaks next know of it, too, where this one can do it; a rival does not."""
+        if not self._latest.session.capabilities.live_update:
+            return
+        self._succession.drop()
+        request = self._request
+        speed = request.manner.speed if ask.speed is None else ask.speed
+        self._request = replace(
+            request, voice=ask.voice or request.voice, manner=replace(request.manner, speed=speed)
+        )
+
     def _say(self, session: Speaking | _Nobody, ask: Ask) -> list[object]:
         match ask:
             case Text():
                 return self._say_text(session, ask)
             case Flush():
-                acts = self._let_go(session, ask.utterance_id)
+                acts = self._let_loose(session, ask.utterance_id)
+                one = self._open.get(ask.utterance_id)
+                if one is not None and one.said:
+                    one.flushed, one.owed_since = len(one.said), one.owed_since or clock.perf()
                 return [*acts, *session.flush(ask.utterance_id)]
             case Cancel():
                 return [*session.cancel(ask.utterance_id, ask.played_ms)]
@@ -562,7 +606,7 @@ class Synthesis:
         if ask.final and not one.said:
             return [Spoken(utterance_id=id, characters=0)]  # There is nothing that a provider could speak.
         if ask.final:
-            self._waiting_since = clock.perf()
+            self._waiting_since = one.owed_since = clock.perf()
             acts += session.end_utterance(id)
         return acts
 
@@ -571,13 +615,13 @@ class Synthesis:
         acts: list[object] = []
         for one in self._open.values():
             if not one.complete:
-                acts += self._let_go(session, one.id)
+                acts += self._let_loose(session, one.id)
                 acts += session.end_utterance(one.id)
                 one.complete = True
-                self._waiting_since = clock.perf()
+                self._waiting_since = one.owed_since = clock.perf()
         return acts
 
-    def _let_go(self, session: Speaking | _Nobody, id: str) -> list[object]:
+    def _let_loose(self, session: Speaking | _Nobody, id: str) -> list[object]:
         """Say what waits for the end of its sentence."""
         one, text = self._open.get(id), self._pending.pop(id, "")
         if one is None or not text:
@@ -593,6 +637,7 @@ class Synthesis:
         if one is None:
             return []
         one.cancelled = True
+        self._turn_since = clock.perf()
         leg = self._leg
         if leg is not None and leg.session.capabilities.tells_spoken and one.began:
             self._gone[one.id] = one
@@ -609,7 +654,7 @@ class Synthesis:
 
     # --- the provider's side -----------------------------------------------------------------
 
-    def _told(self, events: list[TtsEvent]) -> list[Told]:
+    def _told(self, events: Sequence[object]) -> list[Told]:
         told: list[Told] = []
         for event in events:
             match event:
@@ -703,7 +748,7 @@ class Synthesis:
             self._early.setdefault(id, []).extend(told)
             return []
         if isinstance(told[-1], Done):
-            del self._open[id]
+            self._made_way(id)
             return [*told, *self._next_turn()]
         return told
 
@@ -715,17 +760,12 @@ class Synthesis:
             told += self._early.pop(first, [])
             if not self._open[first].spoken:
                 break
-            del self._open[first]
+            self._made_way(first)
         return told
 
-
-def _again(session: Speaking, one: Utterance) -> list[object]:
-    acts: list[object] = []
-    for text, ssml in one.said:
-        acts += session.text(one.id, text, ssml=ssml)
-    if one.complete:
-        acts += session.end_utterance(one.id)
-    return acts
+    def _made_way(self, id: str) -> None:
+        del self._open[id]
+        self._turn_since = clock.perf()
 
 
 def _guessed(one: Utterance, played_ms: int | None) -> Cancelled:

@@ -22,8 +22,12 @@ class Utterance:
         self.text = ""
         self.said: list[tuple[str, bool]] = []
         """The text as it was given to the provider, each part with whether it is SSML."""
+        self.flushed = 0
+        """How many of those parts were given when a flush was asked for last."""
         self.complete = False
         """Whether all its text has come."""
+        self.owed_since = 0.0
+        """When a provider was given all of it, or asked to flush it: then its sound is due. 0.0 before."""
         self.spoken = False
         """Whether all its sound has come."""
         self.cancelled = False
@@ -33,8 +37,18 @@ class Utterance:
         self.timestamps: list[Mark] = []
         self.characters: int | None = None
         self.billed: float | None = None
+        self._output = output
+        self._frame_ms = frame_ms
         self._converter = Converter(source, output)
         self._frames = Frames(output, frame_ms)
+
+    def again(self, source: AudioFormat, now: float) -> "Utterance":
+        """Return the same text for another provider, of whose sound nothing has come."""
+        other = Utterance(self.id, source, self._output, self._frame_ms, self.asked_at)
+        other.text, other.said, other.flushed = self.text, self.said, self.flushed
+        other.complete, other.marks = self.complete, self.marks
+        other.owed_since = now if self.owed_since else 0.0
+        return other
 
     def sound(self, data: bytes) -> list[bytes]:
         """Take sound from the provider; return the frames it fills."""
