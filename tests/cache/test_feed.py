@@ -27,7 +27,7 @@ class Ear:
 
     async def has(self, last: Callable[[Change], bool]) -> list[Change]:
         """Return what was heard once the last of it has come."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not any(map(last, self.heard)):
             assert time.monotonic() < until
             await asyncio.sleep(0.01)

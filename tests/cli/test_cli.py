@@ -136,7 +136,7 @@ def test_the_lab_serves_where_it_is_told(fresh: Service) -> None:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert f"http://127.0.0.1:{port}" in line
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_lab/requests", timeout=10) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_lab/requests", timeout=60) as reply:
             assert reply.status == 200
     finally:
         process.kill()
@@ -163,7 +163,7 @@ def test_a_key_is_shown_once_works_at_once_and_is_revoked_everywhere(
     assert key not in listed
     assert re.search(rf"{id} +from \[the\] shell .* live", listed)
     assert commands.run(service, "keys", "revoke", id).returncode == 0
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while service.call("GET", "/v1/providers", key=key)[0] != 401:
         assert time.monotonic() < until
     assert re.search(rf"{id} .* revoked", commands.run(service, "keys", "list").stdout)

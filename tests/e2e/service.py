@@ -72,7 +72,10 @@ class Service:
         return environment(**{**chosen, **self.environ})
 
     def start(self) -> "Service":
-        """Start and wait until it is ready; `started_in` says how long that took, in seconds."""
+        """Start and wait until it is ready; `started_in` says how many seconds that took.
+
+        Without those in which it waited for a processor that did other things.
+        """
         began = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -84,8 +87,14 @@ class Service:
                 start_new_session=True,
             )
         self.wait_ready()
-        self.started_in = time.monotonic() - began
+        self.started_in = time.monotonic() - began - self._queued()
         return self
+
+    def _queued(self) -> float:
+        """Return how many seconds it could have run and did not."""
+        assert self.process is not None
+        # https://docs.kernel.org/scheduler/sched-stats.html: time on a processor, and time waiting for one, in ns.
+        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[1]) / 1e9
 
     def refused(self) -> str:
         """Try to start, and return why it will not."""
@@ -138,7 +147,7 @@ class Service:
         if key is not None:
             request.add_header("authorization", f"Bearer {key}")
         try:
-            with urllib.request.urlopen(request, timeout=30, context=self.tls) as reply:
+            with urllib.request.urlopen(request, timeout=60, context=self.tls) as reply:
                 return reply.status, _decoded(reply.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -192,7 +201,7 @@ class Service:
         assert self.process is not None
         return self.process.wait(seconds)
 
-    def stop(self, seconds: float = 40) -> int:
+    def stop(self, seconds: float = 120) -> int:
         """Send SIGTERM and return the exit code."""
         self.signal(signal.SIGTERM)
         return self.wait(seconds)

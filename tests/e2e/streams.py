@@ -12,7 +12,7 @@ from tests.e2e.service import ADMIN_KEY, Service
 from tests.rpc.caller import Talk
 
 CHAT = "/v1/chat/completions"
-SECONDS = 30
+SECONDS = 60
 
 
 class Streamed(Protocol):

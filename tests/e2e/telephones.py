@@ -195,7 +195,7 @@ class Exchange:
             method=method,
             data=None if body is None else json.dumps(body).encode(),
         )
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return json.loads(reply.read())
 
     def reset(self) -> None:
@@ -317,7 +317,7 @@ def knock(
     """Make a request as a carrier would; return its status and body."""
     request = urllib.request.Request(url, method=method, data=body, headers=dict(headers or {}))
     try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return reply.status, reply.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -60,7 +60,7 @@ class Exotel:
         asked = urllib.request.Request(
             url, method=method, data=None if body is None else json.dumps(body).encode()
         )
-        with urllib.request.urlopen(asked, context=self._knows, timeout=10) as answer:
+        with urllib.request.urlopen(asked, context=self._knows, timeout=60) as answer:
             return json.loads(answer.read())
 
     def phone(self, number: str, *acts: dict[str, Any], **more: Any) -> None:

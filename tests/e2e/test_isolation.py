@@ -67,15 +67,12 @@ def test_no_route_opens_to_a_key_without_its_scope(service: Service) -> None:
                 assert answer["error"]["code"] == "missing_scope"
 
 
-def test_a_revoked_key_is_useless_within_a_second(service: Service) -> None:
+def test_a_revoked_key_is_useless_at_once(service: Service) -> None:
     _, made = service.call("POST", "/v1/keys", {"name": "short-lived", "scopes": ["infer"]})
     assert service.call("GET", "/v1/providers", key=made["key"])[0] == 200
     assert service.call("DELETE", f"/v1/keys/{made['id']}")[0] == 200
-    import time
-
-    until = time.monotonic() + 1.0
-    while service.call("GET", "/v1/providers", key=made["key"])[0] != 401:
-        assert time.monotonic() < until
+    # Who revokes it has heard of it before it answers; what others hear is in test_replicas.
+    assert service.call("GET", "/v1/providers", key=made["key"])[0] == 401
 
 
 SAID = [{"role": "user", "content": "hi"}]

@@ -22,7 +22,7 @@ CALLERS = 4
 BODY = b'{"model":"sandbox/echo","stream":%s,"messages":[{"role":"user","content":"hello there"}]}'
 READY_SECONDS = 3.0
 QUICK = 0.1
-"""The part of all starts that a machine which does other things besides leaves undisturbed."""
+"""The part of all starts that whatever else the machine does (disks, databases) leaves undisturbed."""
 
 
 @pytest.fixture(params=["sqlite", "postgres and redis"])
@@ -78,7 +78,7 @@ def test_a_worker_that_was_just_born_stops_with_the_others(tmp_path: Path) -> No
         before = workers(service)
         os.kill(before[0], signal.SIGKILL)
         wait(lambda: len(workers(service)) == 2 and before[0] not in workers(service))  # noqa: B023 - called at once
-        assert service.stop(15) == 0
+        assert service.stop() == 0
 
 
 def test_workers_leave_with_their_supervisor(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ class Load:
             )
             answer = b""
             # Whatever a killed server does to a client: what counts is what was told.
-            with contextlib.suppress(Exception), urllib.request.urlopen(request, timeout=10) as reply:
+            with contextlib.suppress(Exception), urllib.request.urlopen(request, timeout=60) as reply:
                 answer = reply.read()
             if answer.endswith(b"data: [DONE]\n\n") if stream else answer.endswith(b"}"):
                 self.told.add(request_id)
@@ -153,7 +153,7 @@ def load_until_killed(service: Service, cycle: int) -> set[str]:
 
 def assert_stored_once(service: Service, told: set[str]) -> None:
     """Wait until the audit trail has every call that was told, and assert that it has none twice."""
-    wait(lambda: told <= set(stored(service)), 60)
+    wait(lambda: told <= set(stored(service)), 120)
     found = stored(service)
     assert len(found) == len(set(found)), "a record was stored twice"
 
@@ -176,7 +176,7 @@ def workers(service: Service) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def wait(true: Callable[[], bool], seconds: float = 30) -> None:
+def wait(true: Callable[[], bool], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, "it did not come true in time"

@@ -82,7 +82,7 @@ def by_rest(caller: Caller, model: str) -> dict[str, Any]:
         data=json.dumps(body).encode(),
         headers={"content-type": "application/json", "authorization": f"Bearer {ADMIN_KEY}"},
     )
-    with urllib.request.urlopen(request, timeout=20) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         assert reply.status == 200
         events = [line[6:] for line in reply.read().decode().split("\n") if line.startswith("data: ")]
     *chunks, last = map(json.loads, events)

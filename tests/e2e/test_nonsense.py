@@ -194,15 +194,15 @@ def judge_call(channel: grpc.Channel, path: str, request: Any, random: Random, *
         metadata.append((random.choice(HEADERS[:9]), value.strip()))
     try:
         if not streams:
-            channel.unary_unary(path)(said[0], metadata=metadata, timeout=20)
+            channel.unary_unary(path)(said[0], metadata=metadata, timeout=60)
         elif path.endswith("/Watch"):
-            answers = channel.unary_stream(path)(said[0], metadata=metadata, timeout=20)
+            answers = channel.unary_stream(path)(said[0], metadata=metadata, timeout=60)
             next(answers)
             answers.cancel()
         elif path.endswith("/WatchCalls"):
             watch(channel, path, said[0], metadata)
         else:
-            list(channel.stream_stream(path)(iter(said), metadata=metadata, timeout=20))
+            list(channel.stream_stream(path)(iter(said), metadata=metadata, timeout=60))
     except grpc.RpcError as refused:
         assert refused.code() not in MALFORMED, refused
         assert refused.code() is not grpc.StatusCode.DEADLINE_EXCEEDED

@@ -22,7 +22,7 @@ def test_calls_above_the_limit_are_told_to_come_back(tmp_path: Path) -> None:
     class Slow(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
-            answering.wait(30)
+            answering.wait(60)
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(ANSWER)))

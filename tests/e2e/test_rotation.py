@@ -29,7 +29,7 @@ EACH = 40
 """Credentials of each of the other organizations."""
 SERVED = 2
 """Credentials that callers use meanwhile."""
-SECONDS = 30
+SECONDS = 60
 ENDLESS = (
     "SELECT count(*) FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c)"
 )

@@ -388,7 +388,7 @@ def rpc(
     with stage.channel() as channel:
         stub = channel.unary_unary(SERVICE + method, write, read)
         try:
-            answer = stub(request, metadata=signed(key), timeout=20)
+            answer = stub(request, metadata=signed(key), timeout=60)
         except grpc.RpcError as error:
             stage.said += repr(error).encode()
             return error

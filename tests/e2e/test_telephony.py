@@ -494,7 +494,7 @@ async def test_a_media_socket_is_let_in_once_and_only_by_proof(service: Service,
         {"sec-websocket-key": "short"},
     ):
         headers = {name: value for name, value in {**shake, **odd}.items() if value}
-        with closing(HTTPConnection("127.0.0.1", service.port, timeout=10)) as asking:
+        with closing(HTTPConnection("127.0.0.1", service.port, timeout=60)) as asking:
             asking.request("GET", urlsplit(url).path, headers={**good, **headers})
             assert asking.getresponse().status == 400, odd
     async with connect(url, additional_headers=good):
@@ -518,7 +518,7 @@ async def test_a_socket_that_never_starts_or_is_another_calls_is_closed(
     async with connect(url, additional_headers=carrier.sign(url)) as socket:
         await socket.send("this is no language of theirs")
         with pytest.raises(ConnectionClosed):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while True:
                     await socket.recv()
         assert socket.close_code == 1008

@@ -164,7 +164,7 @@ async def test_what_comes_late_is_nobodys(
 ) -> None:
     """Also where the next utterance has the name of the one that was cut off."""
     ask_lab(lab, "PUT", "faults", {voice["model"].partition("/")[0]: [{"late": late, "times": 0}]})
-    async with asyncio.timeout(10), door(service, target=voice) as line:
+    async with asyncio.timeout(60), door(service, target=voice) as line:
         await line.say(type="text", utterance_id="a", text=TEXT, final=True)
         before = await heard_of(line, "a")
         await line.say(type="cancel", utterance_id="a", played_ms=PLAYED_MS)
@@ -201,7 +201,7 @@ async def test_one_of_five_contexts_is_cut_in_its_middle_and_the_others_go_on(
     service: Service, lab: str, name: str, door: Any, complete: bool
 ) -> None:
     ask_lab(lab, "PUT", "faults", {"elevenlabs": [{"late": 6, "times": 0}]})
-    async with asyncio.timeout(10), door(service, target=ELEVENLABS, text_buffering="none") as line:
+    async with asyncio.timeout(60), door(service, target=ELEVENLABS, text_buffering="none") as line:
         for id, text in TEXTS.items():
             await line.say(type="text", utterance_id=id, text=text + " ", final=complete or id != name)
         before = await heard_of(line, name)
@@ -225,7 +225,7 @@ async def test_one_of_five_contexts_is_cut_in_its_middle_and_the_others_go_on(
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 async def test_a_context_that_is_cut_before_its_turn_is_never_heard(service: Service, door: Any) -> None:
-    async with asyncio.timeout(10), door(service, target=ELEVENLABS, text_buffering="none") as line:
+    async with asyncio.timeout(60), door(service, target=ELEVENLABS, text_buffering="none") as line:
         for id, text in TEXTS.items():
             await line.say(type="text", utterance_id=id, text=text, final=True)
         before = await heard_of(line, "one")

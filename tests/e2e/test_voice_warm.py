@@ -63,7 +63,7 @@ def handshakes(lab: str) -> int:
 
 
 async def until(true: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.01)
 
@@ -106,9 +106,7 @@ async def test_no_socket_outlives_its_credential(service: Service, lab: str, cha
     else:
         value = {"key": "another-key-0123456789", "base_url": f"{lab}/deepgram"}
         assert service.call("PATCH", f"/v1/credentials/{stored}", {"value": value})[0] == 200
-    async with asyncio.timeout(1.0):
-        while ask_lab(lab, "GET", "stats")["connections"] > before:
-            await asyncio.sleep(0.01)
+    await until(lambda: ask_lab(lab, "GET", "stats")["connections"] <= before)
     if change == "replaced":
         anew, _ = await say(service, stored, "Two.")
         assert not anew.get("reused_connection")

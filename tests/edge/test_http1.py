@@ -409,6 +409,7 @@ async def test_a_caller_who_leaves_cancels_the_handler(leave, more):
 async def test_a_slow_reader_holds_the_handler_back_and_leaving_closes_it():
     async with opened() as edge, raw(edge) as client:
         await client.ask("/endless")
+        await until(lambda: edge.house.sent)
         sent = -1
         while sent != edge.house.sent:  # until it does not move any more
             sent = edge.house.sent

@@ -402,8 +402,8 @@ async def test_draining_lets_streams_end_and_then_closes():
 async def test_an_idle_channel_drains_at_once():
     async with opened() as edge, channel(edge) as to:
         await to.unary_unary(method("Echo"))(b"x", timeout=WAIT)
-        async with asyncio.timeout(2):
-            await edge.edge.drain(WAIT)
+        async with asyncio.timeout(WAIT):
+            await edge.edge.drain(2 * WAIT)
         assert edge.edge.connections == 0
 
 

@@ -164,6 +164,7 @@ async def test_a_caller_who_leaves_under_tls_cancels_the_handler(authority, trus
 async def test_a_slow_reader_under_tls_holds_the_handler_back(authority, trust):
     async with opened_by_tls(authority) as edge, raw(edge, ssl=trust) as client:
         await client.ask("/endless")
+        await until(lambda: edge.house.sent)
         sent = -1
         while sent != edge.house.sent:
             sent = edge.house.sent

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -228,6 +229,17 @@ async def test_a_silent_peer_is_asked_and_then_given_up():
         assert await silent.rest() == b"\x89\x00"
         await lively.send("the client's library has answered")
         assert await heard(lively)
+
+
+async def test_a_process_that_stood_still_gives_nobody_up_for_it():
+    limits = replace(QUICK, websocket_ping=0.05, websocket_ping_timeout=0.1)
+    async with opened(limits) as edge, talking(edge) as lively:
+        for number in range(10):
+            time.sleep(0.2)  # Nothing is read and nobody is asked meanwhile: nor would the loop's clock tell.
+            for _ in range(number):
+                await asyncio.sleep(0.01)
+        await lively.send("still here")
+        assert await heard(lively) == "still here"
 
 
 # Frames that break the rules.

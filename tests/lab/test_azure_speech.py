@@ -80,7 +80,7 @@ def recognized(
     for at in range(0, len(sound), 3200):
         stream.write(sound[at : at + 3200])
     stream.close()
-    assert over.wait(10)
+    assert over.wait(60)
     stop().get()
     return told
 

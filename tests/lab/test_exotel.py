@@ -65,7 +65,7 @@ async def called(lab: Lab, us: Callee, **more: Any) -> str:
 
 
 async def done(carrier: Exotel, sid: str) -> Leg:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await carrier.legs[sid].done.wait()
     return carrier.legs[sid]
 

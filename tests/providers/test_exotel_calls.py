@@ -88,7 +88,7 @@ class Bench:
         return str(report.provider_call_id)
 
     async def over_is(self, sid: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self.carrier.legs[sid].done.wait()
 
     @property

@@ -248,7 +248,7 @@ def details(error: grpc.RpcError) -> tuple[status_pb2.Status, dict[str, Any]]:
     return status, found
 
 
-def until(true: Callable[[], Any], seconds: float = 5.0) -> Any:
+def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait until something is so, and return it."""
     import time
 

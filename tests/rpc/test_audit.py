@@ -31,7 +31,7 @@ class Audit:
         stub = self.caller.channel.unary_unary(
             f"/integration_api.AuditLoggingService/{method}", asked.SerializeToString, answered.FromString
         )
-        return stub(asked(**fields), metadata=signed(self.key), timeout=20)
+        return stub(asked(**fields), metadata=signed(self.key), timeout=60)
 
     def find(self, *criteria: tuple[str, str, str], page: int = 1, size: int = 100, **more: Any) -> Any:
         return self.ask(

@@ -10,7 +10,7 @@ from tests.rpc.caller import Caller, chat_frame, configuration, function, result
 from tests.rpc.consumer import Assistant
 from tests.rpc.test_chat import TOOL_MODELS, records
 
-SLOW = "openai/gpt-4o-mini-lab-paced-200-20"
+SLOW = "openai/gpt-4o-mini-lab-paced-3000-20"
 """Four seconds of words."""
 TOOLS = [function("get_weather", city="string")]
 

@@ -58,7 +58,7 @@ def test_the_commands_succeed(caller: Caller, path: str) -> None:
     asked, answered = METHODS[service][method]
     request = json_format.Parse(ASKED[path], asked())
     stub = caller.channel.unary_unary(f"/{path}", asked.SerializeToString, answered.FromString)
-    assert stub(request, metadata=signed(ADMIN_KEY), timeout=20).success
+    assert stub(request, metadata=signed(ADMIN_KEY), timeout=60).success
 
 
 def test_the_conversation_is_held(caller: Caller) -> None:

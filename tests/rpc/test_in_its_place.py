@@ -88,7 +88,7 @@ def create(caller: Caller, **value: str) -> Any:
         vault.CreateProviderCredentialRequest.SerializeToString,
         vault.GetCredentialResponse.FromString,
     )
-    return stub(request, metadata=signed(ADMIN_KEY), timeout=20)
+    return stub(request, metadata=signed(ADMIN_KEY), timeout=60)
 
 
 def test_readiness_says_what_is_away_and_where_nothing_is(talkative: Caller, redis: RedisServer) -> None:

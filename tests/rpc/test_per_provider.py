@@ -26,7 +26,7 @@ from tests.rpc.per_provider import (
 )
 
 PNG = b"\x89PNG\r\n\x1a\n not much of a picture"
-SLOW = "gpt-4o-mini-lab-paced-200-20"
+SLOW = "gpt-4o-mini-lab-paced-3000-20"
 STREAMS = {service: model for service, model in CHATS.items() if "StreamChat" in CONTRACT[service]}
 CALLERS = ("OpenAiService", "AnthropicService", "GeminiService", "CohereService", "BedrockService")
 """One of each language, to go round with tools."""

@@ -36,7 +36,7 @@ class Vault:
         stub = self._caller.channel.unary_unary(
             f"/vault_api.VaultService/{method}", asked.SerializeToString, answered.FromString
         )
-        return stub(asked(**fields), metadata=signed(self._key), timeout=20)
+        return stub(asked(**fields), metadata=signed(self._key), timeout=60)
 
     def create(self, name: str, provider: str = "openai", **value: Any) -> Any:
         held = Struct()

@@ -192,7 +192,7 @@ class Rig:
         )  # fmt: skip
         await self.house.store.telephony.update_call(self.tenant, call.id, change, note)
 
-    async def until(self, true: Callable[[], Any], seconds: float = 20.0) -> None:
+    async def until(self, true: Callable[[], Any], seconds: float = 60.0) -> None:
         """Wait until something, asked anew each time, is true."""
         async with asyncio.timeout(seconds):
             while True:
@@ -204,7 +204,7 @@ class Rig:
     async def state(self, batch: BatchRecord) -> str:
         return (await self.batches.get(self.tenant, batch.id)).batch.state.value
 
-    async def completed(self, batch: BatchRecord, seconds: float = 20.0) -> None:
+    async def completed(self, batch: BatchRecord, seconds: float = 60.0) -> None:
         async def done() -> bool:
             return await self.state(batch) == "completed"
 

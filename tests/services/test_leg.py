@@ -104,7 +104,7 @@ async def test_what_a_sink_declines_is_told_in_its_turn_and_nothing_is_heard_twi
         assert talk.ready
         assert talk.tell_at_once(talk.session.say, b"1", b"2") == ["said"]
         assert talk.tell_at_once(talk.session.say, "ask", b"3", "bye") == ["said"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await listening
         heard = [b"1", b"2", "ask", b"3", "answer"]
         # The provider left before or after it repeated our answer, and 3 came before or after `ask` was minded.
@@ -128,7 +128,7 @@ async def test_what_a_session_answers_is_said_before_what_it_is_told_later() -> 
 
     async with opened(sink) as (talk, yielded, listening):
         talk.tell_at_once(talk.session.say, "ask")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await listening
     assert talk.session.fed[:3] == ["ask", "answer", "later"]
     assert yielded == ["ask", "answer", "later", "closed"]
@@ -137,7 +137,7 @@ async def test_what_a_session_answers_is_said_before_what_it_is_told_later() -> 
 async def test_what_can_not_be_read_fails_whoever_listens() -> None:
     async with opened(lambda _: True) as (talk, yielded, listening):
         talk.tell_at_once(talk.session.say, b"1", "bad", b"2")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(ProviderError) as failed:
                 await listening
         assert failed.value.kind is Kind.BAD_RESPONSE
@@ -160,7 +160,7 @@ async def test_a_mistake_of_ours_ends_the_session_and_is_logged(
     log = StringIO()
     async with opened(sink, log) as (talk, _, listening):
         await talk.tell(talk.session.say, b"0", said, b"2")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(ProviderError) as failed:
                 await listening
     assert (failed.value.kind, failed.value.message) == (Kind.INTERNAL, "internal error")

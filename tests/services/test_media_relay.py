@@ -60,7 +60,7 @@ class Process:
 
 
 async def until(true):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.005)
 

@@ -229,7 +229,7 @@ async def test_what_a_language_keeps_back_is_flushed_when_nothing_follows():
     house = House().begin()
     guest = house.attach()
     await guest.say(b"\x01" * 10)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while house.wire.sent != [b"\x01" * 10, "flush"]:
             await asyncio.sleep(0.01)
     await guest.say(b"\x01" * 10)
@@ -297,7 +297,7 @@ async def test_nobody_attached_for_too_long_is_told():
     await asyncio.sleep(0.1)
     assert not house.abandoned
     guest.detach()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not house.abandoned:
             await asyncio.sleep(0.01)
     assert house.left == [house.room]
@@ -347,15 +347,22 @@ async def test_what_can_be_said_at_once_is_and_everything_else_waits_for_its_tur
     assert wire.sent == [b"1" * FRAME, b"3" * FRAME, b"5" * FRAME]
 
 
-async def test_sound_that_goes_on_puts_the_flush_off():
+async def test_sound_that_goes_on_puts_the_flush_off(monkeypatch):
     house = House().begin()
     loop = asyncio.get_running_loop()
+    now = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now)
+
+    async def pass_on(seconds):
+        nonlocal now
+        now += seconds
+        for _ in range(10):
+            await asyncio.sleep(0)
+
     assert house.carrier.say_at_once(b"1") == []
-    await asyncio.sleep(FLUSH_SECONDS / 2)
+    await pass_on(FLUSH_SECONDS / 2)
     assert house.carrier.say_at_once(b"2") == []
-    said_at = loop.time()
-    async with asyncio.timeout(5):
-        while house.wire.sent[-1] != "flush":
-            await asyncio.sleep(0.001)
-    assert loop.time() - said_at >= FLUSH_SECONDS - FLUSH_GRAIN
+    await pass_on(FLUSH_SECONDS - 2 * FLUSH_GRAIN)
+    assert house.wire.sent == [b"1", b"2"]
+    await pass_on(2 * FLUSH_GRAIN)
     assert house.wire.sent == [b"1", b"2", "flush"]

@@ -306,7 +306,7 @@ class Pouring:
             self._hear("pulled", given)
 
     async def at_least(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.heard) < count:
                 self.news.clear()
                 await self.news.wait()
@@ -411,7 +411,7 @@ async def test_nobody_hears_the_rest_of_an_answer_that_another_caller_left(
         else:
             go_on.set()
             await anext(left)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while any(connection.state != DONE for connection in over._client.pool._open):
                 await asyncio.sleep(0)
         await left.aclose()

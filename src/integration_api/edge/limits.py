@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Sizes in bytes, times in seconds. A timeout fires up to one `tick` late."""
+    """Sizes in bytes, times in seconds. A timeout fires up to one `tick` late, or two after a standstill."""
 
     tick: float = 1.0
     """One clock looks at all connections this often, in place of a timer for each request."""

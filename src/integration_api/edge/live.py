@@ -53,6 +53,10 @@ class Live:
         """As of the last tick: not older than that while there are connections."""
         self.draining = False
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        """When the next tick should come."""
+        self._let_pass = False
+        """Whether the last tick was let pass."""
         self._empty: asyncio.Future[None] | None = None
 
     @property
@@ -67,7 +71,7 @@ class Live:
         self.connections.add(connection)
         if self._timer is None:
             self.date.refresh()
-            self._timer = self.loop.call_later(self.limits.tick, self._tick)
+            self._wind_up()
 
     def discard(self, connection: Connection) -> None:
         self.connections.discard(connection)
@@ -77,9 +81,18 @@ class Live:
     def _tick(self) -> None:
         self.date.refresh()
         now = perf_counter()
-        for connection in tuple(self.connections):
-            connection.tick(now)
-        self._timer = self.loop.call_later(self.limits.tick, self._tick) if self.connections else None
+        # A process that stood still heard nobody: before it judges, it reads what came meanwhile.
+        self._let_pass = not self._let_pass and now > self._due + self.limits.tick
+        if not self._let_pass:
+            for connection in tuple(self.connections):
+                connection.tick(now)
+        self._timer = None
+        if self.connections:
+            self._wind_up()
+
+    def _wind_up(self) -> None:
+        self._due = perf_counter() + self.limits.tick
+        self._timer = self.loop.call_later(self.limits.tick, self._tick)
 
     async def drain(self, seconds: float) -> None:
         """Let running requests finish within `seconds`, then cancel them; return once nobody is left."""

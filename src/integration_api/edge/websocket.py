@@ -286,12 +286,12 @@ class Socket(asyncio.Protocol):
             if now - self._closed_at > limits.linger:
                 self._transport.abort()
         elif self._reading:
-            silent = now - self._heard_at
-            if silent > limits.websocket_ping + limits.websocket_ping_timeout:
-                self._transport.abort()
-            elif silent > limits.websocket_ping and self._pinged_at < self._heard_at:
+            if self._pinged_at >= self._heard_at:
+                if now - self._pinged_at > limits.websocket_ping_timeout:
+                    self._transport.abort()
+            elif now - self._heard_at > limits.websocket_ping:
+                self._pinged_at = now
                 if self._open:
-                    self._pinged_at = now
                     self._protocol.send_ping(b"")
                     self._flush()
 
