@@ -141,6 +141,7 @@ async def test_an_outbound_call_from_dialing_to_its_records(service: Service, ex
     assert all(one["metadata"]["assistant_id"] == "7" for one in kept.values())
     assert all((one["status"], one["provider"]) == ("success", carrier.name) for one in kept.values())
     assert kept["call"]["provider_request_id"] == id
+    assert all((one["response_status"], one["credential_version"]) == (200, 1) for one in kept.values())
 
 
 async def test_an_inbound_call_is_watched_answered_and_hung_up(service: Service, exchange: Exchange) -> None:
@@ -167,6 +168,8 @@ async def test_an_inbound_call_is_watched_answered_and_hung_up(service: Service,
     over = await ended(service, call["id"])
     assert (over["state"], over["hung_up_by"]) == ("completed", "caller")
     await until(lambda: exchange.call(id)["done"])
+    [end] = await until(lambda: [one for one in records(service, call["id"]) if one["operation"] == "call"])
+    assert (end["status"], end["response_status"], end["credential_version"]) == ("success", 200, 1)
 
 
 async def test_keys_go_both_ways(service: Service, exchange: Exchange) -> None:
@@ -330,6 +333,27 @@ async def test_a_call_that_is_busy_and_one_that_is_hung_up_while_it_rings(
     assert (over["state"], over["hung_up_by"]) == ("cancelled", "caller")
     status, again = service.call("POST", f"/v1/calls/{call['id']}/hangup")
     assert (status, again["state"]) == (200, "cancelled")
+
+
+async def test_the_record_of_a_call_that_was_not_made_says_why(service: Service, lab: str) -> None:
+    exchange = Exchange(lab, CARRIERS["twilio"])
+    exchange.reset()
+    value = {**exchange.carrier.value, "account_token": "f" * 32, "base_url": f"{lab}/twilio"}
+    offer = {"provider": "twilio", "name": "wrong", "value": value}
+    status, stored = service.call("POST", "/v1/credentials?verify=false", offer)
+    assert status == 201, stored
+    wrong = stored["id"]
+    asked = {"credential_id": wrong, "to": THEIRS, "from": OURS}
+    status, refusal = service.call("POST", "/v1/calls", asked)
+    assert (status, refusal["error"]["code"]) == (424, "credential_rejected")
+    [call] = service.call("GET", "/v1/calls?provider=twilio&limit=1")[1]["data"]
+    assert (call["credential_id"], call["state"]) == (wrong, "failed")
+    kept = await until(
+        lambda: len(found := records(service, call["id"])) == 2 and {one["operation"]: one for one in found}
+    )
+    told = {(one["status"], one["response_status"], one["credential_version"]) for one in kept.values()}
+    assert (set(kept), told) == ({"call", "call.dial"}, {("failed", 424, 1)})
+    assert service.call("DELETE", f"/v1/credentials/{wrong}")[0] == 200
 
 
 async def test_a_hang_up_that_the_carrier_refuses_is_told(

@@ -158,6 +158,7 @@ async def test_a_call_that_may_have_been_made_is_looked_for_and_found(hasty: Rig
     assert found.provider_call_id == next(
         call["sid"] for call in hasty.carrier.made if call["to"] == number(0)
     )
+    assert found.credential_version == 1
     if not found.state.ended:
         await hasty.hear(found, lambda stored: replace(stored, state=CallState.COMPLETED))
     await hasty.completed(batch)
@@ -385,6 +386,7 @@ async def test_a_single_call_that_is_refused_has_failed(one: Rig) -> None:
     assert refused.value.retry_after == 1.0
     [call] = await one.calls()
     assert (call.state, call.error_code) == (CallState.FAILED, "rate_limited")
+    assert (call.credential_version, call.refused_status) == (1, 429)
     assert one.ended == [(call.id, True)]
     assert len(one.carrier.asked) == 1, "nothing is sent twice behind the pace's back"
 

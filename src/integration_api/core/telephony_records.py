@@ -75,6 +75,10 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     hung_up_by: HangUpBy = ""
     error_code: str = ""
     """Why it failed, where it is we who know."""
+    credential_version: int = 0
+    """Of the credential, as it was used for this call; 0 while that is not known."""
+    refused_status: int = 0
+    """Of a call that was not made: the HTTP status for why; else 0."""
     sequence: int = -1
     """Of the newest notice that has been applied."""
     noticed_at: float = 0.0

@@ -8,7 +8,7 @@ the record in its place. Kept twice it is stored once, by its event id.
 import contextlib
 import hashlib
 
-from integration_api.core.errors import Failure
+from integration_api.core.errors import Failure, Kind
 from integration_api.core.llm import Usage
 from integration_api.core.records import AuditRecord
 from integration_api.core.telephony import CallState
@@ -16,7 +16,7 @@ from integration_api.core.telephony_records import Author, CallRecord
 from integration_api.core.tenant import Principal, Scope
 from integration_api.services import clock
 from integration_api.services.audit import AuditTrail
-from integration_api.services.call import NANO, SERVICE, Ids, Origin
+from integration_api.services.call import NANO, SERVICE, STATUS_OF_KIND, Ids, Origin
 from integration_api.storage.telephony_store import TelephonyStore
 from integration_api.telemetry.metrics import TELEPHONE_CALLS
 
@@ -41,6 +41,13 @@ def origin_of(call: CallRecord, request_id: str = "") -> Origin:
 def principal_of(call: CallRecord) -> Principal:
     author: Author = call.author
     return Principal(call.tenant, author.key_id, frozenset({Scope.INFER}), author.service, author.actor)
+
+
+def _response_status(call: CallRecord) -> int:
+    """Return the HTTP status that says how a call was made or taken in, or that it was cancelled."""
+    if call.state is CallState.CANCELLED:
+        return STATUS_OF_KIND[Kind.CANCELLED]
+    return 200 if call.provider_call_id else call.refused_status
 
 
 class CallEnds:
@@ -81,6 +88,8 @@ class CallEnds:
                 operation=OPERATION,
                 provider=call.provider,
                 credential_id=call.credential_id,
+                credential_version=call.credential_version,
+                response_status=_response_status(call),
                 status=STATUS.get(call.state, "failed"),
                 error_code="" if call.state is CallState.COMPLETED else call.error_code or call.state.value,
                 finish_reason=call.state.value,

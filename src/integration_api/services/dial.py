@@ -22,7 +22,7 @@ from integration_api.core.telephony_records import CallNote, CallRecord, MediaMo
 from integration_api.core.tenant import Tenant
 from integration_api.providers import find
 from integration_api.services import clock
-from integration_api.services.call import Call, Calls, Ending, Ids, Origin
+from integration_api.services.call import STATUS_OF_KIND, Call, Calls, Ending, Ids, Origin
 from integration_api.services.call_end import origin_of
 from integration_api.services.target import Target
 from integration_api.services.unary import Unary
@@ -44,9 +44,12 @@ class Ends(Protocol):
 
 
 class Refused(Failure):
-    """A call was not made, and that is certain. `again` says that it may be asked for again later."""
+    """A call was not made, and that is certain. `again` says that it may be asked for again later.
 
-    def __init__(self, cause: Failure) -> None:
+    `version` is that of the credential that was used, 0 if none was.
+    """
+
+    def __init__(self, cause: Failure, version: int = 0) -> None:
         super().__init__(
             cause.kind,
             cause.message,
@@ -57,6 +60,7 @@ class Refused(Failure):
         )
         self.cause = cause
         self.again = cause.kind in AGAIN
+        self.version = version
         self.provider_code = (cause.refusal.code or "") if isinstance(cause, ProviderError) else ""
 
 
@@ -132,9 +136,9 @@ class Dials:
             report = await self._ask(asked, offer_of(provider).dial, request, latest)
         except Failure as error:
             if _surely_not(error, asked):
-                raise Refused(error) from None
+                raise Refused(error, 0 if asked is None else asked.credential.version) from None
             raise InDoubt from error
-        return await self.adopt(call, report) or call
+        return await self.adopt(call, report, asked.credential.version) or call
 
     async def _ask(self, asked: Call, dial: Any, request: DialRequest, send_by: float) -> CallReport:
         with Ending(asked):
@@ -148,14 +152,17 @@ class Dials:
             asked.done(report.usage)
             return report
 
-    async def adopt(self, call: CallRecord, report: CallReport) -> CallRecord | None:
-        """Note that the carrier has made a call; return the call as it stands then, None if it is another's."""
+    async def adopt(self, call: CallRecord, report: CallReport, version: int) -> CallRecord | None:
+        """Note that the carrier has made a call; return the call as it stands then, None if it is another's.
+
+        `version` is that of the credential that it was asked with.
+        """
         at = clock.now()
 
         def change(stored: CallRecord) -> CallRecord | None:
             if stored.provider_call_id not in ("", report.provider_call_id):
                 return None
-            return reported(stored, report, at)
+            return replace(reported(stored, report, at), credential_version=version)
 
         try:
             stored = await self.change(
@@ -169,13 +176,18 @@ class Dials:
 
     async def fail(self, call: CallRecord, why: Failure) -> CallRecord | None:
         """End a call that was surely not made."""
-        code = why.provider_code if isinstance(why, Refused) else ""
+        code, version = (why.provider_code, why.version) if isinstance(why, Refused) else ("", 0)
 
         def change(stored: CallRecord) -> CallRecord | None:
             if stored.state.ended or stored.provider_call_id:
                 return None
             return replace(
-                stored, state=CallState.FAILED, error_code=why.code[:200], provider_code=code[:200]
+                stored,
+                state=CallState.FAILED,
+                error_code=why.code[:200],
+                provider_code=code[:200],
+                credential_version=version,
+                refused_status=STATUS_OF_KIND[why.kind],
             )
 
         return await self.change(
@@ -189,8 +201,10 @@ class Dials:
 
     async def ask(
         self, call: CallRecord, operation: str, exchange: Callable[[Credential], Exchange[Any]]
-    ) -> Any:
-        """Ask something of a call's carrier, in the name of whoever made the call. Raises `Failure`."""
+    ) -> tuple[Any, int]:
+        """Ask something of a call's carrier, in the name of whoever made the call; return its answer, and the version
+        of the credential that it was asked with. Raises `Failure`.
+        """
         target = Target(provider_of(call), "", call.credential_id)
         asked = await self._calls.open(origin_of(call), target, operation)
         with Ending(asked):
@@ -200,7 +214,7 @@ class Dials:
             except TimeoutError:
                 raise _late() from None
             asked.done(Usage())
-            return answer
+            return answer, asked.credential.version
 
     async def known(self, call: CallRecord, reports: Sequence[CallReport]) -> set[str]:
         """Return the carrier's ids of those of its calls that are stored."""

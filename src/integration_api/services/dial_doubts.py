@@ -41,7 +41,7 @@ class Doubts:
             since=(call.dialed_at or 0.0) - CLOCKS_SECONDS,
         )
         try:
-            found = await self._dials.ask(
+            found, version = await self._dials.ask(
                 call, "call.find", lambda credential: offer.find(lookup, credential)
             )
         except Failure as error:
@@ -50,7 +50,9 @@ class Doubts:
             return await self._give_up(call)
         known = await self._dials.known(call, found)
         for report in found:
-            if report.provider_call_id not in known and (adopted := await self._dials.adopt(call, report)):
+            if report.provider_call_id not in known and (
+                adopted := await self._dials.adopt(call, report, version)
+            ):
                 return adopted
         if not offer.finds_all:
             return await self._give_up(call)
@@ -85,7 +87,7 @@ class Doubts:
         """Ask the carrier how a call stands of which nothing was heard for long. Raises `Failure` if it can not be."""
         offer = offer_of(provider_of(call))
         try:
-            report = await self._dials.ask(
+            report, version = await self._dials.ask(
                 call, "call.report", lambda credential: offer.report(call.provider_call_id, credential)
             )
         except Failure as error:
@@ -95,9 +97,12 @@ class Doubts:
                 return await self._lose(call, UNKNOWN)
             raise
         at = clock.now()
-        return await self._dials.change(
-            call, lambda stored: reported(stored, report, at), "asked", {"state": report.provider_state[:200]}
-        )
+
+        def change(stored: CallRecord) -> CallRecord:
+            known = stored.credential_version or version
+            return replace(reported(stored, report, at), credential_version=known)
+
+        return await self._dials.change(call, change, "asked", {"state": report.provider_state[:200]})
 
     async def _give_up(self, call: CallRecord) -> CallRecord | None:
         """End a call that may have been made, and is not dialed again for that."""

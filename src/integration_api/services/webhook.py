@@ -93,7 +93,7 @@ class Webhooks:
             self._refuse(knock, "gone")
         known = await self._prove(knock, route.tenant, route.provider, route.credential_id)
         arrival = self._read(knock, lambda notice: carrier_words.arrival(known.telephony.arrival(notice)))
-        call = await self._arrived(route, arrival)
+        call = await self._arrived(route, arrival, known.credential.version)
         if call.state.ended:
             self._refuse(knock, "replayed")
         return known.telephony.answer(
@@ -122,9 +122,9 @@ class Webhooks:
         for event in events:
             about = call
             if route is not None:
-                about = await self._of_route(route, event)
+                about = await self._of_route(route, event, known.credential.version)
             if about is not None:
-                await self._apply(about, event)
+                await self._apply(about, event, known.credential.version)
 
     async def media(self, knock: Knock) -> Admitted:
         """Let a call's media socket in: once for each that is expected. Raises `Failure`."""
@@ -217,7 +217,7 @@ class Webhooks:
             body = b""
         return Notice(method=evidence.method, fields=tuple(fields), body=body, content_type=plain)
 
-    async def _arrived(self, route: InboundRoute, arrival: Arrival) -> CallRecord:
+    async def _arrived(self, route: InboundRoute, arrival: Arrival, version: int) -> CallRecord:
         """Store an inbound call, once however often the carrier asks."""
         call = CallRecord(
             id=self._ids.next(),
@@ -234,27 +234,31 @@ class Webhooks:
             author=route.author,
             created_at=clock.now(),
             route_id=route.id,
+            credential_version=version,
         )
         return await self._store.add_call(call, self._note(call, "arrival", "arrival"))
 
-    async def _of_route(self, route: InboundRoute, event: CallEvent) -> CallRecord | None:
+    async def _of_route(self, route: InboundRoute, event: CallEvent, version: int) -> CallRecord | None:
         """Return the call that was told of on its route's address; its first word may come before its question."""
         if event.report is None or not event.provider_call_id or event.direction is Direction.OUTBOUND:
             return None  # A leg that goes out is no call that comes in, wherever its carrier tells of it.
         arrival = Arrival(
             provider_call_id=event.provider_call_id, from_=event.report.from_, to=event.report.to
         )
-        return await self._arrived(route, arrival)
+        return await self._arrived(route, arrival, version)
 
-    async def _apply(self, call: CallRecord, event: CallEvent) -> None:
+    async def _apply(self, call: CallRecord, event: CallEvent, version: int) -> None:
         now = clock.now()
         ended_now = False
 
         def change(call: CallRecord) -> CallRecord | None:
             nonlocal ended_now
             after = told(call, event, now)
-            ended_now = after is not None and after.state.ended and not call.state.ended
-            return after
+            if after is None:
+                return None
+            ended_now = after.state.ended and not call.state.ended
+            # What the carrier tells may overtake its answer to the dial.
+            return replace(after, credential_version=after.credential_version or version)
 
         note = self._note(call, f"carrier/{event.key}", "status" if event.report else event.note or "notice")
         detail = dict(event.detail)

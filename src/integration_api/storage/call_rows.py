@@ -28,7 +28,7 @@ FIXED = (
 """Columns of a call that stay as they were made."""
 CHANGING = (
     "state, provider_call_id, provider_state, provider_code, dialed_at, answered_at, ended_at, duration_s,"
-    " price, hung_up_by, error_code, sequence, noticed_at, media_generation, due_at"
+    " price, hung_up_by, error_code, sequence, noticed_at, media_generation, due_at, credential_version, refused_status"
 )
 CALL = f"{FIXED}, {CHANGING}"
 NOTE = "organization_id, project_id, call_id, id, key, at, source, state, what, detail"
@@ -99,6 +99,8 @@ def changing_values(call: CallRecord) -> list[Any]:
         call.noticed_at,
         call.media_generation,
         call.due_at,
+        call.credential_version,
+        call.refused_status,
     ]
 
 
@@ -136,6 +138,8 @@ def read_call(row: Row) -> CallRecord:
         noticed_at=row[30],
         media_generation=row[31],
         due_at=row[32],
+        credential_version=row[33],
+        refused_status=row[34],
     )
 
 
