@@ -623,6 +623,50 @@ async def test_a_call_whose_credential_is_gone_can_still_be_ended(service: Servi
     )
 
 
+async def test_a_route_whose_credential_is_gone_takes_no_more_calls(
+    service: Service, exchange: Exchange, lab: str
+) -> None:
+    carrier = exchange.carrier
+    credential = service.add_credential(
+        carrier.name, f"{lab}/{carrier.name}", value=carrier.value, name="short-lived"
+    )
+    made = route(service, carrier, credential_id=credential)
+    assert post(carrier, made["answer_url"], carrier.asks("CA" + "0" * 32))[0] == 200
+    assert service.call("DELETE", f"/v1/credentials/{credential}")[0] == 200
+    before = refused(service, carrier)
+    for url, said in (
+        (made["answer_url"], carrier.asks("CA" + "1" * 32)),
+        (made["status_url"], carrier.tells("CA" + "1" * 32, "ringing", 0)),
+    ):
+        assert post(carrier, url, said)[0] == 404
+    assert refused(service, carrier)["no_credential"] == before.get("no_credential", 0) + 2
+    found = service.call("GET", f"/v1/calls?direction=inbound&provider={carrier.name}&limit=20")[1]["data"]
+    assert [one["provider_call_id"] for one in found if one["route_id"] == made["id"]] == ["CA" + "0" * 32]
+    status, refusal = service.call("POST", "/v1/calls/inbound", {"credential_id": credential, "name": "desk"})
+    assert (status, refusal["error"]["code"]) == (404, "credential_not_found")
+
+
+async def test_a_batch_goes_on_without_the_key_that_made_it(service: Service, lab: str) -> None:
+    exchange = Exchange(lab, CARRIERS["twilio"])
+    exchange.reset()
+    exchange.phone(picks_up="busy")
+    _, key = service.call("POST", "/v1/keys", {"name": "short-lived", "scopes": ["infer"]})
+    asked = {
+        "template": {"provider": "twilio", "from": OURS}, "rows": [{"to": THEIRS}] * 3, "calls_per_second": 2,
+    }  # fmt: skip
+    status, batch = service.call("POST", "/v1/calls/batches", asked, key=key["key"])
+    assert status == 201, batch
+    assert service.call("DELETE", f"/v1/keys/{key['id']}")[0] == 200
+    assert service.call("GET", f"/v1/calls/batches/{batch['id']}", key=key["key"])[0] == 401
+    over = await until(
+        lambda: (
+            (one := service.call("GET", f"/v1/calls/batches/{batch['id']}")[1])["state"] == "completed"
+            and one
+        )
+    )
+    assert over["progress"] == {"busy": 3}
+
+
 async def test_another_project_sees_and_touches_nothing(service: Service, exchange: Exchange) -> None:
     from tests.e2e.test_isolation import other_project
 

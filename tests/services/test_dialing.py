@@ -274,6 +274,47 @@ async def test_pausing_and_cancelling_are_obeyed_at_once(one: Rig) -> None:
     assert (queued.id, True) not in one.ended
 
 
+async def test_a_batch_waits_once_its_credential_is_deleted(one: Rig) -> None:
+    one.dial()
+    batch = await one.batch(40, calls_per_second=20)
+    await one.until(lambda: len(one.carrier.asked) >= 5)
+    await one.house.credentials.delete(one.origin, one.credential_id)
+    stood = await one.batches.get(one.tenant, batch.id)
+    assert (stood.batch.state, stood.batch.paused_for) == (BatchState.PAUSED, "credential_not_found")
+
+    async def quiet() -> bool:
+        return not await one.calls(states=(CallState.DIALING,))
+
+    await one.until(quiet)
+    stood = await one.batches.get(one.tenant, batch.id)
+    assert set(stood.progress.states) == {CallState.BUSY, CallState.QUEUED}, "none has failed for it"
+    assert stood.progress.attempts == len(one.carrier.asked) < 40
+    with pytest.raises(Failure) as refused:
+        await one.batches.control(one.tenant, batch.id, Action.RESUME)
+    assert (refused.value.code, refused.value.kind.value) == ("credential_not_found", "not_found")
+    cancelled = await one.batches.control(one.tenant, batch.id, Action.CANCEL)
+    assert (cancelled.batch.state, cancelled.batch.paused_for) == (BatchState.CANCELLED, "")
+
+
+async def test_a_batch_that_runs_without_its_credential_waits_too(one: Rig) -> None:
+    """As one that was made by a process that had not heard yet of the deletion."""
+    batch = await one.batch(3)
+    await one.house.credentials.delete(one.origin, one.credential_id)
+    await one.house.store.telephony.set_batch_state(
+        one.tenant, batch.id, (BatchState.PAUSED,), BatchState.RUNNING, time.time()
+    )
+    one.dial()
+
+    async def paused() -> bool:
+        found = await one.batches.get(one.tenant, batch.id)
+        return found.batch.paused_for == "credential_not_found" and found.progress.states == {
+            CallState.QUEUED: 3
+        }
+
+    await one.until(paused)
+    assert not one.carrier.asked
+
+
 async def test_nobody_is_called_outside_the_window(one: Rig) -> None:
     one.dial()
     hour = time.gmtime(time.time() + 7200).tm_hour

@@ -22,7 +22,8 @@ from integration_api.core.telephony_records import (
 )
 from integration_api.core.tenant import Actor, Tenant
 from tests.storage.telephony import batch, call, note, queued, route
-from tests.stores import ACME, GLOBEX, SISTER, Kept
+from tests.storage.test_repository import sealed
+from tests.stores import ACME, GLOBEX, SISTER, Kept, credential
 
 ALL = Page(1000)
 STRANGERS = (GLOBEX, SISTER, Tenant(1, 201), Tenant(2, 101), Tenant(9, 9))
@@ -214,6 +215,27 @@ async def test_a_batch_changes_its_state_only_from_those_that_allow_it(kept: Kep
     ended = await store.call(ACME, 102)
     assert ended is not None
     assert ended.ended_at == 11.0
+
+
+async def test_deleting_a_credential_pauses_the_batches_that_run_with_it_and_no_others(kept: Kept) -> None:
+    store = kept.repository.telephony
+    await kept.repository.add_credential(credential(7, provider="twilio"), sealed())
+    for made in (batch(50), batch(51), batch(52, credential_id=8), batch(53, SISTER)):
+        await store.add_batch(made, queued(made, 1, first=10 * made.id))
+    await store.set_batch_state(ACME, 51, (BatchState.RUNNING,), BatchState.CANCELLED, 6.0)
+    told = await kept.repository.last_change()
+    assert await kept.repository.delete_credential(ACME, 7)
+    found = [await store.batch(ACME, 50), await store.batch(ACME, 51), await store.batch(ACME, 52)]
+    found.append(await store.batch(SISTER, 53))
+    assert [(one.state, one.paused_for) for one in found if one is not None] == [
+        (BatchState.PAUSED, "credential_not_found"), (BatchState.CANCELLED, ""), (BatchState.RUNNING, ""),
+        (BatchState.RUNNING, ""),
+    ]  # fmt: skip
+    heard = await kept.repository.changes_after(told, 100)
+    assert [one.subject for one in heard if one.topic == "batch"] == ["50"]
+    again = await store.set_batch_state(ACME, 50, (BatchState.PAUSED,), BatchState.RUNNING, 7.0)
+    assert again is not None
+    assert (again.state, again.paused_for) == (BatchState.RUNNING, "")
 
 
 async def test_the_feed_tells_of_every_change(kept: Kept) -> None:

@@ -156,6 +156,8 @@ class BatchRecord(Struct, frozen=True, kw_only=True):
     provider: str
     credential_id: int
     state: BatchState
+    paused_for: str = ""
+    """Why it is paused, where nobody has asked for it: the code of an error."""
     name: str = ""
     calls_per_second: float
     max_concurrent: int

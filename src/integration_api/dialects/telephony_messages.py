@@ -194,6 +194,7 @@ def write_batch(batch: BatchRecord, progress: Progress) -> wire.Batch:
         attempts=progress.attempts,
         created_at=batch.created_at,
         metadata=batch.metadata,
+        paused_for=batch.paused_for,
     )
 
 

@@ -114,7 +114,10 @@ class RouteList(Struct):
 
 
 class Batch(Struct, omit_defaults=True):
-    """`progress` says by state how many of its numbers stand so; each counts by its last attempt."""
+    """`progress` says by state how many of its numbers stand so; each counts by its last attempt.
+
+    `paused_for` says why it is paused where nobody has asked for it: `credential_not_found`.
+    """
 
     id: str
     object: str
@@ -131,6 +134,7 @@ class Batch(Struct, omit_defaults=True):
     window: Window | None = None
     retry: Retry | None = None
     metadata: Mapping[str, str] = {}
+    paused_for: str = ""
 
 
 class BatchList(Struct):
@@ -230,4 +234,5 @@ def batch_view(batch: BatchRecord, progress: Progress) -> Batch:
         window=batch.window,
         retry=batch.retry,
         metadata=batch.metadata,
+        paused_for=batch.paused_for,
     )

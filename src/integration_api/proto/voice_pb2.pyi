@@ -1127,7 +1127,7 @@ class CreateBatchRequest(_message.Message):
     def __init__(self, template: _Optional[_Union[CreateCallRequest, _Mapping]] = ..., rows: _Optional[_Iterable[_Union[BatchRow, _Mapping]]] = ..., name: _Optional[str] = ..., calls_per_second: _Optional[float] = ..., max_concurrent: _Optional[int] = ..., window: _Optional[_Union[CallingWindow, _Mapping]] = ..., retry: _Optional[_Union[RetryRule, _Mapping]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class Batch(_message.Message):
-    __slots__ = ("id", "name", "provider", "credential_id", "state", "calls_per_second", "max_concurrent", "window", "retry", "total", "progress", "attempts", "created_at", "metadata")
+    __slots__ = ("id", "name", "provider", "credential_id", "state", "calls_per_second", "max_concurrent", "window", "retry", "total", "progress", "attempts", "created_at", "metadata", "paused_for")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Batch.State]
@@ -1168,6 +1168,7 @@ class Batch(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FOR_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     provider: str
@@ -1182,7 +1183,8 @@ class Batch(_message.Message):
     attempts: int
     created_at: float
     metadata: _containers.ScalarMap[str, str]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., provider: _Optional[str] = ..., credential_id: _Optional[str] = ..., state: _Optional[_Union[Batch.State, str]] = ..., calls_per_second: _Optional[float] = ..., max_concurrent: _Optional[int] = ..., window: _Optional[_Union[CallingWindow, _Mapping]] = ..., retry: _Optional[_Union[RetryRule, _Mapping]] = ..., total: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., attempts: _Optional[int] = ..., created_at: _Optional[float] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    paused_for: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., provider: _Optional[str] = ..., credential_id: _Optional[str] = ..., state: _Optional[_Union[Batch.State, str]] = ..., calls_per_second: _Optional[float] = ..., max_concurrent: _Optional[int] = ..., window: _Optional[_Union[CallingWindow, _Mapping]] = ..., retry: _Optional[_Union[RetryRule, _Mapping]] = ..., total: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., attempts: _Optional[int] = ..., created_at: _Optional[float] = ..., metadata: _Optional[_Mapping[str, str]] = ..., paused_for: _Optional[str] = ...) -> None: ...
 
 class GetBatchRequest(_message.Message):
     __slots__ = ("id",)

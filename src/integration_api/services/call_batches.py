@@ -205,8 +205,13 @@ class CallBatches:
         """Pause, resume or cancel a batch; doing again what was done already is no error.
 
         Once this has returned from pausing or cancelling, no call of the batch is dialed any more; those that were
-        under way by then go on. Raises CONFLICT (`batch_state`) where a batch's state does not allow it.
+        under way by then go on. Raises CONFLICT (`batch_state`) where a batch's state does not allow it, and NOT_FOUND
+        (`credential_not_found`) where it is resumed and its credential was deleted.
         """
+        if action is Action.RESUME:
+            paused = await self._store.telephony.batch(tenant, id)
+            if paused is not None and paused.state is BatchState.PAUSED:
+                await self._target(tenant, paused.provider, paused.credential_id)
         allowed, state = RULES[action]
         batch = await self._store.telephony.set_batch_state(tenant, id, tuple(allowed), state, clock.now())
         if batch is None:

@@ -9,6 +9,7 @@ from integration_api.core.telephony_records import BatchRecord, CallRecord
 from integration_api.services import clock
 from integration_api.services.calling_window import closes_in, opens_in
 from integration_api.services.dial import Dials, InDoubt, Refused
+from integration_api.services.dial_doubts import GONE
 from integration_api.services.dialing_follow_up import FollowUp, Tasks, Times
 from integration_api.services.pace import Pace
 from integration_api.storage.dialing_store import Lease, Line, Wanted
@@ -183,7 +184,10 @@ class DialingLine:
         except InDoubt:
             late = self._times.patience  # The request may arrive yet.
         except Refused as refused:
-            if refused.again:
+            if refused.code in GONE:  # It was deleted meanwhile: what waits is kept.
+                await self._store.pause(self._line, refused.code, clock.now())
+                await self._dials.requeue(call, refused.message)
+            elif refused.again:
                 self._back_off(refused)
                 await self._dials.requeue(call, refused.message)
             else:

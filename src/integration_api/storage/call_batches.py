@@ -97,7 +97,7 @@ def set_state(
             now,
         )
     yield from execute(
-        f"UPDATE call_batches SET state = $4, updated_at = $5 WHERE {MINE} AND id = $3",
+        f"UPDATE call_batches SET state = $4, paused_for = '', updated_at = $5 WHERE {MINE} AND id = $3",
         *key,
         state.value,
         now,
@@ -107,6 +107,21 @@ def set_state(
     yield from changes.note(tenant, "call", map(str, cancelled))
     yield from changes.note(tenant, "batch", [str(id)])
     return (yield from by_id(tenant, id))
+
+
+def pause_all(tenant: Tenant, credential_id: int, why: str, now: float) -> Operation[None]:
+    """Pause the batches of a credential that can not be dialed with any more."""
+    yield from alone(credential_id)
+    key = (tenant.organization_id, tenant.project_id, credential_id)
+    running = f"{MINE} AND credential_id = $3 AND state = 'running'"
+    rows = yield from fetch(f"SELECT id FROM call_batches WHERE {running}", *key)
+    yield from execute(
+        f"UPDATE call_batches SET state = 'paused', paused_for = $4, updated_at = $5 WHERE {running}",
+        *key,
+        why,
+        now,
+    )
+    yield from changes.note(tenant, "batch", [str(row[0]) for row in rows])
 
 
 def progress(tenant: Tenant, id: int) -> Operation[Progress]:

@@ -36,7 +36,7 @@ ROUTE = "organization_id, project_id, id, provider, credential_id, name, media, 
 BATCH = (
     "organization_id, project_id, id, provider, credential_id, state, name, calls_per_second, max_concurrent,"
     " calling_window, retry, dialing, metadata, author, numbers, idempotency_key, fingerprint, created_at,"
-    " updated_at"
+    " updated_at, paused_for"
 )
 
 _dialing = msgspec.json.Decoder(Dialing)
@@ -222,6 +222,7 @@ def batch_values(batch: BatchRecord) -> list[Any]:
         batch.fingerprint,
         batch.created_at,
         batch.updated_at,
+        batch.paused_for,
     ]
 
 
@@ -245,4 +246,5 @@ def read_batch(row: Row) -> BatchRecord:
         fingerprint=bytes(row[16]),
         created_at=row[17],
         updated_at=row[18],
+        paused_for=row[19],
     )

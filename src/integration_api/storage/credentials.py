@@ -12,7 +12,7 @@ from msgspec import Struct
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.records import CredentialRecord, Page, SealedCredential
 from integration_api.core.tenant import Tenant
-from integration_api.storage import changes, tenants
+from integration_api.storage import call_batches, changes, tenants
 from integration_api.storage.operation import Operation, execute, fetch, fetch_one, lock
 from integration_api.storage.rows import (
     CREDENTIAL,
@@ -206,7 +206,8 @@ def update(
     return True
 
 
-def delete(tenant: Tenant, id: int) -> Operation[bool]:
+def delete(tenant: Tenant, id: int, now: float) -> Operation[bool]:
+    """Delete a credential; its batches of calls wait."""
     yield from alone(tenant)
     key = (tenant.organization_id, tenant.project_id, id)
     row = yield from fetch_one(
@@ -218,6 +219,7 @@ def delete(tenant: Tenant, id: int) -> Operation[bool]:
         "DELETE FROM credentials WHERE organization_id = $1 AND project_id = $2 AND id = $3", *key
     )
     yield from _note(tenant, row[0], [id])
+    yield from call_batches.pause_all(tenant, id, "credential_not_found", now)
     return True
 
 

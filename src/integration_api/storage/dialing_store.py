@@ -82,6 +82,10 @@ class DialingStore(Protocol):
         """
         ...
 
+    async def pause(self, line: Line, why: str, now: float) -> None:
+        """Pause the batches that run, as they can not be dialed any more; `why` is the code of an error."""
+        ...
+
     async def due_in(self, line: Line, batches: Sequence[int]) -> float | None:
         """Return in how many seconds the next queued call of these batches is due; None when none is queued."""
         ...

@@ -151,7 +151,8 @@ class RelationalRepository:
         )
 
     async def delete_credential(self, tenant: Tenant, id: int) -> bool:
-        return await self._write(tenant, lambda: credentials.delete(tenant, id), erase=True)
+        now = time.time()
+        return await self._write(tenant, lambda: credentials.delete(tenant, id, now), erase=True)
 
     async def add_audits(self, records: Sequence[AuditRecord]) -> None:
         rows = []

@@ -104,6 +104,13 @@ class RelationalDialing:
     async def requeue(self, line: Line, call: CallRecord, note: CallNote) -> CallRecord | None:
         return await self._write(line.tenant, lambda: dialing.requeue(line, call, note), repeatable=True)
 
+    async def pause(self, line: Line, why: str, now: float) -> None:
+        await self._write(
+            line.tenant,
+            lambda: call_batches.pause_all(line.tenant, line.credential_id, why, now),
+            repeatable=True,
+        )
+
     async def due_in(self, line: Line, batches: Sequence[int]) -> float | None:
         return await self._read(line.tenant, lambda: dialing.due_in(line, batches))
 

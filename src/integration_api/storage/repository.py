@@ -166,7 +166,10 @@ class Repository(Protocol):
         ...
 
     async def delete_credential(self, tenant: Tenant, id: int) -> bool:
-        """Erase a credential, ciphertext and all. Return False when there was none."""
+        """Erase a credential, ciphertext and all, and pause the batches of calls that are dialed with it.
+
+        Return False when there was none.
+        """
         ...
 
     # --- audit -------------------------------------------------------------------------------

@@ -1,0 +1,2 @@
+-- Why a batch is paused, where nobody has asked for it: its credential was deleted.
+ALTER TABLE call_batches ADD COLUMN paused_for TEXT NOT NULL DEFAULT '';
