@@ -23,7 +23,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     body: Any = msgspec.UNSET
     headers: dict[str, str] = {}
     delay_ms: float = 0
-    end: Literal["reset", "fin", "hang"] | None = None
+    end: Literal["reset", "fin", "hang", "stuck"] | None = None
+    """`stuck` is `hang` where the socket itself still answers, pings and goodbyes; to what is no socket it is the same."""
     after: int | Literal["head", "half"] = "half"
     bytes_per_write: int = 0
     write_gap_ms: float = 0

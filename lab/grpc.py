@@ -52,6 +52,7 @@ class GrpcConnection(asyncio.Protocol):
         )
         self._gone = lost
         self._calls: dict[int, GrpcPeer] = {}
+        self.vanished = False
 
     def begin(self, transport: asyncio.Transport, early: bytes) -> None:
         """Takes the connection over."""
@@ -83,8 +84,9 @@ class GrpcConnection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Sends what waits."""
-        if not self.transport.is_closing():
-            self.transport.write(self.h2.data_to_send())
+        waiting = self.h2.data_to_send()
+        if not (self.transport.is_closing() or self.vanished):
+            self.transport.write(waiting)
 
     def _heard(self, event: h2.events.Event) -> None:
         match event:
@@ -150,7 +152,7 @@ class GrpcPeer:
             await response.talk(self)
         except ConnectionResetError:
             return
-        while self._fault is not None and self._fault.end == "hang" and not self._left:
+        while self._fault is not None and self._fault.end in ("hang", "stuck") and not self._left:
             self._arrived.clear()
             await self._arrived.wait()
         await self.close(0)
@@ -222,6 +224,9 @@ class GrpcPeer:
 
     def abort(self) -> None:
         reset(self._connection.transport)
+
+    def vanish(self) -> None:
+        self._connection.vanished = True
 
 
 def _words(response: Response) -> str:

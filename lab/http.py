@@ -116,6 +116,10 @@ class Peer(Protocol):
         """Resets the connection."""
         ...
 
+    def vanish(self) -> None:
+        """Answers nothing any more, neither pings nor goodbyes, on a connection that stays open."""
+        ...
+
 
 Talk = Callable[[Peer], Awaitable[None]]
 Handler = Callable[[Call], Response]

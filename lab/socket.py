@@ -39,7 +39,7 @@ class Socket(asyncio.Protocol):
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._lost = False
+        self._lost = self._vanished = False
         self._task: asyncio.Task[None] | None = None
         self.transport: asyncio.Transport
 
@@ -126,6 +126,9 @@ class Socket(asyncio.Protocol):
         if not self._lost:
             reset(self.transport)
 
+    def vanish(self) -> None:
+        self._vanished = True
+
     def stop(self) -> None:
         """Drops the client; the lab stops."""
         if self._task is not None:
@@ -149,6 +152,8 @@ class Socket(asyncio.Protocol):
         for data in self._protocol.data_to_send():
             if self._lost:
                 return
+            if self._vanished:
+                continue
             if data:
                 self.transport.write(data)
             elif self.transport.can_write_eof():

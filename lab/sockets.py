@@ -20,8 +20,9 @@ class Broken(Exception):
 class Fate:
     """Receives for a talk, and breaks it off where the call's fault says: `after` counts milliseconds of sound.
 
-    `hang` is silence on a connection that stays open, `reset` and `fin` are what they are to TCP; `fin` says
-    why it closes, with the caller's key if it is to be echoed. `error_midstream` tells the fault's body before that.
+    `hang` is nobody at the other end of a connection that stays open; of who is `stuck` only the socket still answers,
+    pings and goodbyes. `reset` and `fin` are what they are to TCP; `fin` says why it closes, with the caller's key if
+    it is to be echoed. `error_midstream` tells the fault's body before that.
     """
 
     def __init__(self, call: Call, peer: Peer) -> None:
@@ -72,6 +73,8 @@ class Fate:
         if fault.error_midstream:
             await self._peer.send(encode(fault.body).decode())
         if fault.end == "hang":
+            self._peer.vanish()
+        if fault.end in ("hang", "stuck"):
             while await self.receive() is not None:
                 pass
         elif fault.end == "reset":

@@ -198,7 +198,7 @@ async def test_a_fault_at_the_handshake_and_one_amid_the_sound(lab, cartesia) ->
         async with cartesia.stt.auto_finalize.websocket(model="ink-2", **SOUND):
             pass
     assert refused.value.response.status_code == 429
-    lab.fault("cartesia", Fault(end="hang", after=500))
+    lab.fault("cartesia", Fault(end="stuck", after=500))
     async with cartesia.stt.auto_finalize.websocket(model="ink-2", **SOUND) as socket:
         for _ in range(20):
             await socket.send_raw(bytes(3200))

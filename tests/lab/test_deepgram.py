@@ -158,7 +158,7 @@ async def test_a_fault_at_the_handshake_and_one_amid_the_sound(lab, deepgram) ->
         async with deepgram.listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=16000):
             pass
     assert refused.value.status_code == 429
-    lab.fault("deepgram", Fault(end="hang", after=500))
+    lab.fault("deepgram", Fault(end="stuck", after=500))
     async with deepgram.listen.v1.connect(
         model="nova-3", encoding="linear16", sample_rate=16000, interim_results="true"
     ) as socket:

@@ -219,9 +219,21 @@ def test_speech_that_the_older_socket_never_answered_is_told_of_at_the_end() -> 
     session = listen("saaras:v3")
     list(session.feed(message("events", event_type="vad", signal_type="START_SPEECH", occured_at=1.0)))
     list(session.finish())
+    # A flush has to be answered for it: that is waited for.
+    assert HangUp() not in session.keep_alive.acts
     (warned,) = session.close(Closed(1006))
     assert isinstance(warned, Warned)
     assert warned.code == "unanswered_speech"
+
+
+def test_what_the_older_socket_announced_is_answered_by_an_empty_text_too() -> None:
+    session = listen("saaras:v3")
+    list(session.finish())
+    list(session.feed(message("events", event_type="vad", signal_type="START_SPEECH", occured_at=1.0)))
+    assert HangUp() not in session.keep_alive.acts
+    assert said(session.feed(message("data", transcript=""))) == [{"type": "flush"}]
+    assert list(session.keep_alive.acts) == [HangUp()]
+    assert list(session.close(Closed(1006))) == []
 
 
 def test_an_error_on_the_older_socket_says_what_it_means() -> None:

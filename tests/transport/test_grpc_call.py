@@ -459,6 +459,30 @@ async def test_a_secret_waits_in_the_buffer_no_longer_than_it_must() -> None:
     assert heard.endswith(frames.ping(b"12345678", ack=True))
 
 
+async def test_a_ping_that_is_asked_for_is_answered_or_not() -> None:
+    async with peer(answering_pings) as url, transport() as over:
+        call = await dial(over, url)
+        await call.greeted()
+        assert not call.unanswered
+        call.ping()
+        assert call.unanswered
+        async with asyncio.timeout(5):
+            while call.unanswered:
+                await asyncio.sleep(0.005)
+        await call.close()
+        call.ping()
+        assert not call.unanswered
+
+
+async def answering_pings(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(SETTINGS)
+    heard = b""
+    while frames.ping(b"are you?", ack=False) not in heard:
+        heard += await reader.read(65536)
+    writer.write(frames.ping(b"are you?", ack=True))
+    await reader.read()
+
+
 async def test_a_provider_that_answers_no_ping_is_given_up() -> None:
     async with peer(saying(SETTINGS, stay=True)) as url, transport(call_ping=0.05, pong=0.05) as over:
         call = await dial(over, url)

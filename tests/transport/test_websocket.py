@@ -318,6 +318,30 @@ async def test_a_connection_that_breaks_is_1006() -> None:
         await socket.send("into the void")
 
 
+async def test_a_ping_that_is_asked_for_is_answered_or_not() -> None:
+    pinged = asyncio.Event()
+
+    async def talk(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+        pinged.set()
+
+    async with provider(talk) as url, transport() as way:
+        socket = await dial(way, url)
+        assert not socket.unanswered
+        socket.ping()
+        assert socket.unanswered
+        asked = socket.unanswered
+        socket.ping()  # It owes an answer already: that is still waited for since the first time.
+        assert socket.unanswered >= asked
+        async with asyncio.timeout(5):
+            while socket.unanswered:
+                await asyncio.sleep(0.005)
+        await socket.close()
+        socket.ping()
+        assert not socket.unanswered
+        await asyncio.wait_for(pinged.wait(), 5)
+
+
 async def test_a_provider_that_answers_no_ping_is_given_up() -> None:
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -29,6 +29,8 @@ class Utterances:
         self._said: list[str] = []
         self._begun = False
         self._eager = False
+        self.announced = False
+        """Whether the provider told that somebody speaks, and nothing of it since: not even that it was nothing."""
 
     def copy(self) -> "Utterances":
         """Return another that goes on from here by itself."""
@@ -57,6 +59,7 @@ class Utterances:
 
     def started(self, at_ms: int | None = None) -> list[SttEvent]:
         """Hear that somebody speaks: told once an utterance."""
+        self.announced = True
         if self._begun:
             return []
         self._begun = True
@@ -72,6 +75,7 @@ class Utterances:
     ) -> list[SttEvent]:
         if not text:
             return []
+        self.announced = False
         return [
             *self._inferred(words[0].start_ms if words else None),
             Interim(
@@ -100,6 +104,7 @@ class Utterances:
 
         What is `glued` brings its own space: in the utterance it stands right behind what was settled before.
         """
+        self.announced = False
         if not text.strip() and not from_finalize:
             return []
         events: list[SttEvent] = []
@@ -141,7 +146,7 @@ class Utterances:
     ) -> list[SttEvent]:
         """End the present utterance, if anything of it was said."""
         text = self.text
-        self._begun = self._eager = False
+        self._begun = self._eager = self.announced = False
         self._said.clear()
         if not text:
             return []

@@ -39,6 +39,7 @@ class Ear:
         if recent.asked_to_end and not self._ended:
             self._ended = True
             await leg.tell(end_of_sound, leg.session, self.converter)
+            leg.ping()
 
     def usage(self) -> Usage:
         return Usage(audio_seconds=(self._at - self.offset) / 1000)

@@ -87,6 +87,11 @@ class Plan(Generic[Talk]):
                     self._left.append(last)
         raise failures[0]
 
+    @property
+    def more(self) -> bool:
+        """Whether somebody may go on where the present leg fails."""
+        return bool(self._left) or self._again > 0
+
     def beside(self) -> "Racer[Talk] | None":
         """Open the next target beside a leg that owes a word, if there is one and the budget allows it."""
         if not self._left or not self._budget.spend(self._account):

@@ -157,6 +157,16 @@ class Conversation(Generic[Talk]):
         self._failure = error
         self.abort()
 
+    def ping(self) -> None:
+        """Ask the provider whether it is there, unless it owes an answer to that already."""
+        if self._socket is not None:
+            self._socket.ping()
+
+    @property
+    def unanswered(self) -> float:
+        """For how many seconds the provider owes an answer to a ping, and has sent nothing else; 0 when it does not."""
+        return 0.0 if self._socket is None else self._socket.unanswered
+
     def abort(self) -> None:
         """Hang up at once."""
         if self._socket is not None:
@@ -322,6 +332,19 @@ class Leg(Generic[Talk]):
     def give_up(self, error: Failure) -> None:
         """Hang up; whoever waits for events gets `error`."""
         self._conversation.give_up(error)
+
+    def hang_up(self) -> None:
+        """Hang up; the session tells what is left, and what it means."""
+        self._conversation.abort()
+
+    def ping(self) -> None:
+        """Ask the provider whether it is there, unless it owes an answer to that already."""
+        self._conversation.ping()
+
+    @property
+    def unanswered(self) -> float:
+        """For how many seconds the provider owes an answer to a ping, and has sent nothing else; 0 when it does not."""
+        return self._conversation.unanswered
 
     async def close(self, error: BaseException | None, usage: Usage) -> None:
         """Hang up and keep the record: of success, or of `error`."""

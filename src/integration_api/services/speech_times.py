@@ -19,7 +19,6 @@ class SpeechTimes:
         self._first: float | None = 0.0
         """When somebody was first heard to speak: 0 before, None once there was a text."""
         self._last = 0.0
-        """When somebody was last heard to speak; 0 once that has been answered."""
         self._last_ms = 0.0
 
     def speech(self, now: float, at_ms: float) -> None:
@@ -27,6 +26,16 @@ class SpeechTimes:
         if self._first == 0.0:
             self._first = now
         self._last, self._last_ms = now, at_ms
+
+    @property
+    def last(self) -> float:
+        """When somebody was last heard to speak; 0 once that has been answered."""
+        return self._last
+
+    @property
+    def last_ms(self) -> float:
+        """Where in the session's sound that was."""
+        return self._last_ms
 
     def text(self, now: float, provider: str) -> None:
         """Hear that there is a text, final or not."""

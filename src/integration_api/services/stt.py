@@ -49,7 +49,15 @@ WAITING = 64
 WATCH_SECONDS = 0.05
 """How often one looks at a provider that owes an answer, once its time may be over."""
 NO_INTERIM_SECONDS = 30.0
-"""How long a provider may be silent that tells nothing before a turn is over."""
+"""How long a provider may be silent that tells nothing before a turn is over, and answers pings."""
+LOOKS = 4
+"""How often such a provider is looked after, within the time that others may say nothing: three quarters of that are
+left to answer a ping.
+"""
+ROUND_TRIP_SECONDS = 1.0
+"""Who has not answered a ping for so long when a session ends is gone; what a provider announces so long after a
+`finalize` was said after it.
+"""
 SETTLING_MS = 5_000
 """How much a provider may hear behind a text, beyond the silence that ends a turn, until the text is final."""
 
@@ -166,6 +174,8 @@ class Transcription:
         """Where in the caller's sound the present leg began to listen."""
         self._spoken_at = 0.0
         """When somebody was first heard to speak since the provider last said anything."""
+        self._sending_at = 0.0
+        """Since when the provider has not taken what is said to it."""
         self._times = SpeechTimes()
         self._open_at: float | None = None
         """Where in the sound a text was told last that may change yet."""
@@ -283,6 +293,9 @@ class Transcription:
                 self._spoken_at = 0.0
                 self._succession.drop()
                 await self._out.put((leg, [self._mine(event) for event in events]))
+            if self._spoken_at and leg.unanswered > ROUND_TRIP_SECONDS:
+                cause = late("the provider was gone before the session ended")
+                return cause
         except Failure as error:
             cause = error
             return error
@@ -330,28 +343,66 @@ class Transcription:
 
     async def _watch(self, patience: float) -> None:
         """Give up on a provider that says nothing while somebody speaks to it."""
-        wait = patience
+        wait = patience / LOOKS
         while True:
             # What becomes due meanwhile has at least as long.
             await asyncio.sleep(min(wait, patience))
             wait = patience
             leg = self._leg
             if leg is None:
+                wait = patience / LOOKS
                 continue
-            most = patience if leg.session.capabilities.interim else max(patience, NO_INTERIM_SECONDS)
+            if not leg.session.capabilities.interim:
+                wait = self._look_after(leg, patience)
+                continue
             now = clock.perf()
             silent = now - leg.heard_at
             since = self._owed_since(leg)
-            if since and now - since > most:
+            if since and now - since > patience:
                 leg.give_up(late("the provider said nothing while somebody spoke"))
-            elif self._overdue(leg) and silent > most:
+            elif self._overdue(leg) and silent > patience:
                 leg.give_up(late("the provider did not settle what it heard"))
             elif since or self._open_at is not None:
-                wait = max(most - silent, WATCH_SECONDS)
+                wait = max(patience - silent, WATCH_SECONDS)
+
+    def _look_after(self, leg: Leg[Listening], patience: float) -> float:
+        """Look at a provider that tells no text before a turn is over; return in how many seconds to look again.
+
+        That it is silent while somebody speaks tells nothing: a turn may be long, and what is loud may be noise. But
+        it has to answer pings, to tell what was said where it announced that somebody speaks, and to end.
+        """
+        look = patience / LOOKS
+        if self._owed_since(leg) or self._utterances.announced:
+            leg.ping()
+            if leg.unanswered > patience - look:
+                leg.give_up(late("the provider answered no ping while somebody spoke"))
+            elif self._text_is_late(leg, patience):
+                if self._succession.further:
+                    leg.give_up(late("the provider did not tell what was said"))
+                elif self._recent.asked_to_end:
+                    leg.hang_up()
+        return max(min(look, patience - look - leg.unanswered), WATCH_SECONDS)
+
+    def _text_is_late(self, leg: Leg[Listening], patience: float) -> bool:
+        """Whether a provider that tells no text before a turn is over has had all the time that one may take."""
+        now, asked = clock.perf(), self._recent.asked_to_end or self._recent.finalize_at is not None
+        since = self._owed_since(leg)
+        if since and asked and leg.session.capabilities.finalize_ack:
+            return now - max(since, self._asked_at) > patience
+        if since and now - since > max(patience, NO_INTERIM_SECONDS):
+            return True
+        if not self._utterances.announced or now - leg.heard_at <= patience:
+            return False
+        if asked:
+            return now - self._asked_at > patience
+        last = self._times.last
+        # Whoever speaks so softly that it is not loud is not known to have stopped.
+        heard = last > leg.heard_at - SETTLING_MS / 1000
+        return heard and now - last > patience and self._turn_is_over(self._times.last_ms)
 
     def _owed_since(self, leg: Leg[Listening]) -> float:
         """Return since when a provider owes a word: to speech, or to what was asked. 0.0 when it owes none."""
-        since = self._spoken_at or (self._asked_at if self._answer_is_due(leg) else 0.0)
+        since = self._spoken_at or (self._asked_at if self._answer_is_due(leg) else self._sending_at)
         return max(since, leg.heard_at) if since else 0.0
 
     def silent_since(self) -> float:
@@ -377,11 +428,13 @@ class Transcription:
 
     def _overdue(self, leg: Leg[Listening]) -> bool:
         """Whether a text waits to be final though there was silence enough behind it."""
+        return self._open_at is not None and self._is_open(leg) and self._turn_is_over(self._open_at)
+
+    def _turn_is_over(self, since: float) -> bool:
+        """Whether a turn of which there was nothing since a place in the sound is over, and its text late."""
         endpointing = self._request.endpointing
-        if endpointing.mode != "provider" or self._open_at is None or not self._is_open(leg):
-            return False
         silence = max(endpointing.silence_ms or 0, endpointing.utterance_end_ms or 0)
-        return self._recent.position - self._open_at > silence + SETTLING_MS
+        return endpointing.mode == "provider" and self._recent.position - since > silence + SETTLING_MS
 
     # --- the caller's side -------------------------------------------------------------------
 
@@ -410,11 +463,16 @@ class Transcription:
             leg = self._leg
             if leg is None:
                 return  # It has just ended: what is in the ring is heard by the next.
+            self._sending_at = clock.perf()
             try:
                 told = await leg.tell(self._say, leg.session, ask)
             except ProviderError as error:
                 leg.give_up(error)
                 return
+            finally:
+                self._sending_at = 0.0
+            if isinstance(ask, End):
+                leg.ping()  # So that one knows by the end whether it had nothing to say, or was gone.
         if told:
             await self._out.put((leg, told))
 
@@ -509,6 +567,9 @@ class Transcription:
             case Revision():
                 event = replace(event, words=self._words(event.words))
             case SpeechStarted():
+                whole = not self._latest.session.capabilities.interim
+                if whole and clock.perf() - self._asked_at > ROUND_TRIP_SECONDS:
+                    self._recent.finalize_at = None  # It was answered by nothing.
                 event = replace(event, audio_time_ms=self._shifted(event.audio_time_ms))
             case Heard():
                 event = replace(event, audio_ms=event.audio_ms + round(self._offset))

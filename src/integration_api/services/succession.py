@@ -100,6 +100,11 @@ class Succession(Generic[Talk, Told]):
         if self._rival is not None:
             self._rival.more.set()
 
+    @property
+    def further(self) -> bool:
+        """Whether somebody may go on where the session's own leg fails."""
+        return self._rival is not None or self._plan.more
+
     def drop(self) -> None:
         """Hang up on the rival, if there is one: the session's own leg has the word, or nobody wants one any more."""
         rival, self._rival = self._rival, None

@@ -198,6 +198,20 @@ class GrpcCall(asyncio.BufferedProtocol):
     def attend(self, heard: Callable[[str | bytes], bool]) -> None:
         """All messages are received as usual: what they are read from is acknowledged as they are taken."""
 
+    def ping(self) -> None:
+        """Ask the provider whether it is there, unless it owes an answer to that already.
+
+        To be used sparingly: servers end connections that ping them more than a few times.
+        """
+        if self._pinged_at <= self._heard_at and self.open:
+            self._pinged_at = perf_counter()
+            self._transport.write(_PING)
+
+    @property
+    def unanswered(self) -> float:
+        """For how many seconds the provider owes an answer to a ping, and has sent nothing else; 0 when it does not."""
+        return perf_counter() - self._pinged_at if self._pinged_at > self._heard_at else 0.0
+
     def half_close(self) -> None:
         """Say that nothing more will be said. What is still to come is received."""
         self._no_more = True
@@ -314,14 +328,12 @@ class GrpcCall(asyncio.BufferedProtocol):
 
     def _tick(self) -> None:
         """Ping a provider that has been silent, and hang up on one that does not answer."""
-        now = perf_counter()
-        silent = now - self._heard_at
-        if silent > self._limits.call_ping + self._limits.pong and self._pinged_at >= self._heard_at:
+        silent = perf_counter() - self._heard_at
+        if silent > self._limits.call_ping + self._limits.pong and self.unanswered:
             self.abort()
             return
-        if silent > self._limits.call_ping and self._pinged_at < self._heard_at and self.open:
-            self._pinged_at = now
-            self._transport.write(_PING)
+        if silent > self._limits.call_ping:
+            self.ping()
         self._timer = self._loop.call_later(self._limits.pong, self._tick)
 
     def _late(self) -> None:

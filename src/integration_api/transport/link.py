@@ -36,6 +36,15 @@ class Link(Protocol):
         """
         ...
 
+    def ping(self) -> None:
+        """Ask the provider whether it is there, unless it owes an answer to that already."""
+        ...
+
+    @property
+    def unanswered(self) -> float:
+        """For how many seconds the provider owes an answer to a ping, and has sent nothing else; 0 when it does not."""
+        ...
+
     def half_close(self) -> None:
         """Say that nothing more will be said. What is still to come is received."""
         ...

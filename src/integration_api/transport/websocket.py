@@ -150,6 +150,17 @@ class Socket(asyncio.BufferedProtocol):
         """Have messages given to `heard` first: see `Link`."""
         self._heard = heard
 
+    def ping(self) -> None:
+        """Ask the provider whether it is there, unless it owes an answer to that already."""
+        if self._pinged_at <= self._heard_at and self.open:
+            self._pinged_at = perf_counter()
+            self._write(Opcode.PING, b"")
+
+    @property
+    def unanswered(self) -> float:
+        """For how many seconds the provider owes an answer to a ping, and has sent nothing else; 0 when it does not."""
+        return perf_counter() - self._pinged_at if self._pinged_at > self._heard_at else 0.0
+
     def half_close(self) -> None:
         """A WebSocket knows no such thing: it stays open."""
 
@@ -348,12 +359,10 @@ class Socket(asyncio.BufferedProtocol):
 
     def _tick(self) -> None:
         """Ping a provider that has been silent, and hang up on one that does not answer."""
-        now = perf_counter()
-        silent = now - self._heard_at
-        if silent > self._limits.ping + self._limits.pong and self._pinged_at >= self._heard_at:
+        silent = perf_counter() - self._heard_at
+        if silent > self._limits.ping + self._limits.pong and self.unanswered:
             self.abort()
             return
-        if silent > self._limits.ping and self._pinged_at < self._heard_at and self.open:
-            self._pinged_at = now
-            self._write(Opcode.PING, b"")
+        if silent > self._limits.ping:
+            self.ping()
         self._timer = self._loop.call_later(self._limits.pong, self._tick)

@@ -14,7 +14,8 @@ from integration_api.providers.sarvam import client, wire
 FLUSH = Say('{"type":"flush"}')
 QUIET_SECONDS = 2.0
 """How long nothing is said until silence is, which keeps the socket open; and, at the end, how long nothing is
-heard until it is hung up on: there is no word for the end, and nothing answers a flush of nothing."""
+heard until it is hung up on: there is no word for the end, and nothing answers a flush of nothing. Of speech that it
+announced a flush has to be answered, and that is waited for."""
 RATE = 16_000
 SILENCE = bytes(RATE // 50 * 2)
 TRANSLATES = "/speech-to-text-translate/ws"
@@ -36,7 +37,7 @@ class Legacy:
         self._prompt = prompt(ask) if self._translates else ""
         self._raw = ask.want_raw_events
         self._utterances = so_far
-        self._acts: list[Act] = [_sound(SILENCE)]
+        self._acts: list[Act] = [_STAY]
         self.keep_alive: KeepAlive | None = KeepAlive(QUIET_SECONDS, self._acts)
         self._asked = False
         self._finishing = False
@@ -61,7 +62,7 @@ class Legacy:
 
     def finish(self) -> Outcome[SttEvent]:
         self._finishing = True
-        self._acts[:] = [HangUp()]
+        self._wait()
         return [FLUSH]
 
     def feed(self, message: Message) -> Outcome[SttEvent]:
@@ -83,16 +84,21 @@ class Legacy:
         if self._finishing:
             # More may follow what was said before the end.
             told.append(FLUSH)
+            self._wait()
         return told
 
     def close(self, closed: Closed) -> Outcome[SttEvent]:
         if not self._finishing:
             raise client.ended(closed)
-        if self._utterances.open and not self._utterances.text:
-            # It may have been noise, and it may be that nobody is there any more: the socket tells neither.
+        if self._utterances.announced:
+            # It may have been noise: the socket does not tell.
             why = f"{client.NAME} heard somebody begin to speak, and told no text of it before the session's end"
             return [Warned("unanswered_speech", why)]
         return self._utterances.end(EndReason.STREAM_END)
+
+    def _wait(self) -> None:
+        """Decide what is done at the end when nothing is heard any more."""
+        self._acts[:] = [_STAY if self._utterances.announced else HangUp()]
 
     def _transcript(self, data: wire.Data) -> list[SttEvent]:
         asked, self._asked = self._asked, False
@@ -143,3 +149,6 @@ def _sound(sound: bytes) -> Say:
     data = b64encode(sound).decode()
     # The encoding is called so whatever it is: the address says what it is.
     return Say(f'{{"audio":{{"data":"{data}","sample_rate":{RATE},"encoding":"audio/wav"}}}}')
+
+
+_STAY = _sound(SILENCE)
