@@ -70,7 +70,7 @@ from integration_api.services.call_paths import PREFIX, CallPaths
 from integration_api.services.call_watching import CallWatching, Watching
 from integration_api.services.catalogue import BadBook, Catalogue, of_operator, shipped
 from integration_api.services.content import KEY as CONTENT
-from integration_api.services.content import Content, Retention
+from integration_api.services.content import Content
 from integration_api.services.credential import CredentialService
 from integration_api.services.dial import Dials
 from integration_api.services.dial_doubts import Doubts
@@ -87,6 +87,7 @@ from integration_api.services.proof import Gate, networks
 from integration_api.services.refusals import Refusals
 from integration_api.services.relay_stt import RecordingRelays
 from integration_api.services.relay_tts import SpeechRelays
+from integration_api.services.retention import Retention
 from integration_api.services.service_token import ServiceTokens
 from integration_api.services.stt import SttService
 from integration_api.services.telephony import TelephonyService
@@ -297,7 +298,7 @@ class House:
     speech: SpeechService
     turns: Turns
     content: Content
-    retention: Retention
+    retentions: tuple[Retention, ...]
     telephones: Telephones
     web: "WebApi | None" = None
     accepting: bool = True
@@ -394,7 +395,12 @@ class House:
             speech=SpeechService(calls, transport, unary),
             turns=Turns(await vault.derive(TURNS), cache),
             content=content,
-            retention=Retention(store.forget_audit_documents, settings.audit.content_days, log),
+            retentions=(
+                Retention(
+                    store.forget_audit_documents, settings.audit.content_days, log, what="audit_content"
+                ),
+                Retention(store.telephony.forget_calls, settings.telephony.calls_days, log, what="calls"),
+            ),
             telephones=telephones,
         )
 
@@ -402,7 +408,8 @@ class House:
         """Begin the work that goes on beside requests."""
         await self.feed.start()
         self.audit.start()
-        self.retention.start()
+        for retention in self.retentions:
+            retention.start()
         if self.settings.telephony.public_url:
             self.telephones.dialing.start()
             await self.telephones.hub.start()
@@ -413,7 +420,8 @@ class House:
         await self.telephones.dialing.stop()
         await self.telephones.hub.close()
         await self.feed.stop()
-        await self.retention.stop()
+        for retention in self.retentions:
+            await retention.stop()
         await self.audit.stop()
         if self.counting is not None:
             self.counting.cancel()

@@ -191,6 +191,9 @@ class Telephony(Struct, frozen=True, forbid_unknown_fields=True):
     """How long after a crash a call that may have been dialed is looked for at its carrier, before it is again."""
     stale_seconds: float = 300.0
     """How long a call under way may be without news before its carrier is asked."""
+    calls_days: float = 90.0
+    """How long a call that is over is kept with its story: a quarter, as for a carrier's bill. Batches go with the
+    last of their calls; audit records stay. 0 keeps all for ever."""
 
     @property
     def url(self) -> str:
@@ -311,7 +314,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 MAY_BE_ZERO = frozenset({
     "PORT", "DRAIN_SECONDS", "REDIS__DB", "REDIS__MAX_DB", "POSTGRES__MAX_IDEAL_CONNECTION", "UPSTREAM__RETRIES",
     "AUDIT__SYNC_SECONDS", "PLATFORM__AUTH_CACHE_SECONDS", "MODELS__LIVE_SECONDS",
-    "VOICE__WARM_SOCKETS",
+    "VOICE__WARM_SOCKETS", "TELEPHONY__CALLS_DAYS",
 })  # fmt: skip
 
 

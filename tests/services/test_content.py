@@ -8,8 +8,7 @@ from integration_api.core.embedding import EmbeddingResponse
 from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.llm import LlmRequest, Message, PartStarted, Role, Started, Text, TextDelta
 from integration_api.core.tenant import Tenant
-from integration_api.services.content import REQUEST, RESPONSE, ByteTranscript, Content, Retention, Transcript
-from integration_api.telemetry.log import Log
+from integration_api.services.content import REQUEST, RESPONSE, ByteTranscript, Content, Transcript
 from integration_api.vault.errors import Tampered
 
 ACME, SISTER, GLOBEX = Tenant(1, 101), Tenant(1, 102), Tenant(2, 101)
@@ -92,15 +91,3 @@ def test_a_passing_stream_is_heard_as_text() -> None:
     assert heard.told() is None
     heard.hear(b'data: {"a":1}\n\n')
     assert heard.told() == 'data: {"a":1}\n\n'
-
-
-async def test_forgetting_goes_on_until_nothing_is_old_enough() -> None:
-    batches, asked = [500, 500, 7, 0], []
-
-    async def forget(before: float, limit: int) -> int:
-        asked.append((before, limit))
-        return batches.pop(0)
-
-    retention = Retention(forget, 30.0, Log("error"))
-    assert await retention.once() == 1007
-    assert len({before for before, _ in asked}) == 1

@@ -5,10 +5,9 @@ its organization's that is derived from a secret of the installation; it opens f
 record and part it was sealed for. It travels with its record: on disk before the caller is told the end.
 """
 
-import asyncio
 import os
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,8 +22,6 @@ from integration_api.core.llm import LlmEvent, TextDelta
 from integration_api.core.llm_fold import LlmFold
 from integration_api.core.secret import wipe
 from integration_api.core.tenant import Tenant
-from integration_api.services import clock
-from integration_api.telemetry.log import Log
 from integration_api.vault.aes_gcm import KEY as KEY_BYTES
 from integration_api.vault.aes_gcm import NONCE, decrypt, encrypt
 from integration_api.vault.errors import Tampered
@@ -34,11 +31,6 @@ KEY = "audit-content"
 REQUEST, RESPONSE = "request", "response"
 LONGEST = 4 << 20
 """Bytes of a passing stream that are heard: memory stays bounded, whatever a provider sends."""
-DAY = 86_400.0
-FORGET_SECONDS = 600.0
-"""How often documents that are old enough are looked for."""
-FORGET_ROWS = 500
-"""Deleted in one transaction: calls that store their records do not wait for long."""
 _LEFT_OUT = frozenset({"known", "vectors"})
 """Fields that are no content: what we know of the model, and numbers by the thousand."""
 _EMPTY: tuple[Any, ...] = (None, "", (), [], {})
@@ -114,40 +106,6 @@ class Content:
             raise Tampered from None
         finally:
             wipe(packed)
-
-
-class Retention:
-    """Forgets documents once they are as old as they may get."""
-
-    def __init__(self, forget: Callable[[float, int], Awaitable[int]], days: float, log: Log) -> None:
-        self._forget = forget
-        self._seconds = days * DAY
-        self._log = log
-        self._task: asyncio.Task[None] | None = None
-
-    async def once(self) -> int:
-        """Forget all that is old enough; return how many documents that were."""
-        total, before = 0, clock.now() - self._seconds
-        while gone := await self._forget(before, FORGET_ROWS):
-            total += gone
-        return total
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._for_ever())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _for_ever(self) -> None:
-        while True:
-            try:
-                if gone := await self.once():
-                    self._log.info("audit_content_forgotten", count=gone)
-            except Exception as error:  # noqa: BLE001 - the database may be away; nothing may end this task
-                self._log.warning("audit_content_kept_longer", error=error)
-            await asyncio.sleep(FORGET_SECONDS)
 
 
 def _cipher(secret: bytes, organization_id: int) -> AESGCM:

@@ -54,8 +54,9 @@ GRANT SELECT, INSERT, DELETE ON changes TO {ROLE};
 GRANT SELECT, INSERT, UPDATE ON external_audit_metadata, projects, api_keys, vault_keys TO {ROLE};
 GRANT SELECT, INSERT, UPDATE, DELETE ON credentials, credential_versions TO {ROLE};
 GRANT SELECT, INSERT, DELETE ON external_audit_documents TO {ROLE};
-GRANT SELECT, INSERT, UPDATE ON calls, call_batches, dialing_leases TO {ROLE};
-GRANT SELECT, INSERT ON call_notes TO {ROLE};
+GRANT SELECT, INSERT, UPDATE, DELETE ON calls, call_batches TO {ROLE};
+GRANT SELECT, INSERT, UPDATE ON dialing_leases TO {ROLE};
+GRANT SELECT, INSERT, DELETE ON call_notes TO {ROLE};
 GRANT SELECT, INSERT, DELETE ON inbound_routes TO {ROLE};
 GRANT SELECT, UPDATE ON id_workers TO {ROLE};
 """

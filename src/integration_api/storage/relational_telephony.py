@@ -1,6 +1,7 @@
 """Telephony over either database: which transaction each method is, and whose rows it may touch."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from integration_api.core.records import Page
 from integration_api.core.telephony_records import (
@@ -13,7 +14,7 @@ from integration_api.core.telephony_records import (
     Progress,
 )
 from integration_api.core.tenant import Tenant
-from integration_api.storage import call_batches, calls, dialing, inbound_routes
+from integration_api.storage import call_batches, call_retention, calls, dialing, inbound_routes
 from integration_api.storage.dialing_store import Lease, Line, Settlement, Wanted
 from integration_api.storage.operation import Database
 
@@ -45,6 +46,21 @@ class RelationalTelephony:
 
     async def notes(self, tenant: Tenant, call_id: int, after_id: int, limit: int) -> list[CallNote]:
         return await self._read(tenant, lambda: calls.notes(tenant, call_id, after_id, limit))
+
+    async def forget_calls(self, before: float, limit: int) -> int:
+        for old, forget in (
+            (call_retention.old_calls, call_retention.forget_calls),
+            (call_retention.old_batches, call_retention.forget_batches),
+        ):
+            found = await self._read(None, partial(old, before, limit))
+            if found:
+                return sum(
+                    [
+                        await self._write(tenant, partial(forget, tenant, ids), repeatable=True)
+                        for tenant, ids in found.items()
+                    ]
+                )
+        return 0
 
     async def add_route(self, route: InboundRoute) -> None:
         await self._write(route.tenant, lambda: inbound_routes.add(route))

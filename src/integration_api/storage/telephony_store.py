@@ -58,6 +58,14 @@ class TelephonyStore(Protocol):
         """Return the lines of a call's story after one of them, oldest first."""
         ...
 
+    async def forget_calls(self, before: float, limit: int) -> int:
+        """Whole installation: delete up to `limit` calls that ended before a time, with their stories.
+
+        Those alone whose end is recorded and whose batch is not open any more; and where there is none, batches that
+        have no call left. Return how many went: none while another process is deleting the same.
+        """
+        ...
+
     # --- where calls come in -----------------------------------------------------------------
 
     async def add_route(self, route: InboundRoute) -> None: ...
