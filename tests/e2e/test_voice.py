@@ -20,6 +20,7 @@ from integration_api.core.stt import ListenRequest
 from integration_api.core.tts import SynthesisRequest
 from integration_api.dialects.voice_surface import TargetChoice
 from integration_api.services import stt, tts
+from integration_api.services.leg import Conversation
 from integration_api.services.utterance import Utterance
 from integration_api.services.voice import target_of
 from integration_api.settings import load
@@ -715,6 +716,40 @@ async def test_frames_keep_their_order_whether_or_not_there_is_room_for_them_at_
                 heard += one.data if isinstance(one, tts.Audio) else b""
     assert heard == mouth.pcm(text, 16_000)
     assert at_once
+
+
+async def test_sound_that_waits_to_be_told_while_its_utterance_is_cut_is_not_the_next_ones(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is cut off and goes on under the same name at once, just when sound has come."""
+    arrived, feed = asyncio.Event(), Conversation._feed_at_once
+
+    def watched(self: Conversation[Any], message: str | bytes) -> bool:
+        taken = feed(self, message)
+        if not taken and isinstance(message, bytes):
+            arrived.set()  # The caller is heard before whoever listens to the provider has woken up.
+        return taken
+
+    monkeypatch.setattr(Conversation, "_feed_at_once", watched)
+
+    async def asks() -> AsyncIterator[tts.Ask]:
+        yield tts.Text(utterance_id="a", text="Nobody hears the end of this.", final=True)
+        await arrived.wait()
+        yield tts.Cancel("a", 0)
+        yield tts.Text(utterance_id="a", text="Yes?", final=True)
+        yield tts.End()
+
+    target = target_of(TargetChoice(model="deepgram/aura-2-thalia-en-lab-paced-1-20"))
+    asked = SynthesisRequest(model="", voice=None, output=AudioFormat(Encoding.PCM_S16LE, 16_000))
+    async with (
+        opened(load(service.settings())) as (house, _, origin),
+        aclosing(house.tts.synthesize(origin, target, asked, asks())) as told,
+    ):
+        events = [one async for _, some in told for one in some]
+    (cut,) = [at for at, one in enumerate(events) if isinstance(one, tts.Cancelled)]
+    assert b"".join(one.data for one in events[cut:] if isinstance(one, tts.Audio)) == mouth.pcm(
+        "Yes?", 16_000
+    )
 
 
 async def mistaken() -> AsyncIterator[Any]:

@@ -134,6 +134,22 @@ async def test_what_a_session_answers_is_said_before_what_it_is_told_later() -> 
     assert yielded == ["ask", "answer", "later", "closed"]
 
 
+async def test_what_was_heard_and_is_to_be_forgotten_is_not_told() -> None:
+    def sink(events: Sequence[Any]) -> bool:
+        if b"1" in events:
+            # Before whoever listens has woken up.
+            asyncio.get_running_loop().call_soon(talk.forget, lambda one: one == b"1")
+        return False
+
+    async with opened(sink) as (talk, yielded, listening):
+        talk.tell_at_once(talk.session.say, b"1")
+        talk.forget(lambda _: True)  # Nothing was heard yet.
+        talk.tell_at_once(talk.session.say, b"2", "bye")
+        async with asyncio.timeout(60):
+            await listening
+    assert yielded == [b"2", "closed"]
+
+
 async def test_what_can_not_be_read_fails_whoever_listens() -> None:
     async with opened(lambda _: True) as (talk, yielded, listening):
         talk.tell_at_once(talk.session.say, b"1", "bad", b"2")

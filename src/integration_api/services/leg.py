@@ -126,6 +126,11 @@ class Conversation(Generic[Talk]):
             if events:
                 yield events
 
+    def forget(self, those: Callable[[Any], bool]) -> None:
+        """Have none of those told that were heard already, and wait for whoever listens to wake up."""
+        if isinstance(self._fed, list):
+            self._fed = [one for one in self._fed if not those(one)]
+
     def _feed_at_once(self, message: str | bytes) -> bool:
         """Hear a message where it arrives: a task that has to be woken for each piece of sound costs more than it."""
         if not self._idle or self._sink is None or self._failure is not None or self.redial or not self.ready:
@@ -328,6 +333,10 @@ class Leg(Generic[Talk]):
         What comes while nothing waits is given to `sink` first: see `Conversation.events`.
         """
         return self._conversation.events(sink)
+
+    def forget(self, those: Callable[[Any], bool]) -> None:
+        """Have none of those told that were heard already, and wait for whoever listens to wake up."""
+        self._conversation.forget(those)
 
     def give_up(self, error: Failure) -> None:
         """Hang up; whoever waits for events gets `error`."""

@@ -41,6 +41,8 @@ from integration_api.telemetry.metrics import FIRST_AUDIO
 OPERATION = "tts"
 WAITING = 256
 """Lists of events that wait for a caller who reads slowly; then the provider waits, too."""
+OF_ONE = (Sound, Spoken, Timestamps, Flushed)
+"""What is told of an utterance while it is spoken."""
 SPOKEN_SECONDS = 0.3
 """How long a provider that tells what was spoken has for it, before that is guessed."""
 MOST_OPEN = 64
@@ -639,6 +641,9 @@ class Synthesis:
         one.cancelled = True
         self._turn_since = clock.perf()
         leg = self._leg
+        if leg is not None:
+            # Else it were the next one's, which may have the same name.
+            leg.forget(lambda event: isinstance(event, OF_ONE) and event.utterance_id == one.id)
         if leg is not None and leg.session.capabilities.tells_spoken and one.began:
             self._gone[one.id] = one
             loop = asyncio.get_running_loop()
