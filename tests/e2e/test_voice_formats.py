@@ -64,6 +64,22 @@ def sounds() -> dict[AudioFormat, bytes]:
     return made
 
 
+@pytest.mark.parametrize("rate", [11_025, 16_000, 22_050])
+@pytest.mark.parametrize("model", EARS)
+async def test_sound_that_lasts_no_whole_milliseconds_is_heard_to_its_end(
+    service: Service, lab: str, model: str, rate: int
+) -> None:
+    """A file may be of any length, and a millisecond is no whole number of samples at every rate."""
+    start = {"target": {"model": model}, "input": written(AudioFormat(Encoding.PCM_S16LE, rate))}
+    async with asyncio.timeout(30), call(service, "stt", **start) as socket:
+        await say(socket, mouth.pcm("a" * 50, rate)[: (rate + 7) * 2], rate * 2)
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert of(events, "error") == []
+    assert " ".join(one["text"] for one in of(events, "final")) == "Hello from the laboratory."
+    assert events[-1]["reason"] == "finished"
+
+
 @pytest.mark.parametrize("model", EARS)
 async def test_an_ear_hears_the_same_at_the_same_time_in_every_format(
     service: Service, lab: str, model: str, sounds: dict[AudioFormat, bytes]

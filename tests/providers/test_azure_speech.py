@@ -4,6 +4,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
@@ -264,9 +266,18 @@ def test_kept_sound_is_bounded_and_cut_at_samples() -> None:
     kept = Kept(AudioFormat())
     kept.add(bytes(32 * (LONGEST_MS + 500)))
     assert (kept.start_ms, kept.end_ms) == (500.0, LONGEST_MS + 500.0)
-    kept.settle(700.9)
+    kept.settle(700.03)
     kept.settle(100)
     assert kept.start_ms == 700.0
+
+
+@given(rate=st.sampled_from([8_000, 11_025, 16_000, 22_050, 44_100]), samples=st.integers(1, 200_000))
+def test_sound_that_is_settled_to_its_end_leaves_nothing(rate: int, samples: int) -> None:
+    kept = Kept(AudioFormat(Encoding.PCM_S16LE, rate))
+    kept.add(bytes(2 * samples))
+    kept.settle(kept.end_ms)
+    assert not kept
+    assert kept.start_ms == kept.end_ms
 
 
 TAKEN = {

@@ -11,13 +11,14 @@ class Pieces:
 
     def __init__(self, form: AudioFormat) -> None:
         self._form = form
+        self._least = _at_least(LEAST_MS, form) if form.raw else 0
         self._held = bytearray()
 
     def feed(self, sound: bytes) -> list[bytes]:
         if not self._form.raw:
             return [sound] if sound else []
         self._held += sound
-        least, most = self._form.size(LEAST_MS), self._form.size(MOST_MS)
+        least, most = self._least, self._form.size(MOST_MS)
         pieces: list[bytes] = []
         while len(self._held) >= least:
             # What is left of a long piece must not be too short for one of its own.
@@ -31,6 +32,12 @@ class Pieces:
         if not self._held:
             return []
         quiet = b"\xff" if self._form.encoding is Encoding.MULAW else b"\0"
-        piece = bytes(self._held).ljust(self._form.size(LEAST_MS), quiet)
+        piece = bytes(self._held).ljust(self._least, quiet)
         self._held.clear()
         return [piece]
+
+
+def _at_least(milliseconds: int, form: AudioFormat) -> int:
+    """Return the size of the first whole samples that last no shorter."""
+    samples = -(-milliseconds * form.sample_rate // 1000)
+    return samples * form.bytes_per_second // form.sample_rate

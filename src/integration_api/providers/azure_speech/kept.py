@@ -41,7 +41,10 @@ class Kept:
 
     def settle(self, at_ms: float) -> None:
         """Forget what came before a position."""
-        self._forget(min(self._format.size(int(at_ms)) - self._begin, len(self._sound)))
+        # To the nearest sample: less would leave a rest of a millisecond for which a turn is opened again and again.
+        samples = round(at_ms * self._format.sample_rate / 1000)
+        at = samples * (self._rate // self._format.sample_rate)
+        self._forget(min(at - self._begin, len(self._sound)))
 
     def pieces(self) -> Iterator[bytes]:
         for at in range(0, len(self._sound), self._step):
