@@ -1,130 +1,41 @@
-"""Calls by way of Twilio's emulator, which Twilio's own SDK has driven; and what that SDK asks, beside what we do."""
+"""Calls by way of Twilio's emulator, which Twilio's own SDK has driven. What we ask: tests/laws/test_carriers_requests.py."""
 
-import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
-from xml.etree import ElementTree as ET
 
 import pytest
-from twilio.rest import Client
-from twilio.twiml.voice_response import Connect, VoiceResponse
 
-from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
-from integration_api.core.exchange import Exchange
 from integration_api.core.media import Cleared, Dtmf, Heard, MarkReached, MediaEvent, Started, Stopped
-from integration_api.core.session import HangUp, Say
 from integration_api.core.telephony import (
     CallState,
     Control,
-    DialRequest,
     Lookup,
     Notice,
-    Routes,
     Transfer,
 )
 from integration_api.providers.twilio import TWILIO
 from integration_api.providers.twilio.media import MediaStream
-from integration_api.transport.drive import Trace, Transport
-from lab import Lab, mouth
-from lab.carrier import Arrival, Carrier
-from lab.http import Peer
+from lab import mouth
+from lab.carrier import Arrival
 from lab.phone import Act, Phone
-from tests.lab.callee import Callee, listening, until
-from tests.lab.twilio_sdk import Rewritten
-from tests.transport.upstream import Held, transport
+from tests.lab.callee import until
+from tests.providers import carrier_bench
+from tests.providers.carrier_bench import FROM, TO, Bench, said
+from tests.providers.twilio_bench import opened
 
-ACCOUNT = "AC00000000000000000000000000000001"
-TOKEN = "0123456789abcdef0123456789abcdef"
-TO, FROM = "+4930123456", "+15005550006"
-FAST = 50.0
 SPEECH = (Path(__file__).parents[1] / "samples/speech/en-8000.ulaw").read_bytes()
 PHONE = TWILIO.telephony
-
-
-class Bench:
-    """Our adapter on a real transport, in front of the lab; a callee that tells what it is told."""
-
-    def __init__(self, lab: Lab, us: Callee, over: Transport) -> None:
-        self.lab = lab
-        self.us = us
-        self.over = over
-        self.carrier: Carrier = lab.carriers["twilio"]
-        self.routes = Routes(f"{us.http}/status", f"{us.ws}/media")
-        fields = {"account_sid": ACCOUNT, "base_url": lab.url("twilio", version="")}
-        self.credential = Credential("twilio", fields, held=frozenset({"account_token"}))
-
-    async def run(self, exchange: Exchange[Any], token: str = TOKEN) -> Any:
-        held = Held(account_token=token)
-        try:
-            return await self.over.run(exchange, TWILIO.fault, held, Trace(0.0), "account")
-        finally:
-            assert held.all_wiped
-
-    async def dial(self, **more: Any) -> str:
-        asked = DialRequest(**{"to": TO, "from_": FROM, "routes": self.routes, **more})
-        report = await self.run(PHONE.dial(asked, self.credential))
-        assert (report.state, report.to, report.from_) == (CallState.DIALING, TO, FROM)
-        return str(report.provider_call_id)
-
-    async def over_is(self, sid: str) -> None:
-        async with asyncio.timeout(60):
-            await self.carrier.legs[sid].done.wait()
-
-    @property
-    def states(self) -> list[CallState]:
-        told = [
-            PHONE.events(Notice(method="POST", fields=tuple(form.items())))
-            for form in self.us.forms("/status")
-        ]
-        return [event.report.state for events in told for event in events if event.report is not None]
-
-
-class Talk:
-    """Our media session on a socket: what it was told, and what it does when something is told."""
-
-    def __init__(
-        self, does: Callable[[MediaStream, MediaEvent], list[Any]] = lambda session, event: []
-    ) -> None:
-        self.does = does
-        self.told: list[MediaEvent] = []
-        self.session = MediaStream()
-
-    async def __call__(self, peer: Peer) -> None:
-        self.session = session = MediaStream()
-        while (message := await peer.receive()) is not None:
-            for event in session.feed(message):
-                self.told.append(event)
-                for one in self.does(session, event):
-                    if isinstance(one, Say):
-                        await peer.send(one.message)
-                    elif isinstance(one, HangUp):
-                        await peer.close()
-                        self.told += session.close()
-                        return
-                    else:
-                        self.told.append(one)
-        self.told += session.close()
-
-    @property
-    def heard(self) -> bytes:
-        return b"".join(one.data for one in self.told if isinstance(one, Heard))
-
-    def of(self, kind: type) -> list[Any]:
-        return [one for one in self.told if isinstance(one, kind)]
+Talk = partial(carrier_bench.Talk, MediaStream)
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    async with Lab() as lab, listening() as us, transport() as over:
-        yield Bench(lab, us, over)
-
-
-def said(*acts: Act, **more: Any) -> Phone:
-    return Phone(acts=list(acts), **{"speed": FAST, **more})
+async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    async with opened(tmp_path, monkeypatch) as made:
+        yield made
 
 
 async def test_an_outbound_call_from_end_to_end(bench: Bench) -> None:
@@ -145,6 +56,8 @@ async def test_an_outbound_call_from_end_to_end(bench: Bench) -> None:
         Act(hangs_up=True),
     )
     sid = await bench.dial(media_params={"who": "<me> & 'you'"})
+    assert bench.dialed is not None
+    assert (bench.dialed.to, bench.dialed.from_) == (TO, FROM)
     await bench.over_is(sid)
     await until(lambda: isinstance(talk.told[-1], Stopped))
     [started] = talk.of(Started)
@@ -298,115 +211,5 @@ async def test_credentials_and_numbers(bench: Bench) -> None:
     ):  # fmt: skip
         bench.carrier.clear()
         with pytest.raises(ProviderError) as refusal:
-            await bench.run(TWILIO.verify(bench.credential), f"{word}-0123456789")
+            await bench.run(TWILIO.verify(bench.credential), account_token=f"{word}-0123456789")
         assert refusal.value.kind is kind
-
-
-# --- beside the SDK ---------------------------------------------------------------------------
-
-UNLIKE = {
-    "user-agent": "each says who it is",
-    "accept": "ours takes what comes: there is JSON only at paths that end in .json",
-    "accept-charset": "the SDK's; JSON is UTF-8",
-    "accept-encoding": "each says what it can unpack",
-    "content-length": "ElementTree writes a space before the end of an empty element",
-    "content-type": "the SDK gives one to lists, which have no body",
-    "connection": "keeping a connection needs no word in HTTP/1.1",
-    "x-twilio-client": "the SDK's own",
-}
-"""Headers that one has and the other has not, or has otherwise, and why."""
-
-
-def by_sdk(sdk: Client, bench: Bench) -> Mapping[str, Callable[[], Any]]:
-    connect = Connect()
-    socket = connect.stream(url=bench.routes.media, status_callback=bench.routes.status)
-    socket.parameter(name="a", value='"<b>"')
-    connected, keyed, sent_on = VoiceResponse(), VoiceResponse(), VoiceResponse()
-    connected.append(connect)
-    keyed.play(digits="1#")
-    keyed.append(connect)
-    sent_on.dial("+4930999", caller_id=FROM)
-    call = sdk.calls("CA9")
-    return {
-        "dial": lambda: sdk.calls.create(
-            to=TO, from_=FROM, twiml=str(connected), status_callback=bench.routes.status, timeout=20, time_limit=60,
-            status_callback_event=["initiated", "ringing", "answered", "completed"], machine_detection="Enable",
-            async_amd="true", async_amd_status_callback=bench.routes.status, record=True,
-            recording_status_callback=bench.routes.status, call_reason="any",
-        ),
-        "answer_url": lambda: sdk.calls.create(
-            to=TO, from_=FROM, url="https://there.test/a?b=c d", status_callback=bench.routes.status,
-            status_callback_event=["initiated", "ringing", "answered", "completed"],
-        ),
-        "report": call.fetch,
-        "find": lambda: sdk.calls.page(to=TO, from_=FROM, page_size=200),
-        "hang_up": lambda: call.update(status="completed"),
-        "send_dtmf": lambda: call.update(twiml=str(keyed)),
-        "transfer": lambda: call.update(twiml=str(sent_on)),
-        "numbers": lambda: sdk.incoming_phone_numbers.page(page_size=1000),
-        "verify": sdk.api.accounts(ACCOUNT).fetch,
-    }  # fmt: skip
-
-
-def by_us(bench: Bench) -> Mapping[str, Exchange[Any]]:
-    params = {"a": '"<b>"'}
-    full = DialRequest(
-        to=TO, from_=FROM, routes=bench.routes, ring_timeout_s=20, max_duration_s=60, detect_machine=True, record=True,
-        media_params=params, extras={"CallReason": "any"},
-    )  # fmt: skip
-    elsewhere = DialRequest(to=TO, from_=FROM, routes=bench.routes, answer_url="https://there.test/a?b=c d")
-    spoken_on = Control(provider_call_id="CA9", state=CallState.ANSWERED)
-    keyed = Control(
-        provider_call_id="CA9",
-        state=CallState.ANSWERED,
-        digits="1#",
-        routes=bench.routes,
-        media_params=params,
-    )
-    with_us = bench.credential
-    return {
-        "dial": PHONE.dial(full, with_us),
-        "answer_url": PHONE.dial(elsewhere, with_us),
-        "report": PHONE.report("CA9", with_us),
-        "find": PHONE.find(Lookup(to=TO, from_=FROM, reference="1", since=0.0), with_us),
-        "hang_up": PHONE.hang_up(spoken_on, with_us),
-        "send_dtmf": PHONE.send_dtmf(keyed, with_us),
-        "transfer": PHONE.transfer(Transfer(provider_call_id="CA9", to="+4930999", from_=FROM), with_us),
-        "numbers": PHONE.numbers(with_us),
-        "verify": TWILIO.verify(with_us),
-    }
-
-
-def asked(bench: Bench) -> dict[str, Any]:
-    """What was asked last, so that it can be compared: documents in their canonical form."""
-    one = bench.lab.requests[-1]
-    form = parse_qs(one.raw.decode(), keep_blank_values=True)
-    form |= {name: [ET.canonicalize(value[0])] for name, value in form.items() if name == "Twiml"}
-    return {
-        "method": one.method,
-        "path": one.path,
-        "query": dict(one.query),
-        "form": form,
-        "headers": dict(one.headers),
-    }
-
-
-async def test_the_sdk_asks_what_we_ask(bench: Bench) -> None:
-    sdk = Client(ACCOUNT, TOKEN, http_client=Rewritten(bench.lab))
-    theirs, ours = by_sdk(sdk, bench), by_us(bench)
-    assert theirs.keys() == ours.keys()
-    unlike: set[str] = set()
-    for name in theirs:
-        answers = []
-        for run in (asyncio.to_thread(theirs[name]), bench.run(ours[name])):
-            try:
-                await run
-            except Exception as refusal:
-                assert "not found" in str(refusal)
-            answers.append(asked(bench))
-        by_them, by_our_own = answers
-        heads = [one.pop("headers") for one in answers]
-        assert by_them == by_our_own, name
-        both = heads[0].keys() | heads[1].keys()
-        unlike |= {header for header in both if heads[0].get(header) != heads[1].get(header)}
-    assert unlike == set(UNLIKE)

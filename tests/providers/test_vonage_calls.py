@@ -1,146 +1,39 @@
-"""Calls by way of Vonage's emulator, which Vonage's own SDK has driven; and what that SDK asks, beside what we do."""
+"""Calls by way of Vonage's emulator, which Vonage's own SDK has driven. What we ask: tests/laws/test_carriers_requests.py."""
 
-import asyncio
-import json
-import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import pytest
-from vonage import Auth, Vonage
-from vonage_numbers.requests import ListOwnedNumbersFilter
-from vonage_voice.models.connect_endpoints import PhoneEndpoint, WebsocketEndpoint
-from vonage_voice.models.ncco import Connect, Record
-from vonage_voice.models.requests import CreateCallRequest, ListCallsFilter
+from vonage import Auth
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
-from integration_api.core.exchange import ApplicationToken, Exchange
+from integration_api.core.exchange import ApplicationToken
 from integration_api.core.media import Cleared, Dtmf, Heard, MarkReached, MediaEvent, Started, Stopped
-from integration_api.core.session import HangUp, Say
-from integration_api.core.telephony import CallState, Control, DialRequest, Lookup, Notice, Routes, Transfer
+from integration_api.core.telephony import CallState, Control, Lookup, Notice, Transfer
 from integration_api.providers.vonage import VONAGE
 from integration_api.providers.vonage.media import VonageMedia
 from integration_api.transport import application_token
-from integration_api.transport.drive import Trace, Transport
-from lab import Lab, mouth
+from lab import mouth
 from lab.carrier import Arrival, Delivery
-from lab.http import Peer
 from lab.phone import Act, Phone
-from lab.vonage import Vonage as Carrier
-from tests.lab.callee import Callee, Told, listening, until
-from tests.lab.vonage_keys import API_KEY, API_SECRET, APPLICATION, keys
-from tests.lab.vonage_sdk import sdk, trusted
-from tests.transport.upstream import Held, transport
+from tests.lab.callee import until
+from tests.lab.vonage_keys import APPLICATION, keys
+from tests.providers import carrier_bench
+from tests.providers.carrier_bench import FROM, TO, Bench, said
+from tests.providers.vonage_bench import notice, opened
 
-TO, FROM = "+4930123456", "+15005550006"
-FAST = 50.0
 PHONE = VONAGE.telephony
-
-
-def notice(told: Told) -> Notice:
-    return Notice(method="POST", fields=tuple(parse_qsl(urlsplit(told.url).query)), body=told.body)
-
-
-class Bench:
-    """Our adapter on a real transport, in front of the lab; a callee that tells what it is told."""
-
-    def __init__(self, lab: Lab, us: Callee, over: Transport) -> None:
-        self.lab = lab
-        self.us = us
-        self.over = over
-        carrier = lab.carriers["vonage"]
-        assert isinstance(carrier, Carrier)
-        self.carrier = carrier
-        self.routes = Routes(f"{us.http}/status", f"{us.ws}/media")
-        fields = {
-            "application_id": APPLICATION,
-            "api_key": API_KEY,
-            "base_url": lab.url("vonage", version=""),
-        }
-        self.credential = Credential("vonage", fields, held=frozenset({"private_key", "api_secret"}))
-
-    async def run(
-        self,
-        exchange: Exchange[Any],
-        private_key: str = "",
-        api_secret: str = API_SECRET,
-        account: str = "account",
-    ) -> Any:
-        held = Held(private_key=private_key or keys()[0], api_secret=api_secret)
-        try:
-            return await self.over.run(exchange, VONAGE.fault, held, Trace(0.0), account)
-        finally:
-            assert not held.lent or held.all_wiped
-
-    async def dial(self, **more: Any) -> str:
-        asked = DialRequest(**{"to": TO, "from_": FROM, "routes": self.routes, **more})
-        report = await self.run(PHONE.dial(asked, self.credential))
-        assert report.state is CallState.DIALING
-        return str(report.provider_call_id)
-
-    async def over_is(self, uuid: str) -> None:
-        async with asyncio.timeout(60):
-            await self.carrier.legs[uuid].done.wait()
-
-    @property
-    def events(self) -> list[Any]:
-        return [event for one in self.us.told if one.path == "/status" for event in PHONE.events(notice(one))]
-
-    @property
-    def states(self) -> list[CallState]:
-        return [event.report.state for event in self.events if event.report is not None]
-
-
-class Talk:
-    """Our media session on a socket: what it was told, and what it does when something is told."""
-
-    def __init__(
-        self, does: Callable[[VonageMedia, MediaEvent], list[Any]] = lambda session, event: []
-    ) -> None:
-        self.does = does
-        self.told: list[MediaEvent] = []
-
-    async def __call__(self, peer: Peer) -> None:
-        session = VonageMedia()
-        while (message := await peer.receive()) is not None:
-            for event in session.feed(message):
-                if isinstance(event, Say):
-                    await peer.send(event.message)
-                    continue
-                self.told.append(event)
-                for one in self.does(session, event):
-                    if isinstance(one, Say):
-                        await peer.send(one.message)
-                    elif isinstance(one, HangUp):
-                        await peer.close()
-                        self.told += session.close()
-                        return
-                    else:
-                        self.told.append(one)
-        self.told += session.close()
-
-    @property
-    def heard(self) -> bytes:
-        return b"".join(one.data for one in self.told if isinstance(one, Heard))
-
-    def of(self, kind: type) -> list[Any]:
-        return [one for one in self.told if isinstance(one, kind)]
+Talk = partial(carrier_bench.Talk, VonageMedia)
 
 
 @pytest.fixture
-async def bench(tmp_path, monkeypatch) -> AsyncIterator[Bench]:
-    async with trusted(tmp_path, monkeypatch) as lab, listening() as us:
-        us.content_type = "application/json"
-        knows = ssl.create_default_context(cafile=str(tmp_path / "authority.pem"))
-        async with transport(tls=knows) as over:
-            yield Bench(lab, us, over)
-
-
-def said(*acts: Act, **more: Any) -> Phone:
-    return Phone(acts=list(acts), **{"speed": FAST, **more})
+async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    async with opened(tmp_path, monkeypatch) as made:
+        yield made
 
 
 async def test_an_outbound_call_from_end_to_end(bench: Bench) -> None:
@@ -353,91 +246,6 @@ async def test_credentials_and_numbers(bench: Bench) -> None:
         assert refusal.value.kind is kind
 
 
-# --- beside the SDK ---------------------------------------------------------------------------
-
-UNLIKE = {
-    "user-agent": "each says who it is",
-    "accept": "ours takes what comes: there is JSON only",
-    "accept-encoding": "each says what it can unpack",
-    "authorization": "each token has its own time and name; what they say is compared by itself",
-    "content-length": "the SDK writes JSON with spaces",
-    "content-type": "the SDK keeps the one of the last body for requests that have none",
-    "connection": "keeping a connection needs no word in HTTP/1.1",
-}
-"""Headers that one has and the other has not, or has otherwise, and why."""
-
-
-def by_sdk(client: Vonage, bench: Bench) -> Mapping[str, Callable[[], Any]]:
-    socket = WebsocketEndpoint(
-        uri=bench.routes.media, contentType="audio/l16;rate=16000", headers={"a": '"<b>"'}
-    )
-    connect = Connect(
-        endpoint=[socket], from_=FROM[1:], eventUrl=[bench.routes.status], eventType="synchronous"
-    )
-    record = Record(eventUrl=[bench.routes.status])
-    asked = {
-        "to": [{"number": TO[1:]}], "from_": {"number": FROM[1:]}, "event_url": [bench.routes.status],
-        "event_method": "POST",
-    }  # fmt: skip
-    full = CreateCallRequest(
-        **asked, ncco=[record, connect], ringing_timer=20, length_timer=60, machine_detection="continue",
-    )  # fmt: skip
-    elsewhere = CreateCallRequest(**asked, answer_url=["https://there.test/a?b=c"])
-    there = Connect(endpoint=[PhoneEndpoint(number="4930999888")], from_=FROM[1:])
-    since = ListCallsFilter(date_start="2026-11-27T10:00:09Z", page_size=100, record_index=0)
-    return {
-        "dial": lambda: client.voice.create_call(full),
-        "answer_url": lambda: client.voice.create_call(elsewhere),
-        "report": lambda: client.voice.get_call("nobodys"),
-        "find": lambda: client.voice.list_calls(since),
-        "hang_up": lambda: client.voice.hangup("nobodys"),
-        "send_dtmf": lambda: client.voice.play_dtmf_into_call("nobodys", "1p#"),
-        "transfer": lambda: client.voice.transfer_call_ncco("nobodys", [there]),
-        "numbers": lambda: client.numbers.list_owned_numbers(ListOwnedNumbersFilter(index=1, size=100)),
-        "verify": lambda: client.voice.list_calls(ListCallsFilter(page_size=1)),
-        "balance": client.account.get_balance,
-    }
-
-
-def by_us(bench: Bench) -> Mapping[str, Exchange[Any]]:
-    full = DialRequest(
-        to=TO, from_=FROM, routes=bench.routes, ring_timeout_s=20, max_duration_s=60, detect_machine=True, record=True,
-        media_params={"a": '"<b>"'},
-    )  # fmt: skip
-    elsewhere = DialRequest(to=TO, from_=FROM, routes=bench.routes, answer_url="https://there.test/a?b=c")
-    nobodys = Control(provider_call_id="nobodys", state=CallState.ANSWERED, digits="1w#")
-    there = Transfer(provider_call_id="nobodys", to="+4930999888", from_=FROM)
-    since = Lookup(to=TO, from_=FROM, reference="1", since=1_795_773_609.7)
-    with_us = bench.credential
-    alone = Credential(
-        "vonage", {k: v for k, v in with_us.fields.items() if k != "api_key"}, held=frozenset({"private_key"})
-    )
-    return {
-        "dial": PHONE.dial(full, with_us),
-        "answer_url": PHONE.dial(elsewhere, with_us),
-        "report": PHONE.report("nobodys", with_us),
-        "find": PHONE.find(since, with_us),
-        "hang_up": PHONE.hang_up(nobodys, with_us),
-        "send_dtmf": PHONE.send_dtmf(nobodys, with_us),
-        "transfer": PHONE.transfer(there, with_us),
-        "numbers": PHONE.numbers(with_us),
-        "verify": VONAGE.verify(alone),
-        "balance": VONAGE.verify(with_us),
-    }
-
-
-def asked(bench: Bench) -> dict[str, Any]:
-    """What was asked last, so that it can be compared."""
-    one = bench.lab.requests[-1]
-    return {
-        "method": one.method,
-        "path": one.path,
-        "query": dict(one.query),
-        "body": json.loads(one.raw) if one.raw else None,
-        "headers": dict(one.headers),
-    }
-
-
 def said_by(token: str) -> dict[str, Any]:
     """What an application's token says, with its own time and name left out."""
     claims = jwt.decode(token, keys()[1], algorithms=["RS256"])
@@ -456,26 +264,3 @@ def test_the_sdks_tokens_say_what_ours_say() -> None:
     )
     assert ours == theirs
     assert (ours["application_id"], ours["alg"], ours["typ"]) == (APPLICATION, "RS256", "JWT")
-
-
-async def test_the_sdk_asks_what_we_ask(bench: Bench) -> None:
-    bench.carrier.phones["*"] = Phone(picks_up="busy")
-    theirs, ours = by_sdk(sdk(bench.lab), bench), by_us(bench)
-    assert theirs.keys() == ours.keys()
-    unlike: set[str] = set()
-    for name in theirs:
-        answers = []
-        for run in (asyncio.to_thread(theirs[name]), bench.run(ours[name])):
-            try:
-                await run
-            except Exception as refusal:
-                assert "Not Found" in str(refusal), (name, refusal)
-            answers.append(asked(bench))
-        by_them, by_our_own = answers
-        heads = [one.pop("headers") for one in answers]
-        assert by_them == by_our_own, name
-        if heads[0]["authorization"].startswith("Basic "):
-            assert heads[0].pop("authorization") == heads[1].pop("authorization")
-        both = heads[0].keys() | heads[1].keys()
-        unlike |= {header for header in both if heads[0].get(header) != heads[1].get(header)}
-    assert unlike == set(UNLIKE)
