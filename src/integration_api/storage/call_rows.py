@@ -1,6 +1,6 @@
 """Between rows and records of telephony: column lists, and how each column is read and written."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -21,8 +21,10 @@ from integration_api.core.tenant import Tenant
 from integration_api.storage.operation import Row
 from integration_api.storage.rows import json_text, read_mapping
 
+WHOSE = "organization_id, project_id, id, provider, credential_id"
+"""What calls, batches and routes begin with."""
 FIXED = (
-    "organization_id, project_id, id, provider, credential_id, direction, callee, caller, dialing, metadata,"
+    f"{WHOSE}, direction, callee, caller, dialing, metadata,"
     " author, created_at, idempotency_key, fingerprint, batch_id, place, attempt, route_id"
 )
 """Columns of a call that stay as they were made."""
@@ -32,9 +34,9 @@ CHANGING = (
 )
 CALL = f"{FIXED}, {CHANGING}"
 NOTE = "organization_id, project_id, call_id, id, key, at, source, state, what, detail"
-ROUTE = "organization_id, project_id, id, provider, credential_id, name, media, metadata, author, created_at"
+ROUTE = f"{WHOSE}, name, media, metadata, author, created_at"
 BATCH = (
-    "organization_id, project_id, id, provider, credential_id, state, name, calls_per_second, max_concurrent,"
+    f"{WHOSE}, state, name, calls_per_second, max_concurrent,"
     " calling_window, retry, dialing, metadata, author, numbers, idempotency_key, fingerprint, created_at,"
     " updated_at, paused_for"
 )
@@ -56,14 +58,27 @@ def settings(columns: str, first: int) -> str:
     return ", ".join(f"{name} = ${at}" for at, name in enumerate(columns.split(", "), first))
 
 
+class _Whose(TypedDict):
+    tenant: Tenant
+    id: int
+    provider: str
+    credential_id: int
+
+
+def _whose_values(record: CallRecord | BatchRecord | InboundRoute) -> tuple[int, int, int, str, int]:
+    """Return the columns of `WHOSE`."""
+    tenant = record.tenant
+    return tenant.organization_id, tenant.project_id, record.id, record.provider, record.credential_id
+
+
+def _read_whose(row: Row) -> _Whose:
+    return {"tenant": Tenant(row[0], row[1]), "id": row[2], "provider": row[3], "credential_id": row[4]}
+
+
 def call_values(call: CallRecord) -> list[Any]:
     """Return a call's columns, in the order of `CALL`."""
     return [
-        call.tenant.organization_id,
-        call.tenant.project_id,
-        call.id,
-        call.provider,
-        call.credential_id,
+        *_whose_values(call),
         call.direction,
         call.to,
         call.from_,
@@ -106,10 +121,7 @@ def changing_values(call: CallRecord) -> list[Any]:
 
 def read_call(row: Row) -> CallRecord:
     return CallRecord(
-        tenant=Tenant(row[0], row[1]),
-        id=row[2],
-        provider=row[3],
-        credential_id=row[4],
+        **_read_whose(row),
         direction=Direction(row[5]),
         to=row[6],
         from_=row[7],
@@ -174,11 +186,7 @@ def read_note(row: Row) -> CallNote:
 
 def route_values(route: InboundRoute) -> list[Any]:
     return [
-        route.tenant.organization_id,
-        route.tenant.project_id,
-        route.id,
-        route.provider,
-        route.credential_id,
+        *_whose_values(route),
         route.name,
         json_text(route.media),
         json_text(route.metadata),
@@ -189,10 +197,7 @@ def route_values(route: InboundRoute) -> list[Any]:
 
 def read_route(row: Row) -> InboundRoute:
     return InboundRoute(
-        tenant=Tenant(row[0], row[1]),
-        id=row[2],
-        provider=row[3],
-        credential_id=row[4],
+        **_read_whose(row),
         name=row[5],
         media=_media.decode(row[6]),
         metadata=read_mapping(row[7]),
@@ -203,11 +208,7 @@ def read_route(row: Row) -> InboundRoute:
 
 def batch_values(batch: BatchRecord) -> list[Any]:
     return [
-        batch.tenant.organization_id,
-        batch.tenant.project_id,
-        batch.id,
-        batch.provider,
-        batch.credential_id,
+        *_whose_values(batch),
         batch.state,
         batch.name,
         batch.calls_per_second,
@@ -228,10 +229,7 @@ def batch_values(batch: BatchRecord) -> list[Any]:
 
 def read_batch(row: Row) -> BatchRecord:
     return BatchRecord(
-        tenant=Tenant(row[0], row[1]),
-        id=row[2],
-        provider=row[3],
-        credential_id=row[4],
+        **_read_whose(row),
         state=BatchState(row[5]),
         name=row[6],
         calls_per_second=row[7],
