@@ -5,6 +5,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from integration_api.audio.convert import Converter
 from integration_api.audio.frames import Frames
@@ -130,6 +132,27 @@ def test_frames_are_whole_and_without_a_gap() -> None:
     assert [len(one) for one in cut] == [160, 160, 160]
     assert b"".join(cut) == b"a" * 100 + b"b" * 300 + b"\xff" * 80
     assert frames.milliseconds == 50
+
+
+@given(
+    rate=st.sampled_from([8_000, 11_025, 16_000, 22_050, 44_100]),
+    milliseconds=st.integers(1, 60),
+    pieces=st.lists(st.integers(0, 3_000), max_size=20),
+)
+def test_no_frame_begins_a_sample_off_its_time(rate: int, milliseconds: int, pieces: list[int]) -> None:
+    frames = Frames(pcm(rate), milliseconds)
+    sound = (np.arange(sum(pieces)) % 30_000).astype("<i2").tobytes()
+    cut, at = [], 0
+    for size in pieces:
+        cut += frames.feed(sound[2 * at : 2 * (at + size)])
+        at += size
+    cut += frames.flush()
+    assert b"".join(cut)[: len(sound)] == sound
+    begins = 0
+    for number, frame in enumerate(cut):
+        assert abs(begins - number * milliseconds * rate / 1000) < 1
+        begins += len(frame) // 2
+    assert begins * 2 >= len(sound) > (begins - rate * milliseconds // 1000 - 1) * 2 or not cut
 
 
 @pytest.mark.parametrize("encoding, silence", [
