@@ -1,4 +1,4 @@
-"""The registry: every provider the lab emulates, one line each."""
+"""The registry: every provider the lab emulates, one line each, and vendors whose services have one address."""
 
 from lab import (
     anthropic,
@@ -25,6 +25,7 @@ from lab import (
 from lab.carrier import Carrier
 from lab.exotel import Exotel
 from lab.twilio import Twilio
+from lab.vendor import together
 from lab.vonage import Vonage
 
 PROVIDERS = (
@@ -48,6 +49,8 @@ PROVIDERS = (
     sarvam.PROVIDER,
     vertexai.PROVIDER,
     *openai_family.PROVIDERS,
+    together("azure", azure_openai.PROVIDER, azure_speech.PROVIDER),
+    together("google", gemini.PROVIDER, vertexai.PROVIDER, google_speech.PROVIDER),
 )
 
 CARRIERS: tuple[type[Carrier], ...] = (Exotel, Twilio, Vonage)

@@ -84,8 +84,10 @@ def providers_page() -> str:
         "",
         "## Credential fields",
         "",
-        "| provider | aliases | secret fields | plain fields |",
-        "|---|---|---|---|",
+        "A provider may take credentials of the same vendor's others ([how](rest.md#which-provider-which-credential)).",
+        "",
+        "| provider | aliases | secret fields | plain fields | or a credential of |",
+        "|---|---|---|---|---|",
     ]
     for name, provider in PROVIDERS.items():
         secret = ", ".join(_named(field) for field in provider.fields if field.secret)
@@ -93,7 +95,8 @@ def providers_page() -> str:
         if not any(field.name == "base_url" for field in provider.fields):
             plain.append("base_url (optional)")
         lines.append(
-            f"| {name} | {', '.join(provider.aliases) or 'none'} | {secret or 'none'} | {', '.join(plain)} |"
+            f"| {name} | {', '.join(provider.aliases) or 'none'} | {secret or 'none'} | {', '.join(plain)} "
+            f"| {', '.join(provider.credentials_of) or 'none'} |"
         )
     return "\n".join(lines) + "\n"
 

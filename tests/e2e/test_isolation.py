@@ -187,7 +187,7 @@ def other_project(service: Service) -> str:
     import sys
 
     program = """
-import asyncio, sys
+import asyncio, sys, time
 from integration_api.app import House
 from integration_api.core.records import Organization, Project
 from integration_api.core.tenant import Scope, Tenant
@@ -198,7 +198,7 @@ async def main():
     house = await House.open(load(), Log("error"))
     tenant = Tenant(int(sys.argv[1]), int(sys.argv[1]) + 1)
     await house.store.create_organization(Organization(tenant.organization_id, "other", 0.0))
-    await house.store.create_project(Project(tenant, "other", 0.0))
+    await house.store.create_project(Project(tenant, "other", time.time()))
     _, key = await house.identity.issue(tenant, "admin", list(Scope))
     print(key)
     await house.close()

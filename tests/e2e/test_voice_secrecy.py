@@ -304,6 +304,30 @@ async def test_a_token_in_place_of_a_key_leaves_none_in_memory(stage: Stage, whi
     stage.assert_forgotten()
 
 
+SHARED = {
+    "gemini": ("google", "google-speech", "latest_long", "chirp-3-hd"),
+    "azure-openai": ("azure", "azure-speech", "default", "en-US-JennyNeural"),
+}
+"""Whose keys speech takes, where the lab has both, and with which models."""
+
+
+@pytest.mark.parametrize("owner", SHARED)
+async def test_a_key_that_was_stored_for_models_leaves_none_in_memory(stage: Stage, owner: str) -> None:
+    place, provider, ear, voice = SHARED[owner]
+    stored = stage.store(owner, f"{stage.lab}/{place}")
+    for side, model in (("stt", ear), ("tts", voice)):
+        asked = {"side": side, "provider": provider, "model": model, "credential_id": stored}
+        assert (await talk(stage, **asked))[-1]["reason"] == "finished"
+        faulty(stage, place, refused(stage, place))
+        events = await talk(stage, **asked)
+        assert "credential_rejected" in {one.get("code") for one in events}, events
+        faulty(stage, place, QUOTED)
+        assert "error" in {one["type"] for one in await talk(stage, **asked, to_its_end=False)}
+        faulty(stage, "", None)
+    stage.assert_absent_from_answers()
+    stage.assert_forgotten()
+
+
 async def test_an_account_that_gets_tokens_leaves_neither_its_key_nor_a_token_in_memory(stage: Stage) -> None:
     """The key of a service account, and the token that it is given: that is kept while its credential lives."""
     name = secrets.token_hex(8)

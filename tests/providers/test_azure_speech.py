@@ -304,6 +304,34 @@ ADDRESSES = {
         {"endpoint": "https://eastus.api.cognitive.microsoft.com/"},
         "https://eastus.tts.speech.microsoft.com/x",
     ),
+    "a resource by its name": ({"resource": "me"}, "https://me.cognitiveservices.azure.com/tts/x"),
+    "a resource's models": (
+        {"endpoint": "https://me.openai.azure.com/openai/v1/"},
+        "https://me.cognitiveservices.azure.com/tts/x",
+    ),
+    "a deployment, as it was copied": (
+        {
+            "base_url": "https://Me.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
+        },
+        "https://me.cognitiveservices.azure.com/tts/x",
+    ),
+    "a project of Foundry": (
+        {"endpoint": "https://me.services.ai.azure.com/api/projects/one"},
+        "https://me.cognitiveservices.azure.com/tts/x",
+    ),
+    "the government's models": (
+        {"endpoint": "https://me.openai.azure.us"},
+        "https://me.cognitiveservices.azure.us/tts/x",
+    ),
+    "China's models": (
+        {"endpoint": "https://me.openai.azure.cn/"},
+        "https://me.cognitiveservices.azure.cn/tts/x",
+    ),
+    "a gateway to models": ({"base_url": "https://a.example/ai/openai/v1"}, "https://a.example/ai/tts/x"),
+    "a host that only looks like it": (
+        {"base_url": "https://me.openai.azure.com.example"},
+        "https://me.openai.azure.com.example/tts/x",
+    ),
     "a gateway": ({"base_url": "http://127.0.0.1:1/azure-speech"}, "http://127.0.0.1:1/azure-speech/tts/x"),
 }
 
@@ -313,7 +341,10 @@ def test_each_way_to_say_where_leads_there(fields: dict[str, str], url: str) -> 
     assert client.url("tts", "/x", Credential("azure-speech", fields)) == url
 
 
-@pytest.mark.parametrize("fields", [{}, {"region": "a/b"}, {"endpoint": "me.azure.com"}])
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"region": "a/b"}, {"endpoint": "me.azure.com"}, {"resource": "a/b"}, {"endpoint": "ftp://me"}],
+)
 def test_a_credential_that_does_not_say_where_is_explained(fields: dict[str, str]) -> None:
     with pytest.raises(Failure) as failure:
         client.url("stt", "/x", Credential("azure-speech", fields))
@@ -345,6 +376,34 @@ def test_a_client_proves_itself_by_a_certificate_or_an_assertion_too(proof: str)
     signed = client.auth(Credential("azure-speech", fields, held=frozenset({held})))
     scope = "https://cognitiveservices.azure.com/.default"
     assert signed == EntraToken("t", "c", scope, held, "https://login.example", proof)
+
+
+FOUNDRY = "https://ai.azure.com/.default"
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, "https://cognitiveservices.azure.com/.default"),
+        ({"scope": FOUNDRY}, "https://cognitiveservices.azure.com/.default"),
+        (
+            {"scope": FOUNDRY, "endpoint": "https://me.openai.azure.us"},
+            "https://cognitiveservices.azure.us/.default",
+        ),
+        ({"scope": "api://gateway/.default"}, "api://gateway/.default"),
+    ],
+)
+def test_a_token_is_for_speech_whatever_models_ask_theirs_for(given: dict[str, str], asked: str) -> None:
+    fields = {"endpoint": "https://me.openai.azure.com", "tenant_id": "t", "client_id": "c", **given}
+    signed = client.auth(Credential("azure-openai", fields, held=frozenset({"client_secret"})))
+    assert isinstance(signed, EntraToken)
+    assert signed.scope == asked
+
+
+def test_a_key_is_sent_in_speechs_header_by_either_name() -> None:
+    for field in ("key", "subscription_key"):
+        credential = Credential("azure-openai", {"resource": "me"}, held=frozenset({field}))
+        assert client.auth(credential) == Header("ocp-apim-subscription-key", field)
 
 
 def test_a_credential_without_anything_to_sign_with_is_explained() -> None:

@@ -445,3 +445,50 @@ def test_a_riff_file_is_read_whatever_comes_before_its_sound() -> None:
 def test_too_long_a_text_is_refused_by_its_bytes() -> None:
     with pytest.raises(Failure, match="5000 bytes"):
         GOOGLE_SPEECH.tts.speak(SpeakRequest(model=CHARON, voice=None, text="न" * 1700), CREDENTIAL)
+
+
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("", "https://us-central1-texttospeech.googleapis.com/v1/voices"),
+        (
+            "https://generativelanguage.googleapis.com/v1beta/",
+            "https://us-central1-texttospeech.googleapis.com/v1/voices",
+        ),
+        (
+            "https://us-east5-aiplatform.googleapis.com",
+            "https://us-central1-texttospeech.googleapis.com/v1/voices",
+        ),
+        (
+            "https://aiplatform.eu.rep.googleapis.com",
+            "https://us-central1-texttospeech.googleapis.com/v1/voices",
+        ),
+        ("https://a.example/google/v1beta", "https://a.example/google/v1/voices"),
+        ("https://aiplatform.googleapis.com.example", "https://aiplatform.googleapis.com.example/v1/voices"),
+    ],
+)
+def test_an_address_of_models_leads_to_speech(base: str, url: str) -> None:
+    fields = {"region": "us-central1", **({"base_url": base} if base else {})}
+    credential = Credential("vertexai", fields, held=frozenset({"key"}))
+    assert GOOGLE_SPEECH.tts is not None
+    assert GOOGLE_SPEECH.tts.voices is not None
+    assert next(GOOGLE_SPEECH.tts.voices(credential)).url == url
+
+
+BLOCKED = (
+    "Requests to this API speech.googleapis.com method google.cloud.speech.v1.Speech.Recognize are blocked."
+)
+
+
+def test_a_key_that_is_for_models_only_is_refused_with_what_to_do() -> None:
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_SERVICE_BLOCKED"}
+    body = {"error": {"code": 403, "message": BLOCKED, "status": "PERMISSION_DENIED", "details": [info]}}
+    whole = GOOGLE_SPEECH.fault(HttpResponse(403, {}, json.dumps(body).encode()))
+    session = ear()
+    with pytest.raises(ProviderError) as live:
+        session.close(Closed(7, BLOCKED))
+    for error in (whole, live.value):
+        assert error.kind is Kind.PERMISSION
+        assert error.message.startswith(BLOCKED)
+        assert "store a credential for google-speech" in error.message
+    assert whole.refusal.code == "API_KEY_SERVICE_BLOCKED"

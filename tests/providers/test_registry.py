@@ -2,6 +2,7 @@
 
 import pytest
 
+from integration_api.core.credential import Credential
 from integration_api.providers import PROVIDERS, find
 
 CODES = {
@@ -46,3 +47,27 @@ def test_no_name_or_alias_is_anybody_elses() -> None:
     names = [name for provider in PROVIDERS.values() for name in (provider.name, *provider.aliases)]
     assert len(names) == len(set(names))
     assert all(find(name.upper()) is find(name) is not None for name in names)
+
+
+SHARED = {"google-speech": ("vertexai", "gemini"), "azure-speech": ("azure-openai",)}
+
+
+def test_speech_takes_credentials_of_the_same_vendors_models() -> None:
+    assert {name: one.credentials_of for name, one in PROVIDERS.items() if one.credentials_of} == SHARED
+    assert all(name in PROVIDERS for names in SHARED.values() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("taker", "owner", "secret"),
+    [
+        (taker, owner, field.name)
+        for taker, owners in SHARED.items()
+        for owner in owners
+        for field in PROVIDERS[owner].fields
+        if field.secret
+    ],
+)
+def test_whatever_a_shared_credential_holds_signs(taker: str, owner: str, secret: str) -> None:
+    fields = {"project_id": "p", "resource": "r", "tenant_id": "t", "client_id": "c"}
+    asked = next(PROVIDERS[taker].verify(Credential(owner, fields, held=frozenset({secret}))))
+    assert getattr(asked.auth, "field", "") == secret

@@ -122,6 +122,9 @@ class Provider:
     """Ask something free that a wrong key would be refused; the refusal comes out as `ProviderError`."""
     fault: Fault
     aliases: tuple[str, ...] = ()
+    credentials_of: tuple[str, ...] = ()
+    """Names of the same vendor's providers whose credentials it takes as well: by their id, and, where the project has
+    no default of its own for it, the default of the first that has one."""
     request_id_headers: tuple[str, ...] = ("x-request-id",)
     """Where its answers carry its own name for the request."""
     parameters: tuple[str, ...] = ()
@@ -149,6 +152,11 @@ class Provider:
     def needs_credential(self) -> bool:
         """Whether nothing can be asked without one: its fields say who asks, where they say more than where."""
         return any(field.name != BASE_URL.name for field in self.fields)
+
+    @property
+    def credentials_from(self) -> tuple[str, ...]:
+        """Whose credentials it takes: its own, and then those of the same vendor's others."""
+        return self.name, *self.credentials_of
 
     @property
     def capabilities(self) -> tuple[str, ...]:

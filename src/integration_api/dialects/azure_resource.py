@@ -40,6 +40,8 @@ ENTRA = (TENANT, CLIENT, CLIENT_SECRET, CLIENT_CERTIFICATE, CLIENT_ASSERTION, AC
 
 ANY_SCOPE = "https://cognitiveservices.azure.com/.default"
 """What every resource of the public cloud takes tokens for."""
+FOUNDRY_SCOPE = "https://ai.azure.com/.default"
+"""What models are asked for by, where they have it: other services do not know it."""
 PUBLIC = ("https://login.microsoftonline.com", ANY_SCOPE)
 CLOUDS = {
     ".azure.us": ("https://login.microsoftonline.us", "https://cognitiveservices.azure.us/.default"),

@@ -7,6 +7,8 @@ from integration_api.core.errors import Failure, Kind
 
 FIELD = CredentialField("api_version", "API version", secret=False, required=False)
 
+VERSIONED = re.compile(r"/v\d[a-z0-9]*$", re.ASCII)
+"""Base URLs are given with their version or without."""
 _VERSION = re.compile(r"v\d[a-z0-9]*", re.ASCII)
 
 

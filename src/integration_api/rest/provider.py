@@ -26,6 +26,7 @@ class ProviderView(Struct):
     credential_fields: list[FieldView]
     parameters: tuple[str, ...]
     aliases: tuple[str, ...]
+    credentials_of: tuple[str, ...]
 
 
 class ProviderList(Struct):
@@ -43,6 +44,7 @@ def view(provider: Provider) -> ProviderView:
         [FieldView(field.name, field.title, field.secret, field.required) for field in fields],
         provider.parameters,
         provider.aliases,
+        provider.credentials_of,
     )
 
 

@@ -13,6 +13,7 @@ from integration_api.core.credential import Credential
 from integration_api.core.errors import Failure
 from integration_api.core.exchange import Stream
 from integration_api.core.llm import Usage
+from integration_api.core.provider import Provider
 from integration_api.core.records import CredentialRecord
 from integration_api.core.tts import Sound, SpeakRequest, Spoken, Tallied, TtsEvent, Voice
 from integration_api.providers import PROVIDERS
@@ -61,14 +62,12 @@ class SpeechService:
         self, origin: Origin, credentials: list[CredentialRecord]
     ) -> tuple[list[tuple[str, tuple[Voice, ...]]], list[str]]:
         """Return each provider's voices for all of `credentials`, and who could not be asked and why."""
-        # The default is asked, as it would be for speech.
-        wanted = {
-            record.provider: record.id for record in sorted(credentials, key=lambda record: record.default)
-        }
         targets = [
-            Target(provider, "*", wanted[name])
-            for name, provider in PROVIDERS.items()
-            if name in wanted and provider.tts is not None and provider.tts.voices is not None
+            Target(provider, "*", asked)
+            for provider in PROVIDERS.values()
+            if provider.tts is not None
+            and provider.tts.voices is not None
+            and (asked := asked_for_voices(provider, credentials)) is not None
         ]
         answers = await asyncio.gather(
             *(self.voices(origin, target) for target in targets), return_exceptions=True
@@ -110,6 +109,14 @@ class SpeechService:
             finally:
                 await source.aclose()
             call.done(usage)
+
+
+def asked_for_voices(provider: Provider, credentials: list[CredentialRecord]) -> int | None:
+    """Return which credential is asked for a provider's voices: the one that would speak, where there is a default."""
+    order = provider.credentials_from
+    taken = [record for record in credentials if record.provider in order]
+    taken.sort(key=lambda record: (not record.default, order.index(record.provider)))
+    return taken[0].id if taken else None
 
 
 def shaper_of(target: Target, output: AudioFormat) -> "Shaper":

@@ -10,6 +10,7 @@ from msgspec import Struct
 from integration_api.core.credential import Credential, Secrets
 from integration_api.core.errors import Failure, Kind, ProviderError
 from integration_api.core.llm import FinishReason, Usage
+from integration_api.core.provider import Provider
 from integration_api.core.records import AuditRecord, Change, SealedCredential
 from integration_api.core.relay import Tally
 from integration_api.core.tenant import Principal, Tenant
@@ -368,28 +369,34 @@ class Calls:
     async def _find(self, tenant: Tenant, target: Target) -> SealedCredential | None:
         provider = target.provider
         if target.credential_id is None:
-            found = self._credentials.peek(tenant, provider.name) or await self._credentials.default(
-                tenant, provider.name
-            )
-            if found is None and provider.needs_credential:
-                raise Failure(
-                    Kind.INVALID_REQUEST,
-                    f"the project has no credential for {provider.name}; store one with POST /v1/credentials",
-                    code="credential_missing",
-                )
-            return found
+            return await self._default(tenant, provider)
         found = self._credentials.peek(tenant, target.credential_id) or await self._credentials.get(
             tenant, target.credential_id
         )
         if found is None:
             raise Failure(Kind.NOT_FOUND, "there is no such credential", code="credential_not_found")
-        if found.record.provider != provider.name:
+        if found.record.provider not in provider.credentials_from:
             raise Failure(
                 Kind.INVALID_REQUEST,
                 f"the credential is for {found.record.provider}, the model is {provider.name}'s",
                 code="credential_mismatch",
             )
         return found
+
+    async def _default(self, tenant: Tenant, provider: Provider) -> SealedCredential | None:
+        for name in provider.credentials_from:
+            found = self._credentials.peek(tenant, name) or await self._credentials.default(tenant, name)
+            if found is not None:
+                return found
+        if not provider.needs_credential:
+            return None
+        *others, last = provider.credentials_from
+        any_of = f"{', '.join(others)} or {last}" if others else last
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            f"the project has no credential for {any_of}; store one with POST /v1/credentials",
+            code="credential_missing",
+        )
 
 
 def _connected(call: Call) -> Call:

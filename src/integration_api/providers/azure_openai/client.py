@@ -10,14 +10,13 @@ from integration_api.providers.azure_openai.endpoint import place
 
 NAME = "azure-openai"
 KEY_HEADER = "api-key"
-FOUNDRY_SCOPE = "https://ai.azure.com/.default"
-"""What v1 asks tokens for; resources in clouds of their own know the older scope only."""
 
 
 def auth(credential: Credential) -> Auth:
     """Return how to sign with what the credential holds. Raises `Failure` (CREDENTIAL_INVALID)."""
     there = place(credential)
-    scope = FOUNDRY_SCOPE if there.style == "v1" else azure_resource.ANY_SCOPE
+    # Resources in clouds of their own know the older scope only.
+    scope = azure_resource.FOUNDRY_SCOPE if there.style == "v1" else azure_resource.ANY_SCOPE
     return azure_resource.auth(credential, there.root, header=KEY_HEADER, scope=scope)
 
 

@@ -24,6 +24,7 @@ AZURE_SPEECH = Provider(
     name=client.NAME,
     title="Azure Speech",
     aliases=("azure-speech-service",),
+    credentials_of=("azure-openai",),
     fields=(*client.FIELDS, BASE_URL),
     verify=verify_credential.verify,
     fault=client.fault,

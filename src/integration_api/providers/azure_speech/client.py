@@ -22,7 +22,7 @@ from integration_api.core.errors import (
 from integration_api.core.exchange import Auth, HttpRequest, HttpResponse
 from integration_api.core.session import Closed
 from integration_api.dialects import azure_resource
-from integration_api.dialects.azure_resource import unusable
+from integration_api.dialects.azure_resource import SCOPE, unusable
 
 NAME = "azure-speech"
 DOMAIN = "cognitiveservices.azure.com"
@@ -47,6 +47,9 @@ _REGIONAL = re.compile(
 )
 """The endpoint that the portal shows for a resource without a domain of its own: it says the region only."""
 
+_OWN = re.compile(r"([a-z0-9-]+)\.(?:openai|services\.ai|cognitiveservices)\.(azure\.(?:com|us|cn))")
+"""Hosts of a resource's own, in each cloud. What follows them is the path of something else."""
+
 STATUS_KINDS = {
     "BadRequest": Kind.INVALID_REQUEST,
     "Forbidden": Kind.PERMISSION,
@@ -64,18 +67,32 @@ CLOSE_KINDS = {
 }
 
 
+def address(credential: Credential) -> str:
+    """Return where the credential's resource is asked, without a slash at its end; "" where it names a region alone.
+
+    A resource of several services has a host for its models beside that of all the others, and is stored by either.
+    Raises `Failure` (CREDENTIAL_INVALID).
+    """
+    given = azure_resource.address(credential, DOMAIN).partition("?")[0]
+    if not given:
+        return ""
+    root, _ = azure_resource.parted(given)
+    if root.startswith("ws"):
+        root = root.replace("ws", "http", 1)
+    scheme, _, rest = root.partition("://")
+    if scheme not in ("http", "https"):
+        raise unusable(ENDPOINT.name, "it is an address that starts with https://")
+    own = _OWN.fullmatch(rest.partition("/")[0].lower())
+    return f"https://{own[1]}.cognitiveservices.{own[2]}" if own else root
+
+
 def url(part: Part, path: str, credential: Credential) -> str:
     """Return where something is asked. Raises `Failure` (CREDENTIAL_INVALID) where the credential does not say."""
-    given = azure_resource.address(credential, DOMAIN)
-    if given.startswith("ws"):
-        given = given.replace("ws", "http", 1)
-    scheme, _, rest = given.partition("://")
-    regional = _REGIONAL.fullmatch(rest.partition("/")[0].lower())
-    if given and regional is None:
-        if scheme not in ("http", "https") or not rest:
-            raise unusable(ENDPOINT.name, "it is an address that starts with https://")
+    root = address(credential)
+    regional = _REGIONAL.fullmatch(root.partition("://")[2].partition("/")[0].lower())
+    if root and regional is None:
         prefix = "" if part == "api" or path.startswith(f"/{part}/") else f"/{part}"
-        return given.rstrip("/") + prefix + path
+        return root + prefix + path
     region = regional[1] if regional else credential.fields.get(REGION.name, "").lower()
     if not _REGION.fullmatch(region):
         raise unusable(REGION.name, "name the resource's region, such as westeurope, or its endpoint")
@@ -100,10 +117,13 @@ def auth(credential: Credential) -> Auth:
 
     Raises `Failure` (CREDENTIAL_INVALID) where Entra ID's are of no use: regions know keys only.
     """
-    given = azure_resource.address(credential, DOMAIN)
-    if not given and credential.held & azure_resource.TOKENS:
+    root = address(credential)
+    if not root and credential.held & azure_resource.TOKENS:
         raise unusable(ENDPOINT.name, "with Entra ID a resource is asked at an endpoint of its own")
-    return azure_resource.auth(credential, given, header=KEY_HEADER)
+    fields = credential.fields
+    if fields.get(SCOPE.name) == azure_resource.FOUNDRY_SCOPE:
+        credential = replace(credential, fields={**fields, SCOPE.name: ""})
+    return azure_resource.auth(credential, root, header=KEY_HEADER)
 
 
 class Inner(Struct):
@@ -136,7 +156,8 @@ def fault(reply: HttpResponse) -> ProviderError:
         kind = Kind.QUOTA
     if kind is Kind.CREDENTIAL_REJECTED:
         words = (
-            f"{NAME} refused the credential; check that key and region (or endpoint) are the same resource's"
+            f"{NAME} refused the credential; check that key and region (or endpoint) are the same resource's, "
+            "and that the resource has speech"
         )
     return ProviderError(
         kind,

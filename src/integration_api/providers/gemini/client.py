@@ -1,6 +1,5 @@
 """Where Gemini's API lives, how it knows us, and how it says no. https://ai.google.dev/api"""
 
-import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -15,9 +14,6 @@ BASE_URL = "https://generativelanguage.googleapis.com"
 API_VERSION = "v1beta"
 """The version that has everything; `v1` lacks what is new."""
 
-_VERSIONED = re.compile(r"/v\d[a-z0-9]*$")
-"""Base URLs are given with their version or without."""
-
 fault = partial(gemini_errors.fault, provider=NAME)
 
 
@@ -27,7 +23,7 @@ def auth(credential: Credential) -> Auth:
 
 def url(path: str, credential: Credential) -> str:
     base = credential.base_url(BASE_URL)
-    if _VERSIONED.search(base):
+    if gemini_version.VERSIONED.search(base):
         return f"{base}/{path}"
     return f"{base}/{gemini_version.version(credential, API_VERSION)}/{path}"
 

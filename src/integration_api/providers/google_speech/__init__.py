@@ -17,6 +17,7 @@ GOOGLE_SPEECH = Provider(
     name=client.NAME,
     title="Google Cloud Speech",
     aliases=("google-speech-service",),
+    credentials_of=("vertexai", "gemini"),
     fields=(
         google_cloud.KEY,
         google_cloud.PROJECT,

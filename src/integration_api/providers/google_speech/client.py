@@ -14,6 +14,7 @@ from integration_api.core.errors import Failure, Kind, Phase, ProviderError, Ref
 from integration_api.core.exchange import HttpRequest, HttpResponse
 from integration_api.core.session import Closed, Message
 from integration_api.dialects import gemini_errors, google_cloud
+from integration_api.dialects.gemini_version import VERSIONED
 from integration_api.dialects.google_cloud import GLOBAL, PROJECT
 
 NAME = "google-speech"
@@ -23,6 +24,14 @@ LISTENING, SPEAKING = "speech", "texttospeech"
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{0,99}")
 _WRONG_KEY = re.compile(r"(?i)API key (not valid|expired)")
 """Google refuses a wrong key as it refuses any mistyped field."""
+
+_GEMINIS = re.compile(
+    r"https://(?:generativelanguage|(?:[a-z0-9-]+-)?aiplatform(?:\.[a-z0-9-]+\.rep)?)\.googleapis\.com"
+)
+"""Google's own addresses of models: no speech is to be found there."""
+_BLOCKED = re.compile(r"(?i)\bAPI \S+( method \S+)? are blocked")
+"""A key that is for other services of Google's, as keys of Gemini's mostly are."""
+_UNBLOCK = "allow the key Google's speech services too, or store a credential for google-speech"
 
 STATUSES = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -47,8 +56,11 @@ def recognizer(credential: Credential, place: str) -> str:
 
 
 def url(service: str, path: str, credential: Credential, place: str) -> str:
+    """Return where something is asked; a credential that was stored for models may say where they are."""
     host = f"{service}.googleapis.com"
-    return credential.base_url(f"https://{host if place == GLOBAL else f'{place}-{host}'}") + path
+    own = f"https://{host if place == GLOBAL else f'{place}-{host}'}"
+    base = VERSIONED.sub("", credential.base_url(own))
+    return (own if _GEMINIS.fullmatch(base) else base) + path
 
 
 def language(code: str | None) -> str | None:
@@ -85,7 +97,12 @@ def read(kind: type[Answer], message: Message) -> Answer:
 
 
 def fault(reply: HttpResponse) -> ProviderError:
-    return gemini_errors.fault(reply, NAME)
+    error = gemini_errors.fault(reply, NAME)
+    if not _BLOCKED.search(error.message):
+        return error
+    return ProviderError(
+        error.kind, f"{error.message} ({_UNBLOCK})", provider=NAME, refusal=error.refusal, phase=error.phase
+    )
 
 
 def ended(closed: Closed) -> ProviderError:
@@ -97,6 +114,8 @@ def ended(closed: Closed) -> ProviderError:
     if _WRONG_KEY.search(closed.reason):
         kind = Kind.CREDENTIAL_REJECTED
     words = gemini_errors.clean(closed.reason)
+    if _BLOCKED.search(words):
+        words = f"{words} ({_UNBLOCK})"
     if kind is Kind.CREDENTIAL_REJECTED:
         words = f"{NAME} refused the credential; store one with a key that is right and active"
     return ProviderError(
