@@ -209,6 +209,11 @@ def test_a_call_is_on_record_whole_and_without_what_was_said(project: Project, s
     if stream:
         assert record["queue_ms"] < record["first_token_ms"] <= record["total_ms"]
     assert project.ask("GET", f"/v1/audit/{record['id']}") == (200, record)
+    for name in ("credential_id", "key_id"):
+        status, page = project.ask("GET", f"/v1/audit?{name}={record[name]}&request_id={id}")
+        assert (status, page["data"]) == (200, [record])
+    for wrong in (1 << 63, "9" * 20, "one"):
+        assert project.ask("GET", f"/v1/audit?credential_id={wrong}")[0] == 400
     assert SAID not in str(record)
 
 

@@ -15,6 +15,8 @@ from integration_api.rest.routing import Ask, Route
 from integration_api.storage.repository import AuditFilter, Repository
 
 MILLI = 1e-6
+LARGEST_ID = (1 << 63) - 1
+LONGEST_ID = len(str(LARGEST_ID))
 FILTERS = (
     "operation",
     "provider",
@@ -158,7 +160,7 @@ def _number(name: str, query: Mapping[str, str]) -> int | None:
     text = query.get(name)
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
+    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_ID or int(text) > LARGEST_ID:
         raise Failure(Kind.INVALID_REQUEST, f"{name} must be an id", code="invalid_value", param=name)
     return int(text)
 
