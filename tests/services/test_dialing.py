@@ -1,5 +1,6 @@
 """Batches are dialed: each number once, whatever the carrier does, by as many processes as there are."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -89,6 +90,32 @@ async def test_the_carrier_never_has_more_calls_in_a_second_than_the_slowest_bat
     first = [to for _, to in one.carrier.asked[:20]]
     assert any(int(to[-3:]) >= 100 for to in first), "they take turns"
     assert any(int(to[-3:]) < 100 for to in first)
+
+
+async def test_single_calls_are_made_at_once_and_batches_pay_for_them(one: Rig) -> None:
+    rate, singles = 10, 15
+    await asyncio.gather(
+        *(one.dials.make(one.origin, single(one, to=number(900 + at))) for at in range(singles))
+    )
+    asked = [at for at, _ in one.carrier.asked]
+    assert len(asked) == singles, "before anything was dialed of a batch"
+    one.dial()
+    batch = await one.batch(10, calls_per_second=rate)
+    await one.completed(batch)
+    of_batch = [at for at, _ in one.carrier.asked][singles:]
+    for at, dialed in enumerate(of_batch, singles):
+        assert dialed >= asked[0] + (at + 1) / rate - 1, "sooner than the pace allows for so many in all"
+
+
+async def test_a_single_call_that_is_not_answered_keeps_its_place(one: Rig) -> None:
+    one.carrier.slow = 0.4
+    single_call = asyncio.create_task(one.dials.make(one.origin, single(one, to=number(900))))
+    await one.until(lambda: len(one.carrier.asked) == 1)
+    one.dial()
+    await one.completed(await one.batch(1, calls_per_second=1))
+    await single_call
+    (first, _), (then, _) = one.carrier.asked
+    assert then >= first + 0.4 + 1
 
 
 async def test_a_batch_without_a_pace_has_its_carriers(one: Rig) -> None:

@@ -71,6 +71,32 @@ def test_nothing_is_sent_while_what_another_has_sent_may_arrive() -> None:
     assert busiest([last] * 20 + arrivals) == 20
 
 
+@pytest.mark.parametrize("rate", [1, 5, 50])
+def test_what_was_sent_without_asking_is_paid_for_at_the_pace(rate: int) -> None:
+    pace = Pace()
+    burst = 3 * rate
+    for dial in [*range(burst), *range(burst)]:
+        pace.owe(dial, 10.0, rate)
+    arrivals = simulate(rate, 8, 0.01, 1, pace, start=10.0)
+    # As if those of the burst had come one after another: there were never more than the pace allows of both.
+    apart = bounds(rate)[1] / rate
+    assert busiest([*(10.0 + at * apart for at in range(burst)), *arrivals]) <= rate
+    assert 10.0 + 3 - 1 / rate <= min(arrivals) <= 10.0 + 4.1
+    assert len(arrivals) >= 3 * rate
+
+
+def test_one_that_was_sent_without_asking_takes_the_place_of_another() -> None:
+    pace = Pace()
+    pace.begin(10.0, 1)
+    pace.end(10.0)
+    pace.owe("single", 10.2, 2)
+    assert pace.room(10.9, 2) == 0
+    assert pace.room(11.1, 2) == 1
+    pace.begin(11.1, 1)
+    pace.end(11.1)
+    assert pace.room(11.65, 2) == 1, "a second after the single one"
+
+
 def test_a_call_that_is_not_answered_keeps_its_place() -> None:
     pace = Pace()
     assert pace.room(0.0, 2) == 1

@@ -254,6 +254,29 @@ async def end_again(kept: Kept, id: int) -> None:
     )
 
 
+async def test_calls_of_no_batch_are_told_as_they_were_dialed_and_answered(kept: Kept) -> None:
+    store = kept.repository
+    await running(kept, 2)
+    await claim(kept, 2)
+    for id, dialed_at in ((1, 20.0), (2, 30.0), (3, 10.0), (4, 5.0)):
+        made = call(id, state=CallState.DIALING, dialed_at=dialed_at)
+        await store.telephony.add_call(made, note(1, id, at=dialed_at))
+    await store.telephony.add_call(call(5, state=CallState.RINGING, provider_call_id="CA5"), note(1, 5))
+    await store.telephony.add_call(
+        call(6, state=CallState.DIALING, dialed_at=25.0, credential_id=8), note(1, 6)
+    )
+    await store.telephony.update_call(
+        ACME, 1, lambda one: replace(one, provider_call_id="CA1"), note(2, 1, at=21.5)
+    )
+    await store.telephony.update_call(
+        ACME, 2, lambda one: replace(one, state=CallState.FAILED), note(2, 2, at=31.5)
+    )
+    told = [(3, 10.0, None), (1, 20.0, 21.5), (2, 30.0, 31.5)]
+    assert await store.dialing.singles(LINE, 5.0) == told
+    assert await store.dialing.singles(LINE, 20.0) == told[2:]
+    assert await store.dialing.singles(Line(GLOBEX, 7, "twilio"), 0.0) == []
+
+
 async def test_a_call_of_no_batch_that_is_in_doubt_is_seen_too(kept: Kept) -> None:
     store = kept.repository
     single = call(1, state=CallState.DIALING, dialed_at=5.0)

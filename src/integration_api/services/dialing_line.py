@@ -24,6 +24,10 @@ AFTERMATH_SECONDS = 0.5
 """How much later than it could dial last the requests of a process that died may still arrive at the carrier."""
 CLOSING_SECONDS = 1.0
 """A window's last second is left: who is called at its end is called within it."""
+SINGLES_SECONDS = 60.0
+"""Calls of no batch that were dialed longer ago are paid for, or too many to be."""
+LATE_SECONDS = 5.0
+"""How long after the time at which it was dialed, by whatever clock, such a call may be stored."""
 IDLE_SECONDS = 2.0
 """A line with nothing to do for longer is let go of until there is."""
 RENEWALS = 3
@@ -76,6 +80,7 @@ class DialingLine:
         self._backoff = FIRST_BACKOFF
         self._batches: list[BatchRecord] = []
         self._turn = 0
+        self._singles_since = 0.0
         self._looked_at = -LOOK_SECONDS
         self._sleep = 0.0
 
@@ -145,6 +150,10 @@ class DialingLine:
             return min(wait for _, wait in waits)
         rate = min(batch.calls_per_second for batch in self._batches)
         room = self.pace.room(now, rate)
+        if room:
+            unanswered = await self._hear_of_singles(rate)
+            now = clock.perf()
+            room = max(0, self.pace.room(now, rate) - unanswered)
         if room == 0:
             return self.pace.wait(now, rate) or ANSWER_SECONDS
         claimed = await self._claim(open_, room)
@@ -155,6 +164,23 @@ class DialingLine:
             return LOOK_SECONDS  # As many as may be are under way: one of them will end.
         later = [wait for _, wait in waits if wait > 0] + ([] if due is None else [due])
         return min(later, default=IDLE_SECONDS + LOOK_SECONDS)
+
+    async def _hear_of_singles(self, rate: float) -> int:
+        """Count the calls that were dialed at once, whatever the pace; return how many may not have arrived yet."""
+        now, wall = clock.perf(), clock.now()
+        unanswered = 0
+        again = wall
+        for single in await self._store.singles(self._line, max(self._singles_since, wall - SINGLES_SECONDS)):
+            # Who asks gives an answer up after the patience, and its request may arrive for as long again.
+            latest = single.dialed_at + 2 * self._times.patience
+            if single.answered_at is None and latest > wall:
+                unanswered += 1
+                again = min(again, single.dialed_at)
+            else:
+                arrived = latest if single.answered_at is None else single.answered_at
+                self.pace.owe((single.id, single.dialed_at), now - max(0.0, wall - arrived), rate)
+        self._singles_since = again - LATE_SECONDS
+        return unanswered
 
     async def _claim(self, batches: list[BatchRecord], room: int) -> list[CallRecord]:
         """Store that calls are being dialed, then dial them."""

@@ -3,10 +3,14 @@
 A request takes its time to the carrier, and no two take the same. So a dial counts from when it is sent until one
 second after it was answered: the carrier had it at some moment in between, and with that whichever second one looks
 at there, no more than the limit were in it. The price is the time of one answer in each second.
+
+Some dials do not ask for room (`owe`). Those beyond the limit count as if their carrier took them one after another, at
+the pace: whoever does ask waits until they are paid for.
 """
 
 import math
 from bisect import bisect_right, insort
+from collections.abc import Hashable
 
 SECOND = 1.0
 MARGIN = 0.002
@@ -25,6 +29,8 @@ class Pace:
         self._arrived: list[float] = []
         self._begun_at = -math.inf
         self._begun = 0
+        self._owed: dict[Hashable, float] = {}
+        self._owed_until = -math.inf
 
     def room(self, now: float, rate: float) -> int:
         """Return how many dials may be sent now."""
@@ -51,6 +57,21 @@ class Pace:
     def end(self, at: float) -> None:
         """Note that one of them has arrived at the carrier, at the latest at this time, or never will."""
         self._open -= 1
+        self._count(at)
+
+    def owe(self, dial: Hashable, at: float, rate: float) -> None:
+        """Count a dial that was sent without asking, and has arrived at this time at the latest: once, by its name."""
+        if dial in self._owed:
+            return
+        self._owed[dial] = at
+        while len(self._owed) > 2 * FASTEST:
+            del self._owed[next(iter(self._owed))]
+        most, window = bounds(rate)
+        at = max(at, self._owed_until)
+        self._owed_until = at + window / most
+        self._count(at)
+
+    def _count(self, at: float) -> None:
         insort(self._arrived, at)
         # What has come before as many others as the fastest pace counts is of no interest to any pace.
         del self._arrived[:-FASTEST]

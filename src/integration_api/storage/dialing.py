@@ -13,12 +13,14 @@ from integration_api.core.telephony_records import BatchRecord, CallNote, CallRe
 from integration_api.core.tenant import Tenant
 from integration_api.storage import call_batches, calls, changes
 from integration_api.storage.call_rows import BATCH, CALL, read_batch, read_call
-from integration_api.storage.dialing_store import Lease, Line, Settlement, Wanted
+from integration_api.storage.dialing_store import Lease, Line, Settlement, Single, Wanted
 from integration_api.storage.operation import Operation, execute, fetch, fetch_one
 
 NOW = "extract(epoch FROM clock_timestamp())::float8"
 UNDER_WAY = "state IN ('dialing', 'ringing', 'answered', 'machine')"
 UNSETTLED = f"NOT settled AND {calls.ENDED}"
+SINGLES = 1_000
+"""Calls of no batch that are read at once: the fastest pace is as many a second."""
 LINE = "organization_id = $1 AND project_id = $2 AND credential_id = $3"
 MINE = calls.MINE
 
@@ -177,6 +179,18 @@ def requeue(line: Line, call: CallRecord, note: CallNote) -> Operation[CallRecor
         return replace(stored, state=state, dialed_at=None)
 
     return (yield from calls.update(line.tenant, call.id, change, note))
+
+
+def singles(line: Line, since: float) -> Operation[list[Single]]:
+    rows = yield from fetch(
+        "SELECT id, dialed_at, CASE WHEN state = 'dialing' AND provider_call_id = '' THEN NULL ELSE updated_at END"
+        f" FROM calls WHERE {LINE} AND batch_id = 0 AND dialed_at IS NOT NULL AND dialed_at > $4"
+        " ORDER BY dialed_at DESC LIMIT $5",
+        *_key(line),
+        since,
+        SINGLES,
+    )
+    return [Single(*row) for row in reversed(rows)]
 
 
 def due_in(line: Line, batches: Sequence[int]) -> Operation[float | None]:

@@ -44,6 +44,15 @@ class Settlement(Struct, frozen=True):
     retry: CallRecord | None = None
 
 
+class Single(NamedTuple):
+    """A call of no batch that was dialed with a credential."""
+
+    id: int
+    dialed_at: float
+    answered_at: float | None
+    """When its carrier had answered for sure; None where that is not known."""
+
+
 class DialingStore(Protocol):
     async def lines(self, doubt: float, stale: float) -> list[Line]:
         """Whole installation: the credentials for which something is to be done.
@@ -84,6 +93,10 @@ class DialingStore(Protocol):
 
     async def pause(self, line: Line, why: str, now: float) -> None:
         """Pause the batches that run, as they can not be dialed any more; `why` is the code of an error."""
+        ...
+
+    async def singles(self, line: Line, since: float) -> list[Single]:
+        """Return the last calls of no batch that were dialed since a time, oldest first: no more than a pace counts."""
         ...
 
     async def due_in(self, line: Line, batches: Sequence[int]) -> float | None:

@@ -15,7 +15,7 @@ from integration_api.core.telephony_records import (
 )
 from integration_api.core.tenant import Tenant
 from integration_api.storage import call_batches, call_retention, calls, dialing, inbound_routes
-from integration_api.storage.dialing_store import Lease, Line, Settlement, Wanted
+from integration_api.storage.dialing_store import Lease, Line, Settlement, Single, Wanted
 from integration_api.storage.operation import Database
 
 
@@ -126,6 +126,9 @@ class RelationalDialing:
             lambda: call_batches.pause_all(line.tenant, line.credential_id, why, now),
             repeatable=True,
         )
+
+    async def singles(self, line: Line, since: float) -> list[Single]:
+        return await self._read(line.tenant, lambda: dialing.singles(line, since))
 
     async def due_in(self, line: Line, batches: Sequence[int]) -> float | None:
         return await self._read(line.tenant, lambda: dialing.due_in(line, batches))
