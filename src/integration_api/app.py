@@ -37,6 +37,7 @@ from integration_api.rest.embedding import EmbeddingDoor
 from integration_api.rest.key import KeyDoor
 from integration_api.rest.llm import ChatDoor
 from integration_api.rest.media import MediaDoor
+from integration_api.rest.media_peer import MediaPeerDoor
 from integration_api.rest.models import ModelDoor
 from integration_api.rest.moderation import ModerationDoor
 from integration_api.rest.realtime_stt import RealtimeDoor
@@ -80,9 +81,13 @@ from integration_api.services.identity import PEPPER, Identity
 from integration_api.services.lines import Lines
 from integration_api.services.llm import LlmService
 from integration_api.services.media import MediaHub
+from integration_api.services.media_peers import PREFIX as INTERNAL
+from integration_api.services.media_peers import MediaPeers
 from integration_api.services.models import ModelService
 from integration_api.services.opaque import KEY as PATHS
 from integration_api.services.opaque import Opaques
+from integration_api.services.peer_token import KEY as PEERS
+from integration_api.services.peer_token import PeerTokens, Spent
 from integration_api.services.proof import Gate, networks
 from integration_api.services.refusals import Refusals
 from integration_api.services.relay_stt import RecordingRelays
@@ -102,10 +107,11 @@ from integration_api.storage.open import StorageConfig, open_repository
 from integration_api.storage.repository import Repository
 from integration_api.storage.spool import Spool
 from integration_api.telemetry.log import Log
-from integration_api.telemetry.metrics import BOARD
+from integration_api.telemetry.metrics import BOARD, MEDIA_PEERS_REFUSED
 from integration_api.transport.drive import Transport
 from integration_api.transport.egress import EgressGuard
 from integration_api.transport.limits import TransportLimits
+from integration_api.transport.peer import PeerDialer
 from integration_api.vault.roots import RootKeys, open_root
 from integration_api.vault.vault import Vault
 
@@ -209,6 +215,7 @@ class Telephones:
     batches: CallBatches
     webhooks: Webhooks
     hub: MediaHub
+    peers: MediaPeers
     paths: CallPaths
     watching: Watching
     stories: CallWatching
@@ -233,6 +240,13 @@ class Telephones:
         gate = Gate(
             chosen.replay_seconds, networks(chosen.exotel_addresses), networks(chosen.trusted_proxies)
         )
+        peers = MediaPeers(
+            chosen.peer,
+            PeerTokens(await vault.derive(PEERS), Spent(settings.data_path / "media-peers")),
+            PeerDialer(lambda: upstream_tls(settings)),
+            Refusals(log, "media_peer_refused", lambda _, reason: MEDIA_PEERS_REFUSED.of(reason)),
+            log,
+        )
         hub = MediaHub(
             store.telephony,
             calls,
@@ -240,6 +254,7 @@ class Telephones:
             voices,
             ids,
             log,
+            peers,
             folder=settings.data_path / "media",
             detach_seconds=chosen.detach_seconds,
         )
@@ -264,6 +279,7 @@ class Telephones:
             ),
             webhooks=Webhooks(store.telephony, calls, opaques, paths, gate, ends, ids, Refusals(log)),
             hub=hub,
+            peers=peers,
             paths=paths,
             watching=watching,
             stories=CallWatching(store.telephony, watching, ids),
@@ -524,6 +540,7 @@ def routes(house: House) -> list[Route]:
         *TelephonyDoor(phones.calls, phones.stories).routes(),
         *CallBatchDoor(phones.batches, phones.watching).routes(),
         *MediaDoor(phones.calls).routes(),
+        *MediaPeerDoor(phones.peers, phones.hub).routes(),
         *CarrierDoor(phones.webhooks, phones.hub, phones.paths, house.log).routes(),
         *rest_audit.AuditDoor(house.store).routes(),
     ]
@@ -597,7 +614,7 @@ def edge(house: House) -> Edge:
             body_bytes=limits.body_bytes,
             upload_bytes=limits.upload_bytes + FORM_BYTES,
             upload_paths=frozenset(UPLOADS),
-            public_paths=(f"{PREFIX}/",),
+            public_paths=(f"{PREFIX}/", f"{INTERNAL}/"),
             header_timeout=limits.header_seconds,
             connections=limits.connections,
         ),

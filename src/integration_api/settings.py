@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -175,6 +175,9 @@ class Telephony(Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""
     """Where carriers reach this service, as https://voice.example.com; unset, no calls are made or taken. Their
     signatures are over it, so it must be what they see, whatever proxies stand between."""
+    peer_url: str = ""
+    """Where the other replicas reach this machine's port, as https://10.0.0.7:9004, and no other machine's: calls whose
+    sound comes here can be attached to at each of them. Unset, at this machine only."""
     exotel_addresses: str = ""
     """CIDRs, separated by commas, that Exotel calls from: it signs nothing. Unset refuses all of its requests."""
     trusted_proxies: str = ""
@@ -198,6 +201,10 @@ class Telephony(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def url(self) -> str:
         return self.public_url.rstrip("/")
+
+    @property
+    def peer(self) -> str:
+        return self.peer_url.rstrip("/")
 
 
 class Models(Struct, frozen=True, forbid_unknown_fields=True):
@@ -346,19 +353,31 @@ def _check_telephony(settings: Settings) -> None:
                     ip_network(part.strip())
             except ValueError as error:
                 raise SettingsError(f"TELEPHONY__{name.upper()}: {error}") from None
+    if telephony.peer_url and (_address(telephony.peer) is None or telephony.peer.count("/") > len("//")):
+        raise SettingsError(
+            "TELEPHONY__PEER_URL must be an address such as https://10.0.0.7:9004, without a path"
+        )
     if not telephony.public_url:
         return
-    try:
-        parts = urlsplit(telephony.url)
-        usable = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:
-        usable = False
-    if not usable or parts.query or parts.fragment or parts.scheme not in ("http", "https"):
+    parts = _address(telephony.url)
+    if parts is None:
         raise SettingsError("TELEPHONY__PUBLIC_URL must be an address such as https://voice.example.com")
     if parts.scheme == "http" and not settings.egress.allow_http:
         raise SettingsError(
             "TELEPHONY__PUBLIC_URL must begin with https://; carriers send what is confidential"
         )
+
+
+def _address(url: str) -> SplitResult | None:
+    """Return the parts of an address of http or https, None for anything else."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        return None
+    if not usable or parts.query or parts.fragment or parts.scheme not in ("http", "https"):
+        return None
+    return parts
 
 
 def _numbers(values: Struct, prefix: str) -> Iterator[tuple[str, float]]:

@@ -13,7 +13,9 @@ from tests.e2e.service import ADMIN_KEY, Service
 
 CARRIERS = {f"/telephony/{{provider}}/{{opaque}}/{what}" for what in ("answer", "status", "media")}
 """Carriers have no key of ours: what they ask proves itself, see `test_telephony.py`."""
-PUBLIC = {"/healthz", "/readiness", "/metrics", "/openapi.json", "/docs", *CARRIERS}
+REPLICAS = {"/internal/media"}
+"""Nor have other replicas: they bring a token, see `test_telephony_machines.py`."""
+PUBLIC = {"/healthz", "/readiness", "/metrics", "/openapi.json", "/docs", *CARRIERS, *REPLICAS}
 WRONG = "iak_" + "w" * 40
 
 

@@ -85,8 +85,8 @@ CARRIERS = {
     for what in ("answer", "status", "media")
     for method in ("GET", "POST")
     if (method, what) != ("POST", "media")
-}
-"""What carriers ask, and all of telephony: `test_telephony.py` holds it to this description."""
+} | {("GET", "/internal/media")}
+"""What carriers ask, other replicas, and all of telephony: `test_telephony.py` holds it to this description."""
 
 
 @pytest.fixture(scope="module")

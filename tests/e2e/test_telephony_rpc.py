@@ -288,4 +288,5 @@ async def test_keys_and_sending_on(channel: Any, service: Service, exchange: Exc
     )(metadata=SIGNED, timeout=60)
     await until(lambda: not service.call("GET", f"/v1/calls/{call.id}")[1]["media_open"])
     await stream.write(wire.MediaClient(attach=wire.MediaClient.Attach(call_id=call.id)))
+    assert (await stream.read()).warning.code == "media_elsewhere"
     assert (await stream.read()).closed.reason == "media_elsewhere"

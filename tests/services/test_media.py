@@ -8,6 +8,7 @@ from integration_api.core.telephony_records import CallRecord
 from integration_api.core.tenant import Tenant
 from integration_api.services.media import MediaHub
 from integration_api.services.media_guest import Attached
+from integration_api.services.media_peers import MediaPeers
 from integration_api.services.webhook import Admitted
 from tests.services.test_media_room import Language, Wire
 
@@ -43,7 +44,8 @@ class NoRecords:
 async def test_whoever_is_told_that_the_sound_has_begun_finds_the_call_answered(tmp_path):
     store, wire = SlowStore(), Wire()
     ids = SimpleNamespace(next=lambda: 1)
-    hub = MediaHub(store, NoRecords(), None, None, ids, None, folder=tmp_path, detach_seconds=60.0)
+    alone = MediaPeers("", None, None, None, None)
+    hub = MediaHub(store, NoRecords(), None, None, ids, None, alone, folder=tmp_path, detach_seconds=60.0)
     carrier = SimpleNamespace(name="twilio", telephony=SimpleNamespace(media=Language))
     guest = await hub.attach(TENANT, CALL.id, None)
     serving = asyncio.create_task(hub.serve(Admitted(CALL, carrier), wire))

@@ -11,7 +11,16 @@ from integration_api.core.stt import Final, SpeechStarted, Word
 from integration_api.core.tenant import Tenant
 from integration_api.services import tts, voice_loop
 from integration_api.services.media_guest import Attached, Audio, Guest, Over
-from integration_api.services.media_relay import Attach, FarSeat, MediaRelay, serve
+from integration_api.services.media_relay import (
+    PIECE_BYTES,
+    Attach,
+    FarSeat,
+    Hello,
+    MediaRelay,
+    Peer,
+    bridge,
+    serve,
+)
 
 FORM = AudioFormat(Encoding.PCM_S16LE, 16_000)
 HERE = Tenant(1, 2)
@@ -48,11 +57,15 @@ class Process:
         self.seat = Seat()
         self.guests = []
         self.hello = None
+        self.serving = None
         self.relay = MediaRelay(folder, self.receive)
 
     async def receive(self, peer, hello):
         self.hello = hello
+        self.serving = asyncio.current_task()
         said = await peer.said()
+        if said is None:
+            return
         assert isinstance(said, Attach)
         guest = Guest(self.seat, said.format)
         self.guests.append(guest)
@@ -89,16 +102,18 @@ async def test_everything_that_is_said_and_told_arrives_as_it_is(two):
     assert (one.hello.organization_id, one.hello.project_id, one.hello.call_id) == (1, 2, 7)
     assert one.guests[0].wants == FORM
     text = tts.Text(utterance_id="u", text="Hello", final=True)
-    await guest.say(b"\x01\x02" * 50_000)
+    sound = bytes(number % 251 for number in range(2 * PIECE_BYTES + 1))
+    await guest.say(sound)
     await guest.mark("m")
     await guest.clear()
     await guest.speak(text)
     await guest.speak(tts.Flush("u"))
     await guest.speak(tts.Cancel("u", None))
     await guest.hang_up()
-    await until(lambda: len(one.seat.said) == 7)
+    await until(lambda: len(one.seat.said) == 9)
+    pieces = [sound[at : at + PIECE_BYTES] for at in range(0, len(sound), PIECE_BYTES)]
     assert one.seat.said == [
-        b"\x01\x02" * 50_000, ("mark", "m"), "clear", text, tts.Flush("u"), tts.Cancel("u", None), "hangup",
+        *pieces, ("mark", "m"), "clear", text, tts.Flush("u"), tts.Cancel("u", None), "hangup",
     ]  # fmt: skip
     told = [
         Attached(call_id="7", stream_id="s", provider="twilio", format=FORM, custom={"a": "b"}),
@@ -169,3 +184,65 @@ async def test_what_is_withdrawn_is_nowhere_and_what_is_left_behind_is_tidied(tw
     assert not (folder / "nobody.sock").exists()
     assert len([path for path in folder.iterdir() if path.suffix == ".sock"]) == 3
     await third.close()
+
+
+async def test_a_process_that_goes_without_a_word_is_told_as_a_failure(two):
+    one, other = two
+    one.relay.announce(7)
+    peer = await other.relay.dial(HERE, 7)
+    seat = FarSeat(peer)
+    guest = Guest(seat, None)
+    await seat.take(guest)
+    following = asyncio.create_task(seat.follow(guest))
+    await until(lambda: one.guests)
+    one.guests[0].pass_on(Dtmf("5", 100))
+    assert await guest.next() == Dtmf("5", 100)
+    one.serving.cancel()
+    await following
+    assert await guest.next() == Over("error")
+    assert (guest.failure.code, guest.failure.retryable) == ("media_lost", True)
+
+
+async def test_what_can_not_be_read_is_the_other_processs_end():
+    seat = FarSeat(Peer(Ends(b"\xc1 nonsense")))
+    guest = Guest(seat, None)
+    await seat.follow(guest)
+    assert guest.failure.code == "media_lost"
+    assert await Peer(Ends(b"\x80")).said() is None
+
+
+class Ends:
+    """A channel on which some messages come before its end. What is sent is kept."""
+
+    def __init__(self, *messages):
+        self.messages = list(messages)
+        self.sent = []
+        self.closed = asyncio.Event()
+
+    async def send(self, data):
+        self.sent.append(data)
+
+    async def receive(self):
+        if self.messages:
+            return self.messages.pop(0)
+        await self.closed.wait()
+        return None
+
+    def close(self):
+        self.closed.set()
+
+
+async def test_a_bridge_passes_on_both_ways_and_ends_with_either_side(two):
+    one, other = two
+    one.relay.announce(7)
+    far = Ends()
+    crossing = asyncio.create_task(bridge(far, (await other.relay.dial(HERE, 7)).channel))
+    await until(lambda: one.hello == Hello(1, 2, 7))
+    far.closed.set()
+    await crossing
+    there, here = Ends(b"a", b"b"), Ends(b"c")
+    crossing = asyncio.create_task(bridge(there, here))
+    await until(lambda: here.sent == [b"a", b"b"] and there.sent == [b"c"])
+    here.closed.set()
+    await crossing
+    assert there.closed.is_set()

@@ -85,6 +85,8 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     """The carrier's time of that notice, or ours."""
     media_generation: int = 0
     """Which media socket is expected: each is good once."""
+    media_peer: str = ""
+    """Where other replicas reach the machine that has the present one; "" where there is none, or they do not."""
     idempotency_key: str = ""
     fingerprint: bytes = b""
     """Of what was asked with that key: another question with the same key is refused."""

@@ -114,7 +114,7 @@ class TelephonyDoor:
         return json({"id": str(ask.id()), "object": "inbound_route", "deleted": True})
 
     def _view(self, call: CallRecord) -> views.Call:
-        return views.call_view(call, media_open=self._service.hub.attached(call.id))
+        return views.call_view(call, media_open=self._service.hub.attached(call))
 
     def _route(self, route: InboundRoute) -> views.Route:
         return views.route_view(route, *self._service.paths.of_route(route))

@@ -187,7 +187,7 @@ class TelephonyDoor:
     # --- shared ------------------------------------------------------------------------------
 
     def _open(self, call: CallRecord) -> bool:
-        return self._service.hub.attached(call.id)
+        return self._service.hub.attached(call)
 
     def _call(self, call: CallRecord) -> bytes:
         return messages.write_call(call, media_open=self._open(call)).SerializeToString()

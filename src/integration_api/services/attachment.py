@@ -57,11 +57,10 @@ async def attach(
 ) -> AsyncGenerator[Told, None]:
     """Yield what is told until it is `Over`. Leaving the generator detaches.
 
-    Raises `Failure` when nobody can be attached, and later what `asks` raise. What can not be done of what is asked
-    is told as a warning.
+    Raises `Failure` when nobody can be attached, and later what `asks` raise or why the call's sound is lost. What can
+    not be done of what is asked is told as a warning.
     """
     guest = await service.hub.attach(origin.principal.tenant, call_id, format)
-    broken: list[Failure] = []
 
     async def obey() -> None:
         try:
@@ -71,14 +70,13 @@ async def attach(
                 except Failure as failure:
                     guest.tell(Warned(failure.code, failure.message))
         except Failure as failure:
-            broken.append(failure)
-            guest.tell(Over("error"))
+            guest.fail(failure)
 
     task = asyncio.create_task(obey())
     try:
         while (event := await guest.next()) is not None:
-            if broken and isinstance(event, Over):
-                raise broken[0]
+            if guest.failure is not None and isinstance(event, Over):
+                raise guest.failure
             yield event
     finally:
         guest.detach()

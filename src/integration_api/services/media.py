@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from integration_api.core.audio import AudioFormat
 from integration_api.core.call_progress import reported
@@ -12,6 +15,7 @@ from integration_api.core.llm import Usage
 from integration_api.core.media import Started, Stopped
 from integration_api.core.provider import Telephony
 from integration_api.core.records import Change
+from integration_api.core.session import Warned
 from integration_api.core.telephony import PROGRESS, CallReport, CallState, HangUpBy
 from integration_api.core.telephony_records import CallNote, CallRecord, MediaMode
 from integration_api.core.tenant import Tenant
@@ -20,14 +24,18 @@ from integration_api.services.call import Calls, Ending, Ids
 from integration_api.services.call_end import origin_of
 from integration_api.services.media_carrier import Carrier, Socket
 from integration_api.services.media_guest import Guest, Over
+from integration_api.services.media_peers import MediaPeers
 from integration_api.services.media_relay import (
     Attach,
+    Channel,
     Expect,
     FarSeat,
     Hello,
     MediaRelay,
     Peer,
     Silence,
+    answer,
+    bridge,
     serve,
 )
 from integration_api.services.media_room import Room, RoomMouth
@@ -48,7 +56,7 @@ REJOIN_SECONDS = 10.0
 REJOIN_POLL_SECONDS = 0.05
 """How often it is looked for in other processes meanwhile."""
 ELSEWHERE_SECONDS = 2.0
-"""How long a caller waits for the sound of an answered call, until it is known not to be on this machine."""
+"""How long a caller waits for the sound of an answered call, until it is known to be out of reach."""
 ASK_SECONDS = 2.0
 """From the end of a call's sound until its carrier is asked whether it is over, unless it has told: of calls that come
 in some tell only what their number was set up to tell.
@@ -57,6 +65,12 @@ STRAGGLE_SECONDS = 3.0
 """From the end of a call until we close its media socket, if its carrier has not: they close it before they tell of the
 end or soon after, and what was said last may still be on its way.
 """
+ELSEWHERE = (
+    "the call's sound has ended, or has come to a machine that can not be reached from here: on each, set"
+    " TELEPHONY__PEER_URL to the address at which the others reach it"
+)
+DONE = Over("done")
+"""What another process is told that wanted something done."""
 POLICY = 1008
 """The close code for a carrier that says what it must not."""
 
@@ -75,6 +89,7 @@ class MediaHub:
         voices: TtsService,
         ids: Ids,
         log: Log,
+        peers: MediaPeers,
         *,
         folder: Path,
         detach_seconds: float,
@@ -86,6 +101,7 @@ class MediaHub:
         self._calls = calls
         self._ids = ids
         self._log = log
+        self._peers = peers
         self._detach_seconds = detach_seconds
         self._relay = MediaRelay(folder, self._received)
         self._rooms: dict[int, Room] = {}
@@ -131,7 +147,7 @@ class MediaHub:
                             limit.reschedule(None)
                             self._check(call, event)
                             # Before it is told: whoever hears of it finds the call answered.
-                            await self._started(room, event)
+                            await self._started(room, event, call.media_generation)
                             if room.call.state.ended:  # Since it was let in.
                                 self._later(self._outlast(carrier))
                             self._wire(room, event.format)
@@ -145,16 +161,19 @@ class MediaHub:
             reason, code = "unreadable", POLICY
             raise
         finally:
-            await self._parted(room, carrier, carrier.closed_for or reason, code)
+            await self._parted(room, carrier, call.media_generation, carrier.closed_for or reason, code)
 
-    async def _parted(self, room: Room, carrier: Carrier, reason: str, code: int) -> None:
+    async def _parted(self, room: Room, carrier: Carrier, generation: int, reason: str, code: int) -> None:
         """Whatever comes next: the socket is gone, what waits is cancelled, and the call's story says so."""
         for event in await carrier.close(code):
             room.hear(carrier, event)
         present = room.part(carrier)
-        await self._note(
-            room.call, "media.stopped", {"reason": reason, "seconds": f"{_seconds(carrier):.2f}"}
-        )
+
+        def change(call: CallRecord) -> CallRecord | None:
+            return replace(call, media_peer="") if call.media_generation == generation else None
+
+        detail = {"reason": reason, "seconds": f"{_seconds(carrier):.2f}"}
+        await self._note(room.call, "media.stopped", detail, change)
         if not present:
             return
         self._relay.withdraw(room.call.id)
@@ -184,8 +203,9 @@ class MediaHub:
 
     async def _wait_for_successor(self, room: Room) -> None:
         while room.carrier is None and room.rejoining:
-            if await self._move(room):
-                break
+            with suppress(Failure):  # It is tried again.
+                if await self._move(room):
+                    break
             await asyncio.sleep(REJOIN_POLL_SECONDS)
         if room.carrier is None:
             await self._finish(room)
@@ -226,19 +246,22 @@ class MediaHub:
                 provider=call.provider,
             )
 
-    async def _started(self, room: Room, event: Started) -> None:
-        """Store that the sound has begun: whoever is on the telephone has answered it."""
+    async def _started(self, room: Room, event: Started, generation: int) -> None:
+        """Store that the sound has begun, and where: whoever is on the telephone has answered it."""
         now = clock.now()
 
-        def change(call: CallRecord) -> CallRecord | None:
-            if call.state.ended or PROGRESS[call.state] >= PROGRESS[CallState.ANSWERED]:
-                return None
-            report = CallReport(
-                provider_call_id=event.provider_call_id,
-                state=CallState.ANSWERED,
-                provider_state=call.provider_state,
-            )
-            return reported(call, report, now)
+        def change(before: CallRecord) -> CallRecord | None:
+            call = before
+            if call.media_generation == generation:
+                call = replace(call, media_peer=self._peers.url)
+            if not call.state.ended and PROGRESS[call.state] < PROGRESS[CallState.ANSWERED]:
+                report = CallReport(
+                    provider_call_id=event.provider_call_id,
+                    state=CallState.ANSWERED,
+                    provider_state=call.provider_state,
+                )
+                call = reported(call, report, now)
+            return None if call == before else call
 
         detail = {"stream_id": event.stream_id} if event.stream_id else {}
         room.call = await self._note(room.call, "media.started", detail, change) or room.call
@@ -265,7 +288,7 @@ class MediaHub:
             )
         present = self._rooms.get(call_id)
         if present is None or present.carrier is None:
-            if peer := await self._far(tenant, call_id):
+            if peer := await self._far(call):
                 seat = FarSeat(peer)
                 guest = Guest(seat, format)
                 await self._seat(guest, seat)
@@ -276,40 +299,73 @@ class MediaHub:
         self._doubt(room)
         return guest
 
-    def attached(self, call_id: int) -> bool:
-        """Whether a call's media socket is open, here or in another process of this machine."""
-        room = self._rooms.get(call_id)
-        return (room is not None and room.carrier is not None) or self._relay.elsewhere(call_id)
+    def attached(self, call: CallRecord) -> bool:
+        """Whether a call's media socket is open, here, in another process of this machine or on another machine."""
+        return self._near(call.id) or self._peers.elsewhere(call)
 
     async def expect(self, call: CallRecord) -> None:
         """Know that a call's socket may end now and be followed by another."""
         if room := self._rooms.get(call.id):
             room.rejoin_until = asyncio.get_running_loop().time() + REJOIN_SECONDS
-        if peer := await self._far(call.tenant, call.id):
+            if room.carrier is not None:
+                return
+        try:
+            peer = await self._far(call)
+        except Failure as failure:  # The keys are pressed all the same.
+            self._log.warning("media_not_expected", provider=call.provider, code=failure.code)
+            return
+        if peer is not None:
             await peer.send(Expect())
             await peer.told()
             peer.close()
 
     async def silence(self, call: CallRecord) -> bool:
-        """Close a call's media socket, which for some carriers ends the call; return whether there was one."""
+        """Close a call's media socket, which for some carriers ends the call; return whether there was one.
+
+        Raises `Failure` where it is on a machine that can not be reached.
+        """
         room = self._rooms.get(call.id)
         if room is not None and room.carrier is not None:
             carrier = room.carrier
             for event in await carrier.hang_up():
                 room.hear(carrier, event)
             return True
-        peer = await self._far(call.tenant, call.id)
+        peer = await self._far(call)
         if peer is None:
             return False
         await peer.send(Silence())
-        done = await peer.told()
+        told = await peer.told()
         peer.close()
-        return done is not None
+        return told == DONE
 
-    # --- other processes ---------------------------------------------------------------------
+    # --- other processes, and other machines -------------------------------------------------
 
-    async def _far(self, tenant: Tenant, call_id: int) -> Peer | None:
-        return await self._relay.dial(tenant, call_id) if self._relay.elsewhere(call_id) else None
+    async def admit(self, tenant: Tenant, call_id: int) -> bool:
+        """Whether another machine that asks for a call's sound finds it here. Raises `Failure`."""
+        return await self._store.call(tenant, call_id) is not None and self._near(call_id)
+
+    async def receive(self, channel: Channel, tenant: Tenant, call_id: int) -> None:
+        """Do what another machine wants of a call whose sound is here, or lead it to the process that has it."""
+        hello = Hello(tenant.organization_id, tenant.project_id, call_id)
+        peer = await self._relay.dial(tenant, call_id) if self._relay.elsewhere(call_id) else None
+        if peer is None:
+            await answer(Peer(channel), hello, self._received)
+        else:
+            await bridge(channel, peer.channel)
+
+    def _near(self, call_id: int) -> bool:
+        """Whether a call's media socket is open on this machine."""
+        room = self._rooms.get(call_id)
+        return (room is not None and room.carrier is not None) or self._relay.elsewhere(call_id)
+
+    async def _far(self, call: CallRecord) -> Peer | None:
+        """Return the way to whoever has a call's sound: near first, which is where it is if it is there.
+
+        Raises `Failure` where a machine says that it has, and can not be reached.
+        """
+        if self._relay.elsewhere(call.id) and (peer := await self._relay.dial(call.tenant, call.id)):
+            return peer
+        return await self._peers.dial(call)
 
     def _doubt(self, room: Room) -> None:
         """Let nobody wait for sound that has come to another machine, or has ended."""
@@ -327,17 +383,35 @@ class MediaHub:
     async def _dispel(self, room: Room) -> None:
         await asyncio.sleep(ELSEWHERE_SECONDS)
         room.doubted = False
-        if room.carrier is None and not room.rejoining and not await self._move(room):
-            self._close(room, "media_elsewhere")
+        failure = None
+        try:
+            if room.rejoining or await self._move(room):
+                return
+        except Failure as error:
+            failure = error
+        if room.carrier is not None:
+            return
+        if room.guest is not None and failure is None:
+            room.guest.tell(Warned("media_elsewhere", ELSEWHERE))
+        self._close(room, "media_elsewhere", failure)
+
+    async def _seek(self, room: Room) -> None:
+        with suppress(Failure):  # Whoever waits is told when it has failed for long enough.
+            if await self._move(room):
+                return
+        self._doubt(room)
 
     async def _move(self, room: Room) -> bool:
-        """Have the guest of a call go on in the process that has its sound; return whether there is one."""
+        """Have the guest of a call go on in the process that has its sound; return whether there is one.
+
+        Raises `Failure` where it is on a machine that can not be reached.
+        """
         if room.carrier is not None or room.guest is None:
             return False
-        peer = await self._far(room.call.tenant, room.call.id)
+        peer = await self._far(room.call)
         if peer is None:
             return False
-        guest = room.release()
+        guest = room.release() if room.carrier is None else None
         if guest is None:
             peer.close()
             return False
@@ -356,16 +430,17 @@ class MediaHub:
         tenant = Tenant(hello.organization_id, hello.project_id)
         room = self._rooms.get(hello.call_id)
         if room is None or room.call.tenant != tenant:
+            await peer.send(Over("finished"))  # It has just ended.
             return
         match await peer.said():
             case Attach(form):
                 await self._serve_far(peer, room, form)
             case Expect():
                 await self.expect(room.call)
-                await peer.send(Over("done"))
+                await peer.send(DONE)
             case Silence():
                 if await self.silence(room.call):
-                    await peer.send(Over("done"))
+                    await peer.send(DONE)
             case _:
                 pass
 
@@ -393,8 +468,8 @@ class MediaHub:
                 self._later(self._outlast(room.carrier))
             elif call.state.ended:
                 self._close(room, "call_ended")
-            elif not await self._move(room):
-                self._doubt(room)
+            else:
+                self._later(self._seek(room))
 
     async def start(self) -> None:
         """Be found by other processes of this machine."""
@@ -427,10 +502,10 @@ class MediaHub:
         if room.carrier is None and not room.rejoining:
             self._close(room, "finished")
 
-    def _close(self, room: Room, reason: str) -> None:
+    def _close(self, room: Room, reason: str, failure: Failure | None = None) -> None:
         if self._rooms.get(room.call.id) is room:
             del self._rooms[room.call.id]
-        room.finish(reason)
+        room.finish(reason, failure)
 
     async def _abandon(self, room: Room) -> None:
         """End a call that nobody has been attached to for too long."""

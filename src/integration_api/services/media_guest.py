@@ -9,6 +9,7 @@ from msgspec import Struct
 from integration_api.audio.convert import Converter
 from integration_api.audio.frames import Frames
 from integration_api.core.audio import AudioFormat
+from integration_api.core.errors import Failure
 from integration_api.core.media import Cleared, Dtmf, MarkReached, Stopped
 from integration_api.core.session import Warned
 from integration_api.services.voice_loop import Listened, Said, Spoke
@@ -67,6 +68,8 @@ class Guest:
         """None for the carrier's own."""
         self.lost = 0
         """Pieces of sound that were not taken in time."""
+        self.failure: Failure | None = None
+        """Why it is over, where something went wrong."""
         self._seat = seat
         self._own = AudioFormat()
         self._carriers = AudioFormat()
@@ -113,6 +116,12 @@ class Guest:
         self._over = isinstance(event, Over)
         self._waiting.append(event)
         self._arrived.set()
+
+    def fail(self, failure: Failure) -> None:
+        """Tell that it is over, for this."""
+        if not self._over:
+            self.failure = failure
+        self.tell(Over("error"))
 
     def move(self, seat: Seat) -> None:
         """Go on at another seat."""

@@ -2,7 +2,8 @@
 
 Each process listens on a Unix socket in the data directory, and leaves a link with a call's id for as long as it has
 the call's media socket. Whoever attaches elsewhere follows the link; what is said there and told is passed on as it is.
-Nobody but the service's own user gets into the directory.
+Nobody but the service's own user gets into the directory. Between machines the same messages go another way:
+`services/media_peers.py`.
 """
 
 import asyncio
@@ -12,13 +13,13 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from integration_api.core.audio import AudioFormat
-from integration_api.core.errors import Failure
+from integration_api.core.errors import Failure, Kind
 from integration_api.core.media import Cleared, Dtmf, MarkReached, Stopped
 from integration_api.core.session import Warned
 from integration_api.core.stt import SttEvent
@@ -29,6 +30,10 @@ from integration_api.services.media_guest import Attached, Audio, Guest, Over, T
 
 MOST_BYTES = 32 << 20
 """Of one message: more than a caller's own may be."""
+PIECE_BYTES = 64 << 10
+"""Sound goes in pieces of so much: the edge takes no message from another machine that is as large as a caller's own
+may be, and a carrier who takes sound at the pace of speech has taken a piece within seconds.
+"""
 BACKLOG = 128
 """Callers that wait to be taken."""
 
@@ -102,49 +107,72 @@ Said: TypeAlias = Hello | Attach | Expect | Silence | Sound | Mark | Clear | Han
 Passed: TypeAlias = (
     Attached | Audio | Dtmf | MarkReached | Cleared | Stopped | Warned | Over | Listened | Spoke
 )
-_SAID = msgspec.msgpack.Decoder(Said)
-_TOLD = msgspec.msgpack.Decoder(Passed)
+Message = TypeVar("Message")
+_SAID: "msgspec.msgpack.Decoder[Said]" = msgspec.msgpack.Decoder(Said)
+_TOLD: "msgspec.msgpack.Decoder[Passed]" = msgspec.msgpack.Decoder(Passed)
 _encode = msgspec.msgpack.Encoder().encode
 Receive = Callable[["Peer", Hello], Awaitable[None]]
 
 
-class Peer:
-    """A connection of two processes: messages with their length before them."""
+class Channel(Protocol):
+    """What leads to another process: whole messages, each as it was sent."""
+
+    async def send(self, data: bytes) -> None:
+        """Waits while the other process reads slowly; one that has gone hears nothing."""
+        ...
+
+    async def receive(self) -> bytes | None:
+        """Return the next message, or None once the other process has gone."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Pipe:
+    """A Unix socket: each message has its length before it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
-    async def send(self, message: Said | Told) -> None:
-        """Waits while the other process reads slowly; one that has gone hears nothing."""
-        if isinstance(message, voice_loop.Listened):
-            data = _encode(Listened(message.event))
-        elif isinstance(message, voice_loop.Spoke):
-            data = _encode(Spoke(message.event))
-        else:
-            data = _encode(message)
+    async def send(self, data: bytes) -> None:
         try:
             self._writer.write(len(data).to_bytes(4, "big") + data)
             await self._writer.drain()
         except OSError:
             pass  # Whoever reads hears of it.
 
-    async def _receive(self) -> bytes | None:
+    async def receive(self) -> bytes | None:
         try:
             size = int.from_bytes(await self._reader.readexactly(4), "big")
             return None if size > MOST_BYTES else await self._reader.readexactly(size)
         except (asyncio.IncompleteReadError, OSError):
             return None
 
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Peer:
+    """Another process, on the other end of a channel. What it says that can not be read is its end."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+    async def send(self, message: Said | Told) -> None:
+        """Waits while the other process reads slowly; one that has gone hears nothing."""
+        passed: object = message
+        if isinstance(message, voice_loop.Listened):
+            passed = Listened(message.event)
+        elif isinstance(message, voice_loop.Spoke):
+            passed = Spoke(message.event)
+        await self.channel.send(_encode(passed))
+
     async def said(self) -> Said | None:
-        data = await self._receive()
-        return None if data is None else _SAID.decode(data)
+        return await self._received(_SAID)
 
     async def told(self) -> Told | None:
-        data = await self._receive()
-        if data is None:
-            return None
-        passed: Passed = _TOLD.decode(data)
+        passed = await self._received(_TOLD)
         if isinstance(passed, Listened):
             return voice_loop.Listened(passed.event)
         if isinstance(passed, Spoke):
@@ -152,7 +180,32 @@ class Peer:
         return passed
 
     def close(self) -> None:
-        self._writer.close()
+        self.channel.close()
+
+    async def _received(self, decoder: "msgspec.msgpack.Decoder[Message]") -> Message | None:
+        data = await self.channel.receive()
+        try:
+            return None if data is None else decoder.decode(data)
+        except msgspec.DecodeError:
+            return None
+
+
+async def bridge(one: Channel, other: Channel) -> None:
+    """Pass on what comes of either channel to the other, until one of them ends; close both."""
+
+    async def pass_on(source: Channel, sink: Channel) -> None:
+        while (data := await source.receive()) is not None:
+            await sink.send(data)
+
+    tasks = [asyncio.create_task(pass_on(one, other)), asyncio.create_task(pass_on(other, one))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        one.close()
+        other.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class FarSeat:
@@ -162,7 +215,8 @@ class FarSeat:
         self._peer = peer
 
     async def say(self, guest: Guest, sound: bytes) -> None:
-        await self._peer.send(Sound(sound))
+        for at in range(0, len(sound), PIECE_BYTES):
+            await self._peer.send(Sound(sound[at : at + PIECE_BYTES]))
 
     async def mark(self, guest: Guest, name: str) -> None:
         await self._peer.send(Mark(name))
@@ -189,12 +243,19 @@ class FarSeat:
         await self._peer.send(Attach(guest.wants))
 
     async def follow(self, guest: Guest) -> None:
-        """Pass on what is told until it is over."""
-        event = await self._peer.told()
-        while event is not None:
+        """Pass on what is told until it is over; a process that goes without a word has died, or its machine has."""
+        while (event := await self._peer.told()) is not None:
             guest.pass_on(event)
-            event = None if isinstance(event, Over) else await self._peer.told()
-        guest.tell(Over("finished"))
+            if isinstance(event, Over):
+                break
+        else:
+            guest.fail(
+                Failure(
+                    Kind.UNREACHABLE,
+                    "the process that had the call's sound is gone, or out of reach; attach again",
+                    code="media_lost",
+                )
+            )
         self._peer.close()
 
 
@@ -233,6 +294,15 @@ async def _do(guest: Guest, said: Said) -> None:
                 await guest.speak(one)
         case _:
             pass
+
+
+async def answer(peer: Peer, hello: Hello, receive: Receive) -> None:
+    """Let `receive` do what another process wants; what it refuses is told there."""
+    try:
+        await receive(peer, hello)
+    except Failure as failure:
+        await peer.send(Warned(failure.code, failure.message))
+        await peer.send(Over("error"))
 
 
 class MediaRelay:
@@ -294,7 +364,7 @@ class MediaRelay:
         link.setblocking(False)
         try:
             await asyncio.get_running_loop().sock_connect(link, self._path(str(call_id)))
-            peer = Peer(*await asyncio.open_unix_connection(sock=link))
+            peer = Peer(Pipe(*await asyncio.open_unix_connection(sock=link)))
         except OSError:
             link.close()
             with contextlib.suppress(OSError):
@@ -304,14 +374,11 @@ class MediaRelay:
         return peer
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = Peer(reader, writer)
+        peer = Peer(Pipe(reader, writer))
         try:
             hello = await peer.said()
             if isinstance(hello, Hello):
-                await self._receive(peer, hello)
-        except Failure as failure:
-            await peer.send(Warned(failure.code, failure.message))
-            await peer.send(Over("error"))
+                await answer(peer, hello, self._receive)
         finally:
             peer.close()
 

@@ -120,14 +120,16 @@ class Room:
         self._watch()
         return guest
 
-    def finish(self, reason: str) -> None:
-        """Tell whoever is attached that it is over."""
+    def finish(self, reason: str, failure: Failure | None = None) -> None:
+        """Tell whoever is attached that it is over, and what went wrong."""
         self._stop_watching()
         guest, self.guest = self.guest, None
         if guest is not None:
             self._count(guest)
             if self._stopped is not None:
                 guest.tell(self._stopped)
+            if failure is not None:
+                guest.fail(failure)
             guest.tell(Over(reason))
 
     # --- the guest's side --------------------------------------------------------------------

@@ -298,7 +298,8 @@ class TelephonyService:
         elif not await self.hub.silence(call):
             raise Failure(
                 Kind.CONFLICT,
-                f"{call.provider} ends a call by its media socket, and that is not open on this machine"
+                f"{call.provider} ends a call by its media socket, and that is not open where it can be reached"
+                " from this machine: see TELEPHONY__PEER_URL"
                 if call.provider_call_id
                 else "the carrier has not told yet which call this is; try again shortly",
                 code="call_not_ready",

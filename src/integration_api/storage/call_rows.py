@@ -30,7 +30,8 @@ FIXED = (
 """Columns of a call that stay as they were made."""
 CHANGING = (
     "state, provider_call_id, provider_state, provider_code, dialed_at, answered_at, ended_at, duration_s,"
-    " price, hung_up_by, error_code, sequence, noticed_at, media_generation, due_at, credential_version, refused_status"
+    " price, hung_up_by, error_code, sequence, noticed_at, media_generation, due_at, credential_version,"
+    " refused_status, media_peer"
 )
 CALL = f"{FIXED}, {CHANGING}"
 NOTE = "organization_id, project_id, call_id, id, key, at, source, state, what, detail"
@@ -116,6 +117,7 @@ def changing_values(call: CallRecord) -> list[Any]:
         call.due_at,
         call.credential_version,
         call.refused_status,
+        call.media_peer,
     ]
 
 
@@ -152,6 +154,7 @@ def read_call(row: Row) -> CallRecord:
         due_at=row[32],
         credential_version=row[33],
         refused_status=row[34],
+        media_peer=row[35],
     )
 
 

@@ -82,6 +82,11 @@ WEBHOOKS_REFUSED = BOARD.counter(
     "Requests that were not proven to be a carrier's, or of no use.",
     ("provider", "reason"),
 )
+MEDIA_PEERS_REFUSED = BOARD.counter(
+    "integration_media_peers_refused_total",
+    "Requests for a call's sound that were not proven to be another replica's, or of no use.",
+    ("reason",),
+)
 MEDIA_SESSIONS = BOARD.gauge("integration_media_sessions", "Calls whose sound comes here now.")
 MEDIA_LOST = BOARD.counter(
     "integration_media_lost_frames_total",
