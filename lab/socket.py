@@ -76,7 +76,8 @@ class Socket(asyncio.Protocol):
         for event in self._protocol.events_received():
             if isinstance(event, Frame):
                 self._take(event)
-        self._flush()
+        if not self._messages:
+            self._flush()  # A ping behind messages is answered behind them: by then nobody may be there any more.
         self._arrived.set()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -95,6 +96,7 @@ class Socket(asyncio.Protocol):
 
     async def receive(self) -> str | bytes | None:
         while not self._messages:
+            self._flush()
             if self._lost or self._protocol.state is not State.OPEN:
                 return None
             self._arrived.clear()

@@ -17,6 +17,7 @@ def openai_client(url: str, credential: str | None = None) -> OpenAI:
         api_key=ADMIN_KEY,
         max_retries=0,
         default_headers=None if credential is None else {"x-credential-id": credential},
+        timeout=300,
     )
     _OPEN.append(client)
     return client

@@ -291,7 +291,7 @@ class Attached:
 @asynccontextmanager
 async def attached(service: Service, id: str, key: str = ADMIN_KEY, **attach: Any) -> AsyncIterator[Attached]:
     url = f"{service.url.replace('http', 'ws')}/v1/voice/media/{id}"
-    async with connect(url, additional_headers={"authorization": f"Bearer {key}"}) as socket:
+    async with connect(url, additional_headers={"authorization": f"Bearer {key}"}, open_timeout=60) as socket:
         await socket.send(json.dumps({"type": "attach", **attach}))
         caller = Attached(socket)
         task = asyncio.create_task(caller.listen())

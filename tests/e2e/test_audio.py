@@ -37,7 +37,7 @@ VOICES = [
 
 @pytest.fixture(scope="module")
 def client(service: Service) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0) as opened:
+    with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0, timeout=300) as opened:
         yield opened
 
 
@@ -285,7 +285,7 @@ def test_a_recording_may_be_larger_than_a_chat_and_no_larger_than_is_set(
     small = {"LIMITS__BODY_BYTES": "1000", "LIMITS__UPLOAD_BYTES": "50000"}
     with (
         running(tmp_path_factory.mktemp("small"), **small) as service,
-        OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0) as client,
+        OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0, timeout=300) as client,
     ):
         service.add_credential("deepgram", f"{lab}/deepgram", key="dg-lab-key-0123456789")
         large, larger = ("a.wav", bytes(50_000)), ("a.wav", bytes(50_001))
@@ -576,7 +576,7 @@ def spoken(client: OpenAI, headers: dict[str, str]) -> None:
 def test_another_projects_credential_is_nobodys(service: Service) -> None:
     mine = service.call("GET", "/v1/credentials?provider=deepgram")[1]["data"][0]["id"]
     stranger = other_project(service)
-    with OpenAI(base_url=f"{service.url}/v1", api_key=stranger, max_retries=0) as theirs:
+    with OpenAI(base_url=f"{service.url}/v1", api_key=stranger, max_retries=0, timeout=300) as theirs:
         for ask in (written_down, spoken):
             for id, code in (
                 (mine, "credential_not_found"), ("1", "credential_not_found"), (None, "credential_missing"),

@@ -228,7 +228,7 @@ async def test_only_addresses_that_are_listed_are_believed(exotel: Exotel) -> No
     for hops in forged:
         assert knock("GET", ends, {"x-forwarded-for": hops})[0] == 403
         with pytest.raises(InvalidStatus) as refusal:
-            await connect(socket, additional_headers={"x-forwarded-for": hops})
+            await connect(socket, additional_headers={"x-forwarded-for": hops}, open_timeout=60)
         assert refusal.value.response.status_code == 403
     assert exotel.get(call["id"])["state"] == "ringing"
     assert exotel.refused()["address"] - before.get("address", 0) == 3 * len(forged)

@@ -22,7 +22,7 @@ KEY = "lab-key-0123456789abcdef"
 
 @pytest.fixture(scope="module")
 def client(service: Service) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0) as opened:
+    with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0, timeout=300) as opened:
         yield opened
 
 
@@ -38,6 +38,7 @@ def by(service: Service, credential: str) -> OpenAI:
         api_key=ADMIN_KEY,
         max_retries=0,
         default_headers={"x-credential-id": credential},
+        timeout=300,
     )
 
 

@@ -225,7 +225,9 @@ def test_another_projects_credential_speaks_to_nobody(
     assert status == 201
     stored = made["id"]
     headers = {"authorization": f"Bearer {stranger}"}
-    with connect(service.url.replace("http", "ws") + route[1], additional_headers=headers) as socket:
+    with connect(
+        service.url.replace("http", "ws") + route[1], additional_headers=headers, open_timeout=60
+    ) as socket:
         start = {"type": "start", "target": {"model": model, "credential_id": stored}}
         socket.send(json.dumps(start))
         assert json.loads(socket.recv())["code"] == "credential_not_found"

@@ -56,7 +56,7 @@ CLOCK = {
 
 @pytest.fixture(scope="module")
 def client(service: Service) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0) as opened:
+    with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0, timeout=300) as opened:
         yield opened
 
 
@@ -285,7 +285,7 @@ def test_a_wrong_model_is_a_clear_error(
 def test_a_wrong_key_of_ours_is_401(service: Service) -> None:
     key = "iak_" + "x" * 40
     with (
-        OpenAI(base_url=f"{service.url}/v1", api_key=key, max_retries=0) as stranger,
+        OpenAI(base_url=f"{service.url}/v1", api_key=key, max_retries=0, timeout=300) as stranger,
         pytest.raises(openai.AuthenticationError),
     ):
         stranger.chat.completions.create(model="sandbox/echo", messages=[{"role": "user", "content": "Hi"}])

@@ -51,7 +51,7 @@ ENCODINGS = {Encoding.PCM_S16LE: wire.PCM_S16LE, Encoding.MULAW: wire.MULAW, Enc
 @pytest.fixture(scope="module")
 def client(service: Service, lab: str) -> Iterator[OpenAI]:
     service.add_credential("openai", f"{lab}/openai/v1")
-    with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0) as opened:
+    with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0, timeout=300) as opened:
         yield opened
 
 
@@ -227,10 +227,10 @@ def test_somebody_else_speaks_a_whole_text_where_the_first_refuses(
 def test_somebody_else_speaks_a_whole_text_where_the_first_is_silent(
     client: OpenAI, service: Service, lab: str
 ) -> None:
-    ask_lab(lab, "PUT", "faults", {"openai": [{"delay_ms": 20_000}]})
+    ask_lab(lab, "PUT", "faults", {"openai": [{"delay_ms": 60_000}]})
     start = start_of(WHOLE["openai"], OUTPUTS["24 kHz"])
     start.fallback.targets.add(model="elevenlabs/eleven_flash_v2_5", voice_id="v")
-    start.fallback.first_event_timeout_ms = 200
+    start.fallback.first_event_timeout_ms = 2_000
     messages = list(spoken(service, wire.SynthesizeRequest(start=start, text="Two words.")))
     assert b"".join(one.audio.audio for one in messages) == mouth.pcm("Two words.", 24_000)
     kept = until(lambda: len(found := records(service, messages[0].envelope.session_id)) == 2 and found)

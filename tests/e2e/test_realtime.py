@@ -27,7 +27,7 @@ PIECE = RATE * 2 // 50
 async def realtime(service: Service, key: str = ADMIN_KEY, **query: Any) -> AsyncIterator[Any]:
     async with (
         AsyncOpenAI(base_url=f"{service.url}/v1", api_key=key, max_retries=0,
-                    websocket_base_url=service.url.replace("http", "ws") + "/v1") as client,
+                    websocket_base_url=service.url.replace("http", "ws") + "/v1", timeout=60) as client,
         client.realtime.connect(extra_query={"intent": "transcription", **query}) as connection,
     ):  # fmt: skip
         yield connection

@@ -28,13 +28,13 @@ DOCUMENTS = ["bread and butter", "a cat sat", "a dog sat", "nothing at all"]
 
 @pytest.fixture(scope="module")
 def second(service: Service) -> Iterator[cohere.ClientV2]:
-    with httpx.Client() as http:
+    with httpx.Client(timeout=60) as http:
         yield cohere.ClientV2(ADMIN_KEY, base_url=service.url, httpx_client=http)
 
 
 @pytest.fixture(scope="module")
 def first(service: Service) -> Iterator[cohere.Client]:
-    with httpx.Client() as http:
+    with httpx.Client(timeout=60) as http:
         yield cohere.Client(ADMIN_KEY, base_url=service.url, httpx_client=http)
 
 

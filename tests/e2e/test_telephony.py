@@ -493,7 +493,7 @@ async def test_a_media_socket_is_let_in_once_and_only_by_proof(service: Service,
 
     async def try_at(at: str, headers: dict[str, str]) -> int:
         try:
-            async with connect(at, additional_headers=headers) as socket:
+            async with connect(at, additional_headers=headers, open_timeout=60) as socket:
                 await socket.close()
         except InvalidStatus as refusal:
             return refusal.response.status_code
@@ -521,7 +521,7 @@ async def test_a_media_socket_is_let_in_once_and_only_by_proof(service: Service,
         with closing(HTTPConnection("127.0.0.1", service.port, timeout=60)) as asking:
             asking.request("GET", urlsplit(url).path, headers={**good, **headers})
             assert asking.getresponse().status == 400, odd
-    async with connect(url, additional_headers=good):
+    async with connect(url, additional_headers=good, open_timeout=60):
         assert await try_at(url, good) == 409
     assert await try_at(url, good) == 409
     after = refused(service, carrier)
@@ -539,7 +539,7 @@ async def test_a_socket_that_never_starts_or_is_another_calls_is_closed(
     id = f"CA{DICE.randrange(10**12):032x}"
     _, document = post(carrier, made["answer_url"], carrier.asks(id))
     url = opened(document)
-    async with connect(url, additional_headers=carrier.sign(url)) as socket:
+    async with connect(url, additional_headers=carrier.sign(url), open_timeout=60) as socket:
         await socket.send("this is no language of theirs")
         with pytest.raises(ConnectionClosed):
             async with asyncio.timeout(60):
@@ -560,7 +560,7 @@ async def test_a_socket_that_its_carrier_keeps_open_after_the_end_is_closed(
     id = f"CA{DICE.randrange(10**12):032x}"
     _, document = post(carrier, made["answer_url"], carrier.asks(id))
     url = opened(document)
-    async with connect(url, additional_headers=carrier.sign(url)) as socket:
+    async with connect(url, additional_headers=carrier.sign(url), open_timeout=60) as socket:
         sound = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
         start = {"callSid": id, "tracks": ["inbound"], "mediaFormat": sound, "customParameters": {}}
         await socket.send(

@@ -89,7 +89,7 @@ async def test_a_call_is_written_down_answered_by_a_model_and_spoken_to(
     async with attached(service, call["id"]) as caller:
         await until(lambda: told(caller, "stt", "final"))
         [said] = told(caller, "stt", "final")
-        async with AsyncOpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY) as model:
+        async with AsyncOpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, timeout=300) as model:
             stream = await model.chat.completions.create(
                 model="openai/gpt-4o-mini",
                 messages=[{"role": "user", "content": said["text"]}],

@@ -172,7 +172,7 @@ async def begun(
     if side == "tts" and provider != "deepgram":
         target["voice_id"] = VOICE.get(provider, "v")
     start = {"type": "start", "target": {"model": f"{provider}/{model}", **target}}
-    async with connect(url, additional_headers=headers, ssl=stage.service.tls) as socket:
+    async with connect(url, additional_headers=headers, ssl=stage.service.tls, open_timeout=60) as socket:
         await socket.send(json.dumps(start))
         yield socket
 

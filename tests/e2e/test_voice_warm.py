@@ -40,7 +40,7 @@ def credential(service: Service, lab: str) -> Iterator[str]:
 async def speaking(service: Service, credential: str, **start: Any) -> AsyncIterator[ClientConnection]:
     headers = {"authorization": f"Bearer {ADMIN_KEY}"}
     url = service.url.replace("http", "ws") + "/v1/voice/tts"
-    async with connect(url, additional_headers=headers) as socket:
+    async with connect(url, additional_headers=headers, open_timeout=60) as socket:
         target = {"model": VOICE, "credential_id": credential}
         await socket.send(json.dumps({"type": "start", "target": target, **start}))
         yield socket

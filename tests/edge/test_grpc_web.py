@@ -168,13 +168,13 @@ async def test_noise_is_a_status(body, text):
 
 
 async def test_only_a_post_is_a_call():
-    async with opened() as edge, httpx2.AsyncClient() as client:
+    async with opened() as edge, httpx2.AsyncClient(timeout=60) as client:
         answer = await client.get(f"http://{edge.address}{method('Echo')}", headers={"content-type": BINARY})
         assert answer.text == f"GET {method('Echo')} 0"
 
 
 async def test_a_page_of_another_origin_may_not_call():
-    async with opened() as edge, httpx2.AsyncClient() as client:
+    async with opened() as edge, httpx2.AsyncClient(timeout=60) as client:
         headers = {"content-type": BINARY, "origin": "https://evil.example"}
         answer = await client.post(
             f"http://{edge.address}{method('Echo')}", content=framed(b""), headers=headers

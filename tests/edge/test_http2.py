@@ -138,7 +138,7 @@ async def test_curl_is_answered_alike_in_every_protocol(protocol):
 
 
 async def test_bodies_of_every_size_go_both_ways():
-    async with opened() as edge, httpx2.AsyncClient(http1=False, http2=True) as client:
+    async with opened() as edge, httpx2.AsyncClient(http1=False, http2=True, timeout=60) as client:
         for size in (0, 1, 16_384, 65_535, 3_000_000):
             answer = await client.post(f"http://{edge.address}/take", content=b"z" * size)
             assert answer.text == f"POST /take {size}"
@@ -148,7 +148,7 @@ async def test_bodies_of_every_size_go_both_ways():
 
 
 async def test_a_hundred_requests_at_once():
-    async with opened() as edge, httpx2.AsyncClient(http1=False, http2=True) as client:
+    async with opened() as edge, httpx2.AsyncClient(http1=False, http2=True, timeout=60) as client:
         answers = await asyncio.gather(*(client.get(f"http://{edge.address}/{n}") for n in range(100)))
         assert [answer.text for answer in answers] == [f"GET /{n} 0" for n in range(100)]
 

@@ -126,7 +126,7 @@ async def test_alpn_decides_under_tls(authority, trust, offered):
 async def test_everything_goes_over_tls(authority, trust):
     async with opened_by_tls(authority) as edge:
         for http2, version in ((True, "HTTP/2"), (False, "HTTP/1.1")):
-            async with httpx2.AsyncClient(http1=True, http2=http2, verify=trust) as client:
+            async with httpx2.AsyncClient(http1=True, http2=http2, verify=trust, timeout=60) as client:
                 answer = await client.post(f"https://{edge.address}/tls", content=b"x" * 300_000)
                 assert (answer.http_version, answer.text) == (version, "POST /tls 300000")
                 assert (await client.get(f"https://{edge.address}/sse")).text.count("data:") == 3

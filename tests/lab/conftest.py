@@ -20,14 +20,16 @@ async def lab() -> AsyncIterator[Lab]:
 
 @pytest.fixture
 async def gpt(lab: Lab) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(api_key=KEY, base_url=lab.url("openai"), max_retries=0) as client:
+    async with openai.AsyncOpenAI(
+        api_key=KEY, base_url=lab.url("openai"), max_retries=0, timeout=60
+    ) as client:
         yield client
 
 
 @pytest.fixture
 async def claude(lab: Lab) -> AsyncIterator[anthropic.AsyncAnthropic]:
     async with anthropic.AsyncAnthropic(
-        api_key=KEY, base_url=lab.url("anthropic", version=""), max_retries=0
+        api_key=KEY, base_url=lab.url("anthropic", version=""), max_retries=0, timeout=60
     ) as client:
         yield client
 

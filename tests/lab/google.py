@@ -30,8 +30,8 @@ TOOLS = [types.Tool(function_declarations=[WEATHER, CLOCK])]
 
 @contextlib.asynccontextmanager
 async def sdk(lab: Lab, host: str, version: str, **account: Any) -> AsyncIterator[genai.client.AsyncClient]:
-    with httpx.Client(verify=TLS) as unused:
-        async with httpx.AsyncClient(verify=TLS) as http:
+    with httpx.Client(verify=TLS, timeout=60) as unused:
+        async with httpx.AsyncClient(verify=TLS, timeout=60) as http:
             options = types.HttpOptions(
                 base_url=lab.url(host, version=""),
                 api_version=version,

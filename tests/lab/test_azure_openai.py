@@ -23,7 +23,7 @@ def user(text: Any) -> list[dict]:
 
 
 def dated(lab: Lab, **more: Any) -> openai.AsyncAzureOpenAI:
-    given = {"api_key": KEY, "api_version": VERSION, "max_retries": 0, **more}
+    given = {"api_key": KEY, "api_version": VERSION, "max_retries": 0, "timeout": 300, **more}
     if "azure_ad_token_provider" in given:
         del given["api_key"]
     return openai.AsyncAzureOpenAI(azure_endpoint=lab.url("azure-openai", version=""), **given)
@@ -32,7 +32,8 @@ def dated(lab: Lab, **more: Any) -> openai.AsyncAzureOpenAI:
 def v1(lab: Lab, **more: Any) -> openai.AsyncOpenAI:
     """As Microsoft says to ask its v1: OpenAI's own client, and the key where OpenAI has it."""
     return openai.AsyncOpenAI(
-        base_url=lab.url("azure-openai", version="/openai/v1/"), **{"api_key": KEY, "max_retries": 0, **more}
+        base_url=lab.url("azure-openai", version="/openai/v1/"),
+        **{"api_key": KEY, "max_retries": 0, "timeout": 300, **more},
     )
 
 
@@ -271,7 +272,7 @@ def signing_in(lab: Lab, scope: str, **more: str) -> Callable[[], Any]:
     """What an application does to get a token."""
 
     async def token() -> str:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             reply = await client.post(
                 f"{lab.url('entra', version='')}/t1/oauth2/v2.0/token",
                 data={
@@ -310,7 +311,7 @@ async def test_a_principal_without_a_role_may_do_nothing(lab: Lab) -> None:
 
 
 async def test_neither_key_nor_token(lab: Lab) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         bare = await client.get(f"{lab.url('azure-openai', version='')}/openai/v1/models")
         assert (bare.status_code, bare.json()["statusCode"]) == (401, 401)
         url = f"{lab.url('azure-openai', version='')}/openai/models?api-version={VERSION}"
@@ -331,7 +332,7 @@ async def test_neither_key_nor_token(lab: Lab) -> None:
 )
 async def test_what_entra_id_refuses(lab: Lab, tenant, change, status, error, number) -> None:
     form = {"grant_type": "client_credentials", "client_id": "c1", "client_secret": "s", "scope": CLASSIC}
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         reply = await client.post(
             f"{lab.url('entra', version='')}/{tenant}/oauth2/v2.0/token", data={**form, **change}
         )

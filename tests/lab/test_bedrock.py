@@ -783,7 +783,7 @@ async def test_a_signature_is_over_the_very_path_and_no_header_that_gets_lost(
     body = json.dumps({"messages": user("hi")}).encode()
     request = AWSRequest("POST", lab.url("bedrock", version="") + signed, headers, body)
     botocore.auth.SigV4Auth(Credentials("AKIALAB", SECRET), "bedrock", "us-east-1").add_auth(request)
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=60) as client:
         url = lab.url("bedrock", version="") + (sent or signed)
         reply = await client.post(url, content=body, headers=dict(request.headers.items()))
     assert reply.status_code == status
@@ -829,7 +829,7 @@ async def test_api_keys_are_bearers_where_they_are_known(tmp_path, monkeypatch, 
 
 
 async def test_the_agents_know_no_api_keys(lab) -> None:
-    async with httpx2.AsyncClient(headers={"authorization": "Bearer ABSKbGFi"}) as client:
+    async with httpx2.AsyncClient(headers={"authorization": "Bearer ABSKbGFi"}, timeout=60) as client:
         reply = await client.post(lab.url("bedrock", version="/rerank"), json=ranking(["a"]))
     assert reply.status_code == 403
     assert reply.headers["x-amzn-errortype"].startswith("IncompleteSignatureException:http")

@@ -26,7 +26,7 @@ TWO = Answer(
 async def client(lab: Lab, key: str) -> AsyncIterator[AsyncDeepgramClient]:
     base = lab.url("deepgram", version="")
     sockets = base.replace("http", "ws")
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         yield AsyncDeepgramClient(
             api_key=key,
             environment=DeepgramClientEnvironment(

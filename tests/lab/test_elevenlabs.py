@@ -34,7 +34,7 @@ VOICE = "lab-voice-0"
 
 @pytest.fixture
 async def elevenlabs(lab: Lab) -> AsyncIterator[AsyncElevenLabs]:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         yield AsyncElevenLabs(
             api_key="lab-key", base_url=lab.url("elevenlabs", version=""), httpx_client=http
         )
@@ -104,7 +104,7 @@ async def test_what_elevenlabs_would_not_take_is_refused(lab, elevenlabs) -> Non
         with pytest.raises(ApiError) as refused:
             await joined(elevenlabs.text_to_speech.convert(VOICE, **asked))
         assert refused.value.status_code == 422
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         for key, status in (("invalid", "invalid_api_key"), ("forbidden", "missing_permissions"),
                             ("noquota", "quota_exceeded"), ("scoped", "missing_permissions")):  # fmt: skip
             with pytest.raises(ApiError) as refused:

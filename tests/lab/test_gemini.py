@@ -64,7 +64,7 @@ async def test_a_stream_folds_to_the_whole_answer(google, model) -> None:
 async def test_events_end_in_crlf_and_without_alt_they_are_one_array(lab: Lab) -> None:
     asked = {"contents": [{"role": "user", "parts": [{"text": "Hello there"}]}]}
     url = f"{lab.url('gemini', version='')}/v1beta/models/{OLD}:streamGenerateContent"
-    async with httpx.AsyncClient(headers={"x-goog-api-key": "k"}) as http:
+    async with httpx.AsyncClient(headers={"x-goog-api-key": "k"}, timeout=60) as http:
         events = (await http.post(url, json=asked, params={"alt": "sse"})).text
         array = (await http.post(url, json=asked)).json()
     assert events.endswith("}\r\n\r\n")
@@ -74,7 +74,7 @@ async def test_events_end_in_crlf_and_without_alt_they_are_one_array(lab: Lab) -
 async def test_both_spellings_are_read_and_strangers_are_not(lab: Lab) -> None:
     url = f"{lab.url('gemini', version='')}/v1beta/models/{OLD}:generateContent"
     asked = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
-    async with httpx.AsyncClient(headers={"x-goog-api-key": "k"}) as http:
+    async with httpx.AsyncClient(headers={"x-goog-api-key": "k"}, timeout=60) as http:
         good = await http.post(url, json={**asked, "generation_config": {"max_output_tokens": 400}})
         bad = await http.post(url, json={**asked, "generationConfig": {"max_tokens": 400}})
         wrong = await http.post(url, json={**asked, "generationConfig": {"seed": 2**31}})

@@ -184,7 +184,7 @@ async def test_a_tei_server_embeds_at_its_root(home) -> None:
 
 @pytest.fixture
 async def tei(home) -> httpx.AsyncClient:
-    async with httpx.AsyncClient(base_url=home) as client:
+    async with httpx.AsyncClient(base_url=home, timeout=60) as client:
         yield client
 
 

@@ -40,7 +40,7 @@ HELLO = [{"role": "user", "content": "Hello"}]
 
 
 def client(lab: Lab, name: str, key: str = "lab-key") -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(api_key=key, base_url=lab.url(name), max_retries=0)
+    return openai.AsyncOpenAI(api_key=key, base_url=lab.url(name), max_retries=0, timeout=300)
 
 
 @pytest.fixture(params=DRIVEN)

@@ -52,7 +52,7 @@ CREDENTIAL = Credential("sarvam")
 @asynccontextmanager
 async def client(lab: Lab, key: str) -> AsyncIterator[AsyncSarvamAI]:
     base = lab.url("sarvam", version="")
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         yield AsyncSarvamAI(
             api_subscription_key=key,
             environment=SarvamAIEnvironment(base=base, creative=base, production=base.replace("http", "ws")),
@@ -252,7 +252,7 @@ async def test_speech_comes_whole(sarvam) -> None:
 
 
 async def test_a_language_goes_by_its_older_name_too(lab, sarvam) -> None:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         reply = await http.post(
             lab.url("sarvam", version="") + "/text-to-speech",
             headers={"api-subscription-key": "lab-key"},

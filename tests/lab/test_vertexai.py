@@ -39,7 +39,7 @@ def place(lab: Lab) -> str:
 
 
 async def key_file(lab: Lab, **asked: str) -> dict[str, str]:
-    async with httpx.AsyncClient(verify=TLS) as http:
+    async with httpx.AsyncClient(verify=TLS, timeout=60) as http:
         return (
             await http.get(f"{lab.url('vertexai', version='')}/service-account.json", params=asked)
         ).json()
@@ -122,7 +122,7 @@ def assertion(file: dict[str, str], **more: Any) -> str:
 )
 async def test_assertions_google_refuses(lab: Lab, more: dict[str, Any], words: str) -> None:
     file = await key_file(lab)
-    async with httpx.AsyncClient(verify=TLS) as http:
+    async with httpx.AsyncClient(verify=TLS, timeout=60) as http:
         said = assertion(file, **more)
         bad = await http.post(file["token_uri"], data={**FORM, "assertion": said})
         good = assertion(file)
@@ -220,7 +220,7 @@ async def test_models_are_where_they_are(google, lab: Lab) -> None:
 )
 async def test_what_only_the_other_host_takes(lab: Lab, body: dict[str, Any], words: str) -> None:
     asked = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], **body}
-    async with httpx.AsyncClient(verify=TLS, headers={"authorization": "Bearer any"}) as http:
+    async with httpx.AsyncClient(verify=TLS, headers={"authorization": "Bearer any"}, timeout=60) as http:
         url = f"{place(lab)}/publishers/google/models/{NEW}:generateContent"
         reply = await http.post(url, json=asked)
     assert reply.status_code == 400
@@ -247,7 +247,12 @@ async def test_a_refusal_does_not_say_when_to_come_back(google, lab: Lab) -> Non
 @pytest.fixture
 async def claude(lab: Lab) -> AsyncIterator[anthropic.AsyncAnthropicVertex]:
     async with anthropic.AsyncAnthropicVertex(
-        region=PLACE, project_id="p1", access_token="any", base_url=lab.url("vertexai"), max_retries=0
+        region=PLACE,
+        project_id="p1",
+        access_token="any",
+        base_url=lab.url("vertexai"),
+        max_retries=0,
+        timeout=60,
     ) as client:
         yield client
 
@@ -270,11 +275,21 @@ async def test_claude_answers_anthropics_sdk(claude) -> None:
 async def test_claude_takes_an_accounts_token(lab: Lab) -> None:
     account = await granted(lab)
     async with anthropic.AsyncAnthropicVertex(
-        region=PLACE, project_id="p1", credentials=account, base_url=lab.url("vertexai"), max_retries=0
+        region=PLACE,
+        project_id="p1",
+        credentials=account,
+        base_url=lab.url("vertexai"),
+        max_retries=0,
+        timeout=60,
     ) as client:
         assert (await client.messages.create(model="claude-opus-5-5", max_tokens=99, messages=HELLO)).content
     async with anthropic.AsyncAnthropicVertex(
-        region=PLACE, project_id="p1", access_token="invalid", base_url=lab.url("vertexai"), max_retries=0
+        region=PLACE,
+        project_id="p1",
+        access_token="invalid",
+        base_url=lab.url("vertexai"),
+        max_retries=0,
+        timeout=60,
     ) as client:
         with pytest.raises(anthropic.AuthenticationError):
             await client.messages.create(model="claude-opus-5-5", max_tokens=99, messages=HELLO)
@@ -282,7 +297,7 @@ async def test_claude_takes_an_accounts_token(lab: Lab) -> None:
 
 async def test_an_open_model_answers_openais_sdk(lab: Lab) -> None:
     async with openai.AsyncOpenAI(
-        api_key="any", base_url=f"{place(lab)}/endpoints/openapi", max_retries=0
+        api_key="any", base_url=f"{place(lab)}/endpoints/openapi", max_retries=0, timeout=60
     ) as client:
         asked: Any = {"model": "meta/llama-4-maverick-17b-128e-instruct-maas", "messages": HELLO}
         whole = await client.chat.completions.create(**asked)
@@ -302,8 +317,8 @@ class Prefixed(httpx2.AsyncHTTPTransport):
 
 
 async def test_mistrals_own_models_answer_its_sdk(lab: Lab) -> None:
-    async with httpx2.AsyncClient(transport=Prefixed(verify=TLS)) as http:
-        with httpx2.Client(verify=TLS) as unused:
+    async with httpx2.AsyncClient(transport=Prefixed(verify=TLS), timeout=60) as http:
+        with httpx2.Client(verify=TLS, timeout=60) as unused:
             client = MistralGCP(
                 project_id="p1", region=PLACE, access_token="any", server_url=lab.origin, async_client=http,
                 client=unused,
@@ -354,7 +369,7 @@ async def test_vectors_of_contents(google) -> None:
 
 
 async def test_what_is_predicted_of_pictures_and_of_one_text_at_a_time(lab: Lab) -> None:
-    async with httpx.AsyncClient(verify=TLS, headers={"authorization": "Bearer any"}) as http:
+    async with httpx.AsyncClient(verify=TLS, headers={"authorization": "Bearer any"}, timeout=60) as http:
 
         async def predicted(model: str, *instances: Any, **parameters: Any) -> httpx.Response:
             asked = {"instances": list(instances), "parameters": parameters}
@@ -375,7 +390,7 @@ async def test_a_ranking(lab: Lab) -> None:
     records = [{"id": str(at), "content": said} for at, said in enumerate(("bread", "a cat sat", "a dog"))]
     url = f"{lab.url('vertexai')}/projects/p1/locations/global/rankingConfigs/default_ranking_config:rank"
     asked = {"model": "semantic-ranker-default-004", "query": "a cat sat", "records": records, "topN": 2}
-    async with httpx.AsyncClient(verify=TLS, headers={"authorization": "Bearer any"}) as http:
+    async with httpx.AsyncClient(verify=TLS, headers={"authorization": "Bearer any"}, timeout=60) as http:
         good = (await http.post(url, json=asked)).json()["records"]
         too_many = await http.post(url, json={**asked, "records": records * 67})
     assert good[0]["id"] == "1"

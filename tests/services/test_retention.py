@@ -56,7 +56,7 @@ async def test_a_service_forgets_old_calls_by_itself(tmp_path: Path) -> None:
         over = {"state": CallState.BUSY, "ended_at": time.time() - days * DAY}
         await calls.add_call(call(id, tenant, **over), note(id, id, tenant))
         await calls.settle_call(tenant, id)
-    async with house.at_work(), asyncio.timeout(20):
+    async with house.at_work(), asyncio.timeout(60):
         while await calls.call(tenant, 1) is not None:
             await asyncio.sleep(0.01)
         assert await calls.call(tenant, 2) is not None
