@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from io import StringIO
 from time import perf_counter
@@ -56,19 +56,21 @@ def refused(reply: HttpResponse) -> ProviderError:
     return ProviderError(Kind.UPSTREAM, str(reply.status), provider="p")
 
 
+async def repeat(socket: ServerConnection) -> None:
+    async for message in socket:
+        if message == "bye":
+            return
+        await socket.send(message)
+
+
 @asynccontextmanager
 async def opened(
-    sink: Callable[[Sequence[Any]], bool], log: StringIO | None = None
+    sink: Callable[[Sequence[Any]], bool],
+    log: StringIO | None = None,
+    provider: Callable[[ServerConnection], Awaitable[None]] = repeat,
 ) -> AsyncIterator[tuple[Conversation[Echo], list[Any], Any]]:
     """A conversation with a provider who repeats what it is told; what is yielded, and the task that listens."""
-
-    async def repeat(socket: ServerConnection) -> None:
-        async for message in socket:
-            if message == "bye":
-                return
-            await socket.send(message)
-
-    async with serve(repeat, "127.0.0.1", 0, compression=None) as server:
+    async with serve(provider, "127.0.0.1", 0, compression=None) as server:
         guard = EgressGuard(["127.0.0.1/32"], allow_http=True)
         transport = Transport(guard, TransportLimits(socket=SocketLimits(), retries=0))
         session = Echo(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
@@ -113,6 +115,29 @@ async def test_what_a_sink_declines_is_told_in_its_turn_and_nothing_is_heard_twi
         assert [one for one in yielded if one not in (b"3", "answer")] == ["ask", "closed"]
         assert (at_once + yielded).count(b"3") == 1
         assert talk.heard
+
+
+async def test_what_is_said_at_one_time_stays_together_where_the_provider_reads_slowly() -> None:
+    reads, heard = asyncio.Event(), list[Any]()
+
+    async def slow(socket: ServerConnection) -> None:
+        await reads.wait()
+        heard.extend([message[:1] async for message in socket if message != "bye"])
+
+    async with opened(lambda _: False, provider=slow) as (talk, _, _):
+        first = [b"1" * 2**18] * 40
+        telling = [asyncio.create_task(talk.tell(talk.session.say, *first))]
+        await asyncio.sleep(0)
+        assert not talk.ready
+        telling.append(asyncio.create_task(talk.tell(talk.session.say, b"2")))
+        await asyncio.sleep(0)
+        reads.set()
+        async with asyncio.timeout(60):
+            await asyncio.gather(*telling)
+            await talk.close()
+            while len(heard) < 41:
+                await asyncio.sleep(0.01)
+    assert heard == [b"1"] * 40 + [b"2"]
 
 
 async def test_what_a_session_answers_is_said_before_what_it_is_told_later() -> None:

@@ -97,10 +97,12 @@ async def test_messages_go_both_ways_whole_until_both_have_ended(tls: bool) -> N
     async with provider(echo, tls=tls) as url, transport() as over:
         call = await dial(over, url)
         for message in sent:
-            await call.send(message)
+            call.write(message)
+            await call.drain()
             assert await call.receive() == message
         call.half_close()
-        await call.send(b"said too late")
+        call.write(b"said too late")
+        await call.drain()
         assert await call.receive() is None
         assert call.closed == Closed(0, "")
         await call.close()
@@ -115,7 +117,8 @@ async def test_what_is_still_to_come_is_heard_after_the_half_close() -> None:
     async with provider(talk) as url, transport() as over:
         call = await dial(over, url)
         for message in (b"a", b"b"):
-            await call.send(message)
+            call.write(message)
+            await call.drain()
         call.half_close()
         assert await all_of(call) == [b"A", b"B"]
         assert call.closed.code == 0
@@ -260,7 +263,8 @@ async def test_a_provider_that_reads_slowly_holds_up_who_speaks_and_one_that_sto
 
     async def say(call) -> None:
         for _ in range(200):
-            await call.send(bytes(100_000))
+            call.write(bytes(100_000))
+            await call.drain()
 
     async with provider(talk) as url, transport(stall=5) as over:
         call = await dial(over, url)

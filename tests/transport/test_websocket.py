@@ -70,7 +70,7 @@ async def test_messages_go_both_ways_whole_and_as_what_they_are() -> None:
     async with provider(echo) as url, transport() as way:
         socket = await dial(way, url)
         for message in ("text ü", b"", b"\x00\xff" * 100_000, "x" * 70_000):
-            await socket.send(message)
+            socket.write(message)
             assert await socket.receive() == message
         await socket.close()
         assert socket.closed == Closed(1000, "")
@@ -315,7 +315,8 @@ async def test_a_connection_that_breaks_is_1006() -> None:
         socket = await dial(way, url)
         assert await socket.receive() is None
         assert socket.closed.code == 1006
-        await socket.send("into the void")
+        socket.write("into the void")
+        await socket.drain()
 
 
 async def test_a_ping_that_is_asked_for_is_answered_or_not() -> None:
@@ -390,7 +391,8 @@ async def test_a_provider_who_does_not_read_fails_the_one_who_speaks() -> None:
         socket = await dial(way, url)
         with pytest.raises(ProviderError) as stalled:
             for _ in range(1000):
-                await socket.send(bytes(65536))
+                socket.write(bytes(65536))
+                await socket.drain()
         stalled_enough.set()
         assert stalled.value.kind is Kind.TIMEOUT
 

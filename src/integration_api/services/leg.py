@@ -221,24 +221,25 @@ class Conversation(Generic[Talk]):
         return ProviderError(Kind.INTERNAL, "internal error", code="internal", phase=Phase.STREAM)
 
     def _do_at_once(self, outcome: Outcome[Any]) -> list[Any]:
+        events, _ = self._write(outcome)
+        return events
+
+    async def _do(self, outcome: Outcome[Any]) -> tuple[list[Any], bool]:
+        # All of it is written before anybody else has a turn: what the session says next belongs behind it.
+        done = self._write(outcome)
+        if self._socket is not None:
+            await self._socket.drain()
+        return done
+
+    def _write(self, outcome: Outcome[Any]) -> tuple[list[Any], bool]:
+        """Do what the session says; return its events, and whether it has begun by it."""
         events: list[Any] = []
+        began = False
         for one in outcome:
             if type(one) is Say:
                 self._said_at = clock.perf()
                 if self._socket is not None:
                     self._socket.write(one.message)
-            else:
-                self._act(one, events)
-        return events
-
-    async def _do(self, outcome: Outcome[Any]) -> tuple[list[Any], bool]:
-        events: list[Any] = []
-        began = False
-        for one in outcome:
-            if isinstance(one, Say):
-                self._said_at = clock.perf()
-                if self._socket is not None:
-                    await self._socket.send(one.message)
             else:
                 began = self._act(one, events) or began
         return events, began

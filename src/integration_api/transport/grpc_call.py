@@ -165,35 +165,35 @@ class GrpcCall(asyncio.BufferedProtocol):
             phase=Phase.CONNECT,
         )
 
-    async def send(self, message: str | bytes) -> None:
-        """Send one message; waits while the provider reads slowly. What is said to a closed call is lost."""
-        if not self.open or self._no_more:
-            return
-        self.write(message)
-        if not self._room.is_set():
-            try:
-                async with asyncio.timeout(self._limits.stall):
-                    await self._room.wait()
-            except TimeoutError:
-                self.abort()
-                raise ProviderError(
-                    Kind.TIMEOUT,
-                    "the provider stopped reading the call",
-                    code="upstream_timeout",
-                    phase=Phase.STREAM,
-                ) from None
-
-    @property
-    def ready(self) -> bool:
-        """Whether the provider listens and reads as fast as it is spoken to: then `write` will do."""
-        return self.open and not self._no_more and self._room.is_set()
-
     def write(self, message: str | bytes) -> None:
-        """Send one message without waiting. For when it is `ready`."""
+        """Send one message, behind all that were written before. What is said to a closed call is lost."""
+        if self._no_more or not self.open:
+            return
         data = message.encode() if isinstance(message, str) else message
         self._unsaid += b"\0" + len(data).to_bytes(4, "big")
         self._unsaid += data
         self._say()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the provider listens and reads as fast as it is spoken to."""
+        return self.open and not self._no_more and self._room.is_set()
+
+    async def drain(self) -> None:
+        """Wait while the provider reads slowly. Raises `ProviderError` (TIMEOUT) when it stops reading."""
+        if self._room.is_set():
+            return
+        try:
+            async with asyncio.timeout(self._limits.stall):
+                await self._room.wait()
+        except TimeoutError:
+            self.abort()
+            raise ProviderError(
+                Kind.TIMEOUT,
+                "the provider stopped reading the call",
+                code="upstream_timeout",
+                phase=Phase.STREAM,
+            ) from None
 
     def attend(self, heard: Callable[[str | bytes], bool]) -> None:
         """All messages are received as usual: what they are read from is acknowledged as they are taken."""

@@ -7,27 +7,24 @@ from integration_api.core.session import Closed
 
 
 class Link(Protocol):
-    """Driven by one task that sends and one that receives."""
+    """Driven by those who write and then `drain`, and by one task that receives."""
 
     @property
     def closed(self) -> Closed:
         """How it ended, once it has."""
         ...
 
-    async def send(self, message: str | bytes) -> None:
-        """Send one message; waits while the provider reads slowly. What is said to a closed link is lost.
-
-        Raises `ProviderError` (TIMEOUT) when the provider stops reading.
-        """
+    def write(self, message: str | bytes) -> None:
+        """Send one message, behind all that were written before. What is said to a closed link is lost."""
         ...
 
     @property
     def ready(self) -> bool:
-        """Whether the provider listens and reads as fast as it is spoken to: then `write` will do."""
+        """Whether the provider listens and reads as fast as it is spoken to."""
         ...
 
-    def write(self, message: str | bytes) -> None:
-        """Send one message without waiting. For when it is `ready`."""
+    async def drain(self) -> None:
+        """Wait while the provider reads slowly. Raises `ProviderError` (TIMEOUT) when it stops reading."""
         ...
 
     def attend(self, heard: Callable[[str | bytes], bool]) -> None:

@@ -116,35 +116,35 @@ class Socket(asyncio.BufferedProtocol):
         said = self._said
         return Closed(int(CloseCode.ABNORMAL_CLOSURE)) if said is None else Closed(said.code, said.reason)
 
-    async def send(self, message: str | bytes) -> None:
-        """Send one message; waits while the provider reads slowly. What is said to a closed socket is lost."""
+    def write(self, message: str | bytes) -> None:
+        """Send one message, behind all that were written before. What is said to a closed socket is lost."""
         if self._lost or self._closing:
             return
-        self.write(message)
-        if not self._room.is_set():
-            try:
-                async with asyncio.timeout(self._limits.stall):
-                    await self._room.wait()
-            except TimeoutError:
-                self.abort()
-                raise ProviderError(
-                    Kind.TIMEOUT,
-                    "the provider stopped reading the socket",
-                    code="upstream_timeout",
-                    phase=Phase.STREAM,
-                ) from None
-
-    @property
-    def ready(self) -> bool:
-        """Whether the provider listens and reads as fast as it is spoken to: then `write` will do."""
-        return self.open and self._room.is_set()
-
-    def write(self, message: str | bytes) -> None:
-        """Send one message without waiting. For when it is `ready`."""
         if isinstance(message, str):
             self._transport.write(frame(Opcode.TEXT, message.encode()))
         else:
             self._transport.write(frame(Opcode.BINARY, message))
+
+    @property
+    def ready(self) -> bool:
+        """Whether the provider listens and reads as fast as it is spoken to."""
+        return self.open and self._room.is_set()
+
+    async def drain(self) -> None:
+        """Wait while the provider reads slowly. Raises `ProviderError` (TIMEOUT) when it stops reading."""
+        if self._room.is_set():
+            return
+        try:
+            async with asyncio.timeout(self._limits.stall):
+                await self._room.wait()
+        except TimeoutError:
+            self.abort()
+            raise ProviderError(
+                Kind.TIMEOUT,
+                "the provider stopped reading the socket",
+                code="upstream_timeout",
+                phase=Phase.STREAM,
+            ) from None
 
     def attend(self, heard: Callable[[str | bytes], bool]) -> None:
         """Have messages given to `heard` first: see `Link`."""
