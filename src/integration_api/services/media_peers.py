@@ -65,7 +65,8 @@ class Dialed:
 
     async def send(self, data: bytes) -> None:
         with suppress(ProviderError):  # It reads no more, and was hung up on: whoever reads hears of it.
-            await self._link.send(data)
+            self._link.write(data)
+            await self._link.drain()
 
     async def receive(self) -> bytes | None:
         message = await self._link.receive()
