@@ -5,6 +5,8 @@ Each machine is a service with folders of its own, so that nothing but the datab
 
 import asyncio
 import contextlib
+import os
+import signal
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -381,6 +383,20 @@ async def test_a_machine_dies_and_one_without_an_address_says_what_to_set(
     mortal = Service(tmp_path, environ, port=port)
     try:
         await asyncio.to_thread(mortal.start)
+        # Keys are pressed at a third one, and the carrier's next socket comes there: the first has no part in it any more.
+        exchange = calling(lab, TWILIO, {"waits_ms": 60_000})
+        call = await asyncio.to_thread(create, here, TWILIO)
+        async with attached(there, call["id"]) as caller:
+            await until(lambda: caller.of("started"))
+            path = f"/v1/calls/{call['id']}/dtmf"
+            status, answer = await asyncio.to_thread(mortal.call, "POST", path, {"digits": "1"})
+            assert status == 200, answer
+            await until(lambda: len(caller.of("started")) == 2)
+            with stopped(here):
+                await caller.socket.send(answered := noise(TWILIO, 200))
+                await until(lambda: answered in exchange.heard(call["provider_call_id"]))
+            await caller.say("hangup")
+            await until(lambda: caller.done)
         # The one that has the sound dies: whoever is attached elsewhere is told, and may try again.
         call = await asyncio.to_thread(create, mortal, TWILIO)
         async with grpc_attached(there, call["id"]) as (_, first):
@@ -427,6 +443,16 @@ async def test_a_machine_dies_and_one_without_an_address_says_what_to_set(
             await until(lambda: again.done)
     finally:
         mortal.kill()
+
+
+@contextlib.contextmanager
+def stopped(service: Service) -> Iterator[None]:
+    assert service.process is not None
+    os.killpg(service.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(service.process.pid, signal.SIGCONT)
 
 
 def errors(caller: Attached) -> list[tuple[str, bool]]:

@@ -12,6 +12,7 @@ from integration_api.core.tenant import Tenant
 from integration_api.services import tts, voice_loop
 from integration_api.services.media_guest import Attached, Audio, Guest, Over
 from integration_api.services.media_relay import (
+    MOVED,
     PIECE_BYTES,
     Attach,
     FarSeat,
@@ -201,6 +202,22 @@ async def test_a_process_that_goes_without_a_word_is_told_as_a_failure(two):
     await following
     assert await guest.next() == Over("error")
     assert (guest.failure.code, guest.failure.retryable) == ("media_lost", True)
+
+
+async def test_a_guest_whose_sound_has_moved_is_told_nothing_and_may_follow(two):
+    one, other = two
+    one.relay.announce(7)
+    seat = FarSeat(await other.relay.dial(HERE, 7))
+    guest = Guest(seat, None)
+    await seat.take(guest)
+    following = asyncio.create_task(seat.follow(guest))
+    await until(lambda: one.guests)
+    one.guests[0].pass_on(Dtmf("5", 100))
+    one.guests[0].tell(MOVED)
+    assert await following is True
+    assert await guest.next() == Dtmf("5", 100)
+    assert not guest.over
+    await until(one.seat.left.is_set)
 
 
 async def test_what_can_not_be_read_is_the_other_processs_end():

@@ -26,6 +26,7 @@ from integration_api.services.media_carrier import Carrier, Socket
 from integration_api.services.media_guest import Guest, Over
 from integration_api.services.media_peers import MediaPeers
 from integration_api.services.media_relay import (
+    MOVED,
     Attach,
     Channel,
     Expect,
@@ -286,17 +287,9 @@ class MediaHub:
                 code="unsupported_audio_format",
                 param="format",
             )
-        present = self._rooms.get(call_id)
-        if present is None or present.carrier is None:
-            if peer := await self._far(call):
-                seat = FarSeat(peer)
-                guest = Guest(seat, format)
-                await self._seat(guest, seat)
-                return guest
-        room = self._room(call)
-        guest = Guest(room, format)
-        room.attach(guest)
-        self._doubt(room)
+        seat = await self._find(call)
+        guest = Guest(seat, format)
+        await self._seat(guest, call, seat)
         return guest
 
     def attached(self, call: CallRecord) -> bool:
@@ -415,15 +408,48 @@ class MediaHub:
         if guest is None:
             peer.close()
             return False
-        seat = FarSeat(peer)
-        guest.move(seat)
-        await self._seat(guest, seat)
+        if guest.far:
+            peer.close()
+            guest.tell(MOVED)  # Else each move would make the way one process longer.
+        else:
+            seat = FarSeat(peer)
+            guest.move(seat)
+            await self._seat(guest, room.call, seat)
         self._close(room, "finished")
         return True
 
-    async def _seat(self, guest: Guest, seat: FarSeat) -> None:
-        await seat.take(guest)
-        self._later(seat.follow(guest))
+    async def _find(self, call: CallRecord) -> Room | FarSeat:
+        """Return where a guest of a call sits: where its sound is, or here where it may come. Raises `Failure`."""
+        present = self._rooms.get(call.id)
+        if present is None or present.carrier is None:
+            if peer := await self._far(call):
+                return FarSeat(peer)
+        return self._room(call)
+
+    async def _seat(self, guest: Guest, call: CallRecord, seat: Room | FarSeat) -> None:
+        """Raises `Failure` where the guest's format is not possible."""
+        if isinstance(seat, Room):
+            seat.attach(guest)
+            self._doubt(seat)
+        else:
+            await seat.take(guest)
+            self._later(self._follow(guest, call, seat))
+
+    async def _follow(self, guest: Guest, call: CallRecord, seat: FarSeat) -> None:
+        """Have a guest hear what is told elsewhere, and go on wherever the sound moves."""
+        if not await seat.follow(guest):
+            return
+        try:
+            next_seat = await self._find(await self._store.call(call.tenant, call.id) or call)
+            if not guest.over:
+                guest.move(next_seat)
+                await self._seat(guest, call, next_seat)
+            elif isinstance(next_seat, FarSeat):
+                next_seat.leave(guest)
+            elif next_seat.guest is None:
+                self._left(next_seat)
+        except Failure as failure:
+            guest.fail(failure)
 
     async def _received(self, peer: Peer, hello: Hello) -> None:
         """Do what another process wants of a call whose sound is here."""
@@ -446,6 +472,7 @@ class MediaHub:
 
     async def _serve_far(self, peer: Peer, room: Room, form: AudioFormat | None) -> None:
         guest = Guest(room, form)
+        guest.far = True
         room.attach(guest)
         await serve(peer, guest)
 

@@ -70,6 +70,8 @@ class Guest:
         """Pieces of sound that were not taken in time."""
         self.failure: Failure | None = None
         """Why it is over, where something went wrong."""
+        self.far = False
+        """Whether it sits in another process, which finds the call's sound again by itself when it has moved."""
         self._seat = seat
         self._own = AudioFormat()
         self._carriers = AudioFormat()
@@ -122,6 +124,11 @@ class Guest:
         if not self._over:
             self.failure = failure
         self.tell(Over("error"))
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is told to it."""
+        return self._over
 
     def move(self, seat: Seat) -> None:
         """Go on at another seat."""

@@ -103,6 +103,8 @@ class Spoke(Struct, frozen=True, tag="tts"):
     )
 
 
+MOVED = Over("moved")
+"""The call's sound has come to another process, or another machine: whoever hears this looks for it anew."""
 Said: TypeAlias = Hello | Attach | Expect | Silence | Sound | Mark | Clear | HangUp | Speak
 Passed: TypeAlias = (
     Attached | Audio | Dtmf | MarkReached | Cleared | Stopped | Warned | Over | Listened | Spoke
@@ -242,9 +244,14 @@ class FarSeat:
     async def take(self, guest: Guest) -> None:
         await self._peer.send(Attach(guest.wants))
 
-    async def follow(self, guest: Guest) -> None:
-        """Pass on what is told until it is over; a process that goes without a word has died, or its machine has."""
+    async def follow(self, guest: Guest) -> bool:
+        """Pass on what is told until it is over; return whether it goes on elsewhere.
+
+        A process that goes without a word has died, or its machine has.
+        """
         while (event := await self._peer.told()) is not None:
+            if event == MOVED:
+                break
             guest.pass_on(event)
             if isinstance(event, Over):
                 break
@@ -257,6 +264,7 @@ class FarSeat:
                 )
             )
         self._peer.close()
+        return event == MOVED
 
 
 async def serve(peer: Peer, guest: Guest) -> None:
