@@ -57,7 +57,7 @@ async def test_what_is_said_comes_back_as_it_was(scheme, host):
     tls = serving(AUTHORITY.issue_cert(host)) if scheme == "https" else None
     async with replica(tls) as (port, asked):
         link = await dial(f"{scheme}://{host}:{port}", trusting)
-        await link.send(b"\x00\xff" * 100_000)
+        link.write(b"\x00\xff" * 100_000)
         assert await link.receive() == b"\x00\xff" * 100_000
         await link.close()
         assert await link.receive() is None
