@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import cycle
 from typing import Any, TypeAlias
 
 import pytest
@@ -124,11 +125,17 @@ WAYS: dict[str, tuple[Listen, float]] = {
 }
 
 
-@pytest.mark.parametrize("door, pause", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("pair", (PAIRS | OTHERS).values(), ids=PAIRS | OTHERS)
+HANDED_ON = {
+    **{f"{who}, {way}": (pair, door) for who, pair in PAIRS.items() for way, door in WAYS.items()},
+    **{who: (pair, door) for (who, pair), door in zip(OTHERS.items(), cycle(WAYS.values()))},
+}
+
+
+@pytest.mark.parametrize("pair, way", HANDED_ON.values(), ids=HANDED_ON)
 async def test_the_next_hears_all_that_was_said(
-    service: Service, lab: str, pair: tuple[str, str], door: Listen, pause: float
+    service: Service, lab: str, pair: tuple[str, str], way: tuple[Listen, float]
 ) -> None:
+    door, pause = way
     script(lab, pair, 1000, HEARD)
     async with asyncio.timeout(60):
         events = await door(service, asked(*pair), spoken(pause))
@@ -230,6 +237,35 @@ async def test_a_text_that_came_to_nothing_is_not_waited_for(service: Service) -
     assert events[-1] == {**events[-1], "type": "closed", "reason": "finished"}
 
 
+@pytest.mark.parametrize("model", UNTIMED)
+async def test_who_speaks_on_before_a_text_without_times_is_there_is_heard_whole(
+    service: Service, lab: str, model: str
+) -> None:
+    rest = [{**HEARD[2], "start_ms": 400, "end_ms": 1000}]
+    script(lab, (model, "deepgram/nova-3"), 3300, rest)
+    async with asyncio.timeout(60), call(service, "stt", **asked(model, "deepgram/nova-3")) as socket:
+        events: list[dict[str, Any]] = []
+
+        async def until(kind: str) -> None:
+            while not of(events, kind):
+                events.append(json.loads(await socket.recv()))
+
+        await say(socket, SPEECH[: 32 * 400])
+        await until("speech_started")
+        await say(socket, SPEECH[: 32 * 1800] + bytes(32 * 200))
+        # The next is being said by the time that the text of this is there.
+        rest_of_it = bytes(32 * 600) + SPEECH[: 32 * 400]
+        for at in range(0, len(rest_of_it), 640):
+            await socket.send(rest_of_it[at : at + 640])
+        await until("utterance_end")
+        await say(socket, SPEECH[: 32 * 200] + bytes(32 * 1000))
+        await socket.send('{"type": "end"}')
+        events += await told(socket)
+    # From somewhere in the pause on.
+    assert 1600 <= of(events, "reconnected")[0]["replayed_ms"] < 2400
+    assert [one["text"] for one in of(events, "utterance_end")] == TURNS
+
+
 GONE = [{"end": "hang", "after": 1000}, {"end": "stuck", "after": 1000}]
 """Nobody is there any more, or only the socket is, which answers pings."""
 
@@ -241,11 +277,10 @@ def unheard(lab: str, fault: dict[str, Any], times: int = 1) -> None:
     ask_lab(lab, "PUT", "faults", {"sarvam": [{**fault, "times": times}]})
 
 
-@pytest.mark.parametrize("fault", GONE, ids=["half open", "stuck"])
 async def test_speech_that_was_announced_and_never_told_is_heard_by_the_next(
-    service: Service, lab: str, fault: dict[str, Any]
+    service: Service, lab: str
 ) -> None:
-    unheard(lab, fault)
+    unheard(lab, GONE[1])
     async with asyncio.timeout(60), call(service, "stt", **asked(OLDER, "deepgram/nova-3")) as socket:
         # Silence enough for a turn to end, and the time that a provider has to say so.
         await say(socket, SPEECH + bytes(32 * 6000), pause=PAUSE)
@@ -256,8 +291,15 @@ async def test_speech_that_was_announced_and_never_told_is_heard_by_the_next(
     assert [one["new_provider"] for one in of(events, "reconnected")] == ["deepgram"]
 
 
-@pytest.mark.parametrize("ask", ["finalize", "end"])
-@pytest.mark.parametrize("fault", [*GONE, {"end": "hang", "after": 0}], ids=["half open", "stuck", "mute"])
+OWED = {
+    "half open": (GONE[0], "finalize"),
+    "stuck, finalized": (GONE[1], "finalize"),
+    "stuck, ended": (GONE[1], "end"),
+    "never heard": ({"end": "hang", "after": 0}, "end"),
+}
+
+
+@pytest.mark.parametrize("fault, ask", OWED.values(), ids=OWED)
 async def test_who_owes_a_text_when_it_is_asked_for_is_left(
     service: Service, lab: str, fault: dict[str, Any], ask: str
 ) -> None:
@@ -279,20 +321,21 @@ async def test_who_is_gone_at_the_end_is_left_however_patient_the_caller_is(
     unheard(lab, {"end": "hang", "after": 0})
     start = asked(OLDER, "deepgram/nova-3")
     start["fallback"]["first_event_timeout_ms"] = 60_000
-    async with asyncio.timeout(60), call(service, "stt", **start) as socket:
-        await say(socket, SPEECH)
+    async with asyncio.timeout(30), call(service, "stt", **start) as socket:
+        await socket.recv()
+        await say(socket, SPEECH[: 32 * FRAME_MS])
+        while not ask_lab(lab, "GET", "requests?provider=sarvam")["requests"][-1]["said"]:
+            await asyncio.sleep(0.01)  # It goes when it hears the first of it.
+        await say(socket, SPEECH[32 * FRAME_MS :])
         await socket.send('{"type": "end"}')
         events = await told(socket)
     assert [one["text"] for one in of(events, "utterance_end")] == TURNS
     assert [one["new_provider"] for one in of(events, "reconnected")] == ["deepgram"]
 
 
-@pytest.mark.parametrize("fault", GONE, ids=["half open", "stuck"])
-async def test_who_was_asked_for_no_interims_is_left_as_well(
-    service: Service, lab: str, fault: dict[str, Any]
-) -> None:
+async def test_who_was_asked_for_no_interims_is_left_as_well(service: Service, lab: str) -> None:
     script(lab, ("azure-speech/default", "deepgram/nova-3"), 1000, HEARD)
-    ask_lab(lab, "PUT", "faults", {"azure-speech": [fault]})
+    ask_lab(lab, "PUT", "faults", {"azure-speech": [GONE[1]]})
     start = {**asked("azure-speech/default", "deepgram/nova-3"), "interim_results": False}
     async with asyncio.timeout(60):
         events = await over_a_socket(service, start, spoken(PAUSE))

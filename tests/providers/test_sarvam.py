@@ -205,6 +205,18 @@ def test_a_turn_on_the_older_socket_is_one_transcript() -> None:
     assert [type(one) for one in told] == [SpeechStarted, Final, UtteranceEnd]
 
 
+def test_a_turn_that_begins_before_the_text_of_the_last_is_there_is_told_behind_it() -> None:
+    session = listen("saaras:v3")
+    signals = ("START_SPEECH", "END_SPEECH", "START_SPEECH")
+    early = [one for signal in signals for one in session.feed(message("events", signal_type=signal))]
+    told = [*early, *session.feed(message("data", transcript="One."))]
+    told += [
+        *session.feed(message("events", signal_type="END_SPEECH")),
+        *session.feed(message("data", transcript="Two.")),
+    ]
+    assert [type(one) for one in told] == 2 * [SpeechStarted, Final, UtteranceEnd]
+
+
 def test_the_older_socket_is_hung_up_on_when_nothing_more_is_heard() -> None:
     session = listen("saaras:v3")
     assert said(session.keep_alive.acts)[0]["audio"]["data"]

@@ -44,3 +44,13 @@ def test_a_final_is_timed_from_the_end_of_speech(case: str) -> None:
     # What comes later of the same speech is no answer to it.
     times.final(9.0, at_ms, case, end_ms=end_ms, asked=asked) if count else None
     assert measured(case) == (1, 1.5, count, count * 0.5)
+
+
+def test_the_latest_pause_in_which_a_turn_may_have_ended_is_known() -> None:
+    times = SpeechTimes()
+    for at_ms in (20, 40, 320, 340):
+        times.speech(1.0, at_ms)
+    assert times.pause_ms < 0  # None was long enough.
+    times.speech(2.0, 940)
+    times.speech(2.0, 960)
+    assert times.pause_ms == 640

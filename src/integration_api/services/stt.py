@@ -37,7 +37,7 @@ from integration_api.services.fallback import Fallback, Outrun, Plan, options_of
 from integration_api.services.leg import Leg, late
 from integration_api.services.lines import Lines
 from integration_api.services.recent_sound import RecentSound
-from integration_api.services.speech_times import SpeechTimes
+from integration_api.services.speech_times import TURN_MS, SpeechTimes
 from integration_api.services.succession import Succession
 from integration_api.services.target import Target
 from integration_api.services.unary import unsupported
@@ -58,6 +58,8 @@ ROUND_TRIP_SECONDS = 1.0
 """Who has not answered a ping for so long when a session ends is gone; what a provider announces so long after a
 `finalize` was said after it.
 """
+TEXT_MS = 2_000
+"""How long after the pause that ends a turn its text may come, where it has no times."""
 SETTLING_MS = 5_000
 """How much a provider may hear behind a text, beyond the silence that ends a turn, until the text is final."""
 
@@ -177,6 +179,8 @@ class Transcription:
         self._sending_at = 0.0
         """Since when the provider has not taken what is said to it."""
         self._times = SpeechTimes()
+        self._begun_at = 0.0
+        """Where in the sound it was told last that somebody had begun to speak."""
         self._open_at: float | None = None
         """Where in the sound a text was told last that may change yet."""
         self._open_since = 0.0
@@ -545,10 +549,9 @@ class Transcription:
                 end = None if event.end_ms is None else event.end_ms + self._offset
                 self._times.final(clock.perf(), self._recent.position, self._who, end_ms=end, asked=asked)
                 self._open_at = None
+                self._recent.settle(self._told_up_to(event) if end is None else end)
                 if event.from_finalize:
                     self._recent.finalize_at = None
-                # Who tells no times has said all there is to say of what was sent.
-                self._recent.settle(self._recent.position if end is None else end)
                 event = replace(
                     event,
                     start_ms=self._shifted(event.start_ms),
@@ -570,12 +573,23 @@ class Transcription:
                 whole = not self._latest.session.capabilities.interim
                 if whole and clock.perf() - self._asked_at > ROUND_TRIP_SECONDS:
                     self._recent.finalize_at = None  # It was answered by nothing.
+                self._begun_at = self._recent.position
                 event = replace(event, audio_time_ms=self._shifted(event.audio_time_ms))
             case Heard():
                 event = replace(event, audio_ms=event.audio_ms + round(self._offset))
             case _:
                 pass
         return event
+
+    def _told_up_to(self, event: Final) -> float:
+        """Return up to where in the sound a text is that has no times: to the pause before the next that is said, if
+        somebody speaks again by the time that the text is there.
+        """
+        recent, pause = self._recent, self._times.pause_ms
+        if event.from_finalize and recent.finalize_at is not None:
+            return recent.finalize_at
+        speaks = recent.position - self._times.last_ms < TURN_MS or self._utterances.announced
+        return pause if speaks and pause > max(self._begun_at, recent.position - TEXT_MS) else recent.position
 
     def _words(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
         if not self._offset:

@@ -40,6 +40,10 @@ class Legacy:
         self._acts: list[Act] = [_STAY]
         self.keep_alive: KeepAlive | None = KeepAlive(QUIET_SECONDS, self._acts)
         self._asked = False
+        self._ended = False
+        """Whether the sound of a turn is over, and its text is not there."""
+        self._next = False
+        """Whether another turn has begun meanwhile."""
         self._finishing = False
 
     def begin(self, headers: Mapping[str, str]) -> Outcome[SttEvent]:
@@ -72,11 +76,17 @@ class Legacy:
             told.append(Raw(message))
         data = said.data
         match said.type:
+            case "events" if data.signal_type == "END_SPEECH":
+                self._ended, self._next = True, False
             case "events" if data.signal_type == "START_SPEECH":
+                self._next = self._ended
                 self._asked = False  # What was asked for before it was answered by nothing.
                 told += self._utterances.started()
             case "data":
                 told += self._transcript(data)
+                if self._next:
+                    told += self._utterances.started()
+                self._ended = self._next = False
             case "error":
                 raise client.failed(data.code, data.error or data.message, request_id=data.request_id)
             case _:
