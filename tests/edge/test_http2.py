@@ -339,7 +339,7 @@ async def test_an_idle_connection_is_told_goodbye():
 
 
 async def test_an_old_connection_is_told_to_come_again_and_served_to_its_end():
-    async with opened(replace(QUICK, http2_age=0.1)) as edge, connected(edge) as client:
+    async with opened(replace(QUICK, http2_age=0.5)) as edge, connected(edge) as client:
         stream = await client.ask("/gate")
         await client.hear(lambda: len(client.of(h2.events.ConnectionTerminated)) == 2)
         edge.house.gate.set()

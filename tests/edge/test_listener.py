@@ -187,7 +187,7 @@ async def test_a_slow_reader_under_tls_holds_the_handler_back(authority, trust):
     ],
 )
 async def test_what_is_not_tls_on_a_tls_port_is_closed_in_time(authority, trust, said):
-    async with opened_by_tls(authority, header_timeout=0.1) as edge, raw(edge) as client:
+    async with opened_by_tls(authority, header_timeout=0.5) as edge, raw(edge) as client:
         await client.say(said)
         assert b"HTTP" not in await client.rest()
         async with raw(edge, ssl=trust) as other:
@@ -196,7 +196,7 @@ async def test_what_is_not_tls_on_a_tls_port_is_closed_in_time(authority, trust,
 
 
 async def test_silence_after_the_handshake_is_closed_in_time(authority, trust):
-    async with opened_by_tls(authority, header_timeout=0.1) as edge, raw(edge, ssl=trust) as client:
+    async with opened_by_tls(authority, header_timeout=0.5) as edge, raw(edge, ssl=trust) as client:
         assert await client.rest() == b""
 
 

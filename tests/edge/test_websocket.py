@@ -214,7 +214,7 @@ async def test_a_peer_who_leaves_ends_the_talk(leave):
 
 async def test_draining_lets_a_talk_go_on_and_then_tells_it_why_it_ends():
     async with opened() as edge, talking(edge) as peer:
-        draining = asyncio.create_task(edge.edge.drain(0.3))
+        draining = asyncio.create_task(edge.edge.drain(1.0))
         await asyncio.sleep(0)
         await peer.send("still")
         assert await heard(peer) == "still"

@@ -266,7 +266,7 @@ async def test_a_provider_that_reads_slowly_holds_up_who_speaks_and_one_that_sto
             call.write(bytes(100_000))
             await call.drain()
 
-    async with provider(talk) as url, transport(stall=5) as over:
+    async with provider(talk) as url, transport(stall=60) as over:
         call = await dial(over, url)
         assert await call.receive() == b"ready"
         saying = asyncio.create_task(say(call))
@@ -313,7 +313,7 @@ async def test_when_its_time_is_up_a_call_ends() -> None:
         async for _ in messages:
             pass
 
-    async with provider(talk) as url, transport(total=0.3) as over:
+    async with provider(talk) as url, transport(total=2.0) as over:
         call = await dial(over, url)
         assert await all_of(call) == [b"ready"]
         assert call.closed.code == 4

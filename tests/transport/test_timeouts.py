@@ -16,7 +16,7 @@ from integration_api.transport import egress
 from tests.transport.upstream import Trace, Upstream, answer, fault, send, to, transport
 
 BRIEF = 0.05
-ENOUGH = 0.5
+ENOUGH = 2.0
 """For an answer to begin, whatever else the machine does."""
 LONG = 60.0
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
