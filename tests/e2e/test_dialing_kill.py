@@ -29,9 +29,11 @@ RATE = 150
 AWAY = 40
 """Of all numbers, so many first do not answer, and are called once more."""
 SETTINGS = {
-    "TELEPHONY__LEASE_SECONDS": "0.5", "TELEPHONY__DOUBT_SECONDS": "1", "TELEPHONY__STALE_SECONDS": "3",
+    "TELEPHONY__LEASE_SECONDS": "0.5", "TELEPHONY__DOUBT_SECONDS": "5", "TELEPHONY__STALE_SECONDS": "3",
 }  # fmt: skip
-"""As brief as can be: a killed process is waited for ten times here."""
+"""As brief as can be: a killed process is waited for ten times here. But what it sent last has to have reached the
+carrier within twice the time of a doubt, however slowly that reads.
+"""
 
 
 @dataclass(frozen=True)
