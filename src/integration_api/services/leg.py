@@ -18,6 +18,9 @@ from integration_api.transport.link import Link
 
 Talk = TypeVar("Talk", bound=Session[Any])
 
+WELL = (0, 1000, 1005)
+"""How a conversation ends without a fault: gRPC's OK, a normal closure, and one that says nothing."""
+
 
 class Conversation(Generic[Talk]):
     """A session and its socket, whoever it is for. Raises `Failure`, from any of its methods."""
@@ -42,6 +45,10 @@ class Conversation(Generic[Talk]):
         """`clock.perf()` when the provider last said anything."""
         self.heard = False
         """Whether the provider has said anything at all."""
+        self.broken = False
+        """Whether the provider ended the session by a close that tells of a fault, or by none."""
+        self._left = False
+        """Whether it was ended from here."""
         self._transport = transport
         self._fault = fault
         self._secrets = secrets
@@ -112,6 +119,7 @@ class Conversation(Generic[Talk]):
             if self._failure is not None:
                 raise self._failure
             if message is None:
+                self.broken = not self._left and socket.closed.code not in WELL
                 events, _ = await self._do(self._say(self.session.close, socket.closed))
                 if events:
                     yield events
@@ -174,6 +182,7 @@ class Conversation(Generic[Talk]):
 
     def abort(self) -> None:
         """Hang up at once."""
+        self._left = True
         if self._socket is not None:
             self._socket.abort()
 
@@ -301,6 +310,11 @@ class Leg(Generic[Talk]):
     def heard(self) -> bool:
         """Whether the provider has said anything at all."""
         return self._conversation.heard
+
+    @property
+    def broken(self) -> bool:
+        """Whether the provider ended the session by a close that tells of a fault, or by none."""
+        return self._conversation.broken
 
     async def open(self) -> list[Any]:
         """Have the provider listen; return what it told by then. Raises `Failure`."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from integration_api.audio.convert import Converter
 from integration_api.audio.loudness import loud
 from integration_api.core.audio import AudioFormat
-from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.errors import Failure, Kind, ProviderError, StreamCut
 from integration_api.core.llm import Usage
 from integration_api.core.session import Outcome
 from integration_api.core.stt import (
@@ -300,6 +300,9 @@ class Transcription:
             if self._spoken_at and leg.unanswered > ROUND_TRIP_SECONDS:
                 cause = late("the provider was gone before the session ended")
                 return cause
+            if leg.broken and self._unheard:
+                cause = StreamCut(self._who)
+                return cause
         except Failure as error:
             cause = error
             return error
@@ -454,12 +457,14 @@ class Transcription:
 
     async def _do(self, ask: Ask) -> None:
         async with self._turn:
+            if self._recent.asked_to_end:
+                return  # A provider that was told of the end may take anything more amiss.
             if isinstance(ask, Sound):
-                self._keep(ask.data)
+                ask = Sound(self._keep(ask.data))
             elif isinstance(ask, Finalize | End):
                 self._asked_at = clock.perf()
                 recent = self._recent
-                recent.asked_to_end = recent.asked_to_end or isinstance(ask, End)
+                recent.asked_to_end = isinstance(ask, End)
                 recent.finalize_at = recent.finalize_at if recent.asked_to_end else recent.position
             elif isinstance(ask, Update):
                 self._change(ask)
@@ -485,7 +490,9 @@ class Transcription:
         leg = self._leg
         if leg is None or self._obeying or self._turn.locked() or self._out.full() or not leg.ready:
             return False
-        self._keep(sound)
+        if self._recent.asked_to_end:
+            return True
+        sound = self._keep(sound)
         self._succession.more()
         try:
             told = leg.tell_at_once(self._sound, leg.session, sound)
@@ -526,13 +533,21 @@ class Transcription:
             endpointing=update.endpointing or request.endpointing,
         )
 
-    def _keep(self, sound: bytes) -> None:
+    def _keep(self, sound: bytes) -> bytes:
+        """Take sound, and return what of it is whole samples."""
         recent = self._recent
-        recent.keep(sound)
+        sound = recent.keep(sound)
         if recent.kept and loud(sound, self._request.input):
             now = clock.perf()
             self._spoken_at = self._spoken_at or now
             self._times.speech(now, recent.position)
+        return sound
+
+    @property
+    def _unheard(self) -> bool:
+        """Whether somebody spoke of whom nothing is settled."""
+        recent = self._recent
+        return any(loud(sound, self._request.input) for _, sound in recent.after(recent.settled))
 
     @property
     def _who(self) -> str:
