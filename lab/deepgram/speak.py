@@ -101,7 +101,8 @@ class Aura:
                     self.waiting = ""
                     await self.say(peer, {"type": "Cleared", "sequence_id": self.sequence})
                 case "Interrupt":
-                    await self.interrupted(peer, said)
+                    text, self.waiting = self.waiting, ""
+                    await self.interrupted(peer, said, text)
                 case "Configure":
                     pass
                 case "Close":

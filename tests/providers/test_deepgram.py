@@ -14,6 +14,7 @@ from integration_api.core.tts import Sound, Spoken, SynthesisRequest, Voice
 from integration_api.core.utterances import Utterances
 from integration_api.providers.deepgram import DEEPGRAM, client
 from integration_api.providers.deepgram.flux_stt import Flux
+from integration_api.providers.deepgram.flux_tts import FluxVoice
 from integration_api.providers.deepgram.stt import Nova
 from integration_api.providers.deepgram.tts import Aura
 
@@ -111,6 +112,30 @@ def test_aura_speaks_one_utterance_at_a_time() -> None:
     assert isinstance(told[0], Spoken)
     assert [json.loads(one.message)["type"] for one in told[1:]] == ["Speak", "Flush"]
     assert list(session.feed(b"\1\1")) == [Sound("b", b"\1\1")]
+
+
+def test_a_flux_utterance_that_is_flushed_in_its_middle_is_one_and_its_turns_do_not_overlap() -> None:
+    session = FluxVoice(SynthesisRequest(model="flux-haley-en", voice=None), CREDENTIAL)
+    over = '{"type":"SpeechMetadata","input_character_count":4,"billable_character_count":3}'
+
+    def said(outcome: Any) -> list[str]:
+        return [
+            json.loads(one.message)["type"] if isinstance(one, Say) else type(one).__name__ for one in outcome
+        ]
+
+    assert said(session.flush("a")) == []
+    assert said(session.text("a", "One.")) == ["Speak"]
+    assert said(session.flush("a")) == ["Flush"]
+    assert said([*session.flush("a"), *session.text("a", "Two."), *session.flush("a")]) == []
+    assert said(session.feed(over)) == ["Flushed", "Speak", "Flush"]
+    assert said(session.feed(over)) == ["Flushed"]
+    (spoken,) = session.end_utterance("a")
+    assert (spoken.characters, spoken.billed) == (8, 6)
+    assert said(session.text("a", "Three.")) == ["Speak"]
+    assert said([*session.flush("a"), *session.text("a", "Four."), *session.text("b", "Five.")]) == ["Flush"]
+    assert said(session.cancel("a", None)) == ["Interrupt"]
+    assert said([*session.end_utterance("b"), *session.feed(over)]) == []
+    assert said(session.feed('{"type":"SpeechInterrupted"}')) == ["Interrupted", "Speak", "Flush"]
 
 
 REFUSALS = {401: Kind.CREDENTIAL_REJECTED, 402: Kind.QUOTA, 403: Kind.PERMISSION, 429: Kind.RATE_LIMITED}

@@ -12,6 +12,8 @@ LONGEST_TEXT = 100_000
 """Characters of one message."""
 LONGEST_ID = 128
 FRAME_MS = (10, 100)
+FASTEST = 10
+"""Of all providers; each has its own range."""
 
 
 class Start(Struct, tag="start", frozen=True, forbid_unknown_fields=True):
@@ -39,8 +41,7 @@ class Start(Struct, tag="start", frozen=True, forbid_unknown_fields=True):
         """Raises `Failure` (INVALID_REQUEST) naming the field."""
         if not FRAME_MS[0] <= self.chunk_ms <= FRAME_MS[1]:
             raise _wrong("chunk_ms", f"must be {FRAME_MS[0]} to {FRAME_MS[1]}")
-        if self.speed is not None and not 0 < self.speed <= 10:
-            raise _wrong("speed", "must be above 0 and at most 10")
+        check_speed(self.speed)
         output = self.output.read("output")
         if not output.raw or output.channels != 1:
             raise _wrong("output.encoding", "must be pcm_s16le, mulaw or alaw, of one channel")
@@ -119,6 +120,19 @@ def check_id(id: str) -> str:
     if not 0 < len(id) <= LONGEST_ID:
         raise _wrong("utterance_id", f"must be 1 to {LONGEST_ID} characters")
     return id
+
+
+def check_mark(name: str, char_offset: int | None) -> None:
+    if not 0 < len(name) <= LONGEST_ID:
+        raise _wrong("name", f"must be 1 to {LONGEST_ID} characters")
+    if char_offset is not None and char_offset < 0:
+        raise _wrong("char_offset", "must not be negative")
+
+
+def check_speed(speed: float | None) -> float | None:
+    if speed is not None and not 0 < speed <= FASTEST:
+        raise _wrong("speed", f"must be above 0 and at most {FASTEST}")
+    return speed
 
 
 def check_text(message: Text) -> tuple[str, bool]:

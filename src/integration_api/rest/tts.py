@@ -78,9 +78,10 @@ async def _asks(line: Line) -> AsyncGenerator[tts.Ask, None]:
             case surface.Text() | surface.Flush() | surface.Cancel() as said:
                 yield asked_of_voice(said)
             case surface.Mark() as mark:
+                surface.check_mark(mark.name, mark.char_offset)
                 yield tts.MarkAt(mark.utterance_id, mark.name, mark.char_offset)
             case surface.Change(voice, speed):
-                yield tts.Change(voice, speed)
+                yield tts.Change(voice, surface.check_speed(speed))
             case _:
                 yield tts.End()
     yield tts.Left()

@@ -15,7 +15,7 @@ from integration_api.dialects.voice_tts_messages import (
     read_whole,
     write_voices,
 )
-from integration_api.dialects.voice_tts_surface import Start
+from integration_api.dialects.voice_tts_surface import Start, check_mark, check_speed
 from integration_api.proto import voice_pb2 as wire
 from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.reading import parsed
@@ -117,7 +117,9 @@ async def _whole(text: str, *, ssml: bool) -> AsyncGenerator[tts.Ask, None]:
 
 
 async def _asks(messages: AsyncIterator[bytearray]) -> AsyncGenerator[tts.Ask, None]:
-    """Read what the caller asks for. One who has no more to say wants the end, as if it had said so."""
+    """Read what the caller asks for. One who has no more to say wants the end, as if it had said so; one who wants
+    the end may still cancel.
+    """
     async for message in messages:
         said = parsed(message, wire.TtsClient)
         match said.WhichOneof("message"):
@@ -125,11 +127,13 @@ async def _asks(messages: AsyncIterator[bytearray]) -> AsyncGenerator[tts.Ask, N
                 yield asked_of_voice(said)
             case "mark":
                 mark = said.mark
-                yield tts.MarkAt(read_id(mark.utterance_id), mark.name, given(mark, "char_offset"))
+                offset = given(mark, "char_offset")
+                check_mark(mark.name, offset)
+                yield tts.MarkAt(read_id(mark.utterance_id), mark.name, offset)
             case "update":
-                yield tts.Change(given(said.update, "voice"), given(said.update, "speed"))
+                yield tts.Change(given(said.update, "voice"), check_speed(given(said.update, "speed")))
             case "end":
-                break
+                yield tts.End()
             case _:
                 raise not_understood("text, flush, mark, cancel, update and end")
     yield tts.End()

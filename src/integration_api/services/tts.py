@@ -47,6 +47,10 @@ SPOKEN_SECONDS = 0.3
 """How long a provider that tells what was spoken has for it, before that is guessed."""
 MOST_OPEN = 64
 """Utterances that are neither spoken nor cancelled."""
+MOST_MARKS = 1_000
+"""Of one utterance."""
+LONGEST_UTTERANCE = 1_000_000
+"""Characters, in however many messages: half a day of speech."""
 _SENTENCE = re.compile(r"[.!?…]+[\"')\]]*\s+|[。\uff01\uff1f।]\s*")
 """The end of a sentence: in Chinese, Japanese and Hindi no space follows it."""
 
@@ -253,15 +257,17 @@ class Synthesis:
         """What is to be told of an utterance whose turn has not come."""
         self._pending: dict[str, str] = {}
         """Text that waits for the end of its sentence."""
-        self._finals: dict[str, asyncio.TimerHandle] = {}
-        """Utterances that were cancelled, until their provider has told what it spoke of them."""
         self._gone: dict[str, Utterance] = {}
+        """Utterances that were cancelled, until their provider has told what it spoke of them."""
+        self._guesses: dict[str, asyncio.Task[None]] = {}
+        """What is guessed of those that it does not tell in time."""
         self._turn_since = 0.0
         """When the last utterance made way for the next."""
         self._waiting_since = 0.0
         """When text was last given to a provider that has said nothing since."""
         self._asked_to_end = False
         self._finishing = False
+        """Whether all is spoken, and the provider is to go."""
         self._characters = 0
         self._characters_before = 0
         """Those that the present leg was not given."""
@@ -302,8 +308,7 @@ class Synthesis:
                     if isinstance(events[-1], (Over, Ended)):
                         return
         finally:
-            for timer in self._finals.values():
-                timer.cancel()
+            tasks += self._guesses.values()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -354,7 +359,7 @@ class Synthesis:
         """Hear one leg after another until the session has ended, well or not."""
         while True:
             error = await self._listen(leg)
-            if error is None and (self._finishing or not leg.redial):
+            if self._finishing or (error is None and not leg.redial):
                 used = Used(characters=self._characters, audio_ms=self._audio_ms)
                 await self._out.put((leg, [used, Over("finished")]))
                 return
@@ -493,6 +498,8 @@ class Synthesis:
             await asyncio.sleep(min(wait, patience))
             wait = patience
             leg, since = self._leg, self._waiting_since
+            if leg is not None and self._finishing and clock.perf() - leg.heard_at > patience:
+                leg.hang_up()  # It has nothing more to say, and does not go.
             if leg is None or not since:
                 continue
             wait = max(since, leg.heard_at) + patience - clock.perf()
@@ -510,10 +517,12 @@ class Synthesis:
                 return
             async with self._turn:
                 leg = self._leg
-                told = self._mind(ask)
-                if leg is None:
-                    told += self._told(self._say(NOBODY, ask))  # The next leg is told it.
+                if (vain := self._in_vain(ask)) is not None:
+                    told = vain
+                elif leg is None:
+                    told = [*self._mind(ask), *self._told(self._say(NOBODY, ask))]  # The next leg is told it.
                 else:
+                    told = self._mind(ask)
                     try:
                         told += self._told(await leg.tell(self._say, leg.session, ask))
                         await self._finish(leg)
@@ -522,6 +531,24 @@ class Synthesis:
                 self._succession.more()
             if told:
                 await self._out.put((self._latest, told))
+
+    def _in_vain(self, ask: Ask) -> list[Told] | None:
+        """Return what is told of an ask that comes too late, or too early, to be done; None of one that does not."""
+        if isinstance(ask, Cancel):
+            return None
+        one = self._open.get(ask.utterance_id) if isinstance(ask, Text | MarkAt) else None
+        if self._asked_to_end:
+            more = isinstance(ask, Text) and ask.text
+            return [Warned("after_end", "text that comes after `end` is not spoken")] if more else []
+        match ask:
+            case Text() if one is not None and one.complete:
+                why = "an utterance that had its final text takes no more until it is done; name another"
+                return [Warned("after_final", why)] if ask.text else []
+            case MarkAt() if one is None:
+                return [
+                    Warned("unknown_utterance", "a mark stands in an utterance that has text and is not done")
+                ]
+        return None
 
     def _mind(self, ask: Ask) -> list[Told]:
         """Note what is asked for; return what can be told of it at once."""
@@ -543,13 +570,25 @@ class Synthesis:
                             code="too_many_utterances",
                         )
                     one = self._open[ask.utterance_id] = self._new(ask.utterance_id)
+                if len(one.text) + len(ask.text) > LONGEST_UTTERANCE:
+                    raise Failure(
+                        Kind.INVALID_REQUEST,
+                        f"an utterance takes up to {LONGEST_UTTERANCE} characters",
+                        code="utterance_too_long",
+                        param="text",
+                    )
                 one.text += ask.text
                 one.complete = one.complete or ask.final
                 self._characters += len(ask.text)
             case MarkAt():
-                one = self._open.get(ask.utterance_id)
-                if one is not None:
-                    one.marks[ask.name] = len(one.text) if ask.char_offset is None else ask.char_offset
+                one = self._open[ask.utterance_id]
+                if len(one.marks) >= MOST_MARKS and ask.name not in one.marks:
+                    raise Failure(
+                        Kind.OVERLOADED,
+                        f"an utterance takes up to {MOST_MARKS} marks",
+                        code="too_many_marks",
+                    )
+                one.marks[ask.name] = len(one.text) if ask.char_offset is None else ask.char_offset
             case Cancel():
                 self._succession.drop()
                 return self._cancelled(ask)
@@ -581,6 +620,7 @@ class Synthesis:
                 one = self._open.get(ask.utterance_id)
                 if one is not None and one.said:
                     one.flushed, one.owed_since = len(one.said), one.owed_since or clock.perf()
+                    one.flush_owed = True
                 return [*acts, *session.flush(ask.utterance_id)]
             case Cancel():
                 return [*session.cancel(ask.utterance_id, ask.played_ms)]
@@ -605,12 +645,16 @@ class Synthesis:
             one.said.append((text, ask.ssml))
             self._waiting_since = clock.perf() if ask.final else self._waiting_since
             acts += session.text(id, text, ssml=ask.ssml)
-        if ask.final and not one.said:
-            return [Spoken(utterance_id=id, characters=0)]  # There is nothing that a provider could speak.
-        if ask.final:
-            self._waiting_since = one.owed_since = clock.perf()
-            acts += session.end_utterance(id)
-        return acts
+        return [*acts, *self._all_given(session, one)] if ask.final else acts
+
+    def _all_given(self, session: Speaking | _Nobody, one: Utterance) -> list[object]:
+        """An utterance has all its text."""
+        if not one.said:
+            return [
+                Spoken(utterance_id=one.id, characters=0)
+            ]  # There is nothing that a provider could speak.
+        self._waiting_since = one.owed_since = clock.perf()
+        return [*session.end_utterance(one.id)]
 
     def _complete(self, session: Speaking | _Nobody) -> list[object]:
         """No more text will come: what there is, is all."""
@@ -618,9 +662,8 @@ class Synthesis:
         for one in self._open.values():
             if not one.complete:
                 acts += self._let_loose(session, one.id)
-                acts += session.end_utterance(one.id)
                 one.complete = True
-                self._waiting_since = one.owed_since = clock.perf()
+                acts += self._all_given(session, one)
         return acts
 
     def _let_loose(self, session: Speaking | _Nobody, id: str) -> list[object]:
@@ -644,18 +687,26 @@ class Synthesis:
         if leg is not None:
             # Else it were the next one's, which may have the same name.
             leg.forget(lambda event: isinstance(event, OF_ONE) and event.utterance_id == one.id)
+        self._audio_ms += 0 if one.spoken else one.audio_ms
         if leg is not None and leg.session.capabilities.tells_spoken and one.began:
             self._gone[one.id] = one
-            loop = asyncio.get_running_loop()
-            self._finals[one.id] = loop.call_later(SPOKEN_SECONDS, self._guess, one, ask.played_ms)
+            self._guesses[one.id] = asyncio.create_task(self._minded(self._guess(one, ask.played_ms)))
             return []
         return [_guessed(one, ask.played_ms), *self._next_turn()]
 
-    def _guess(self, one: Utterance, played_ms: int | None) -> None:
-        if self._gone.pop(one.id, None) is not None:
-            self._finals.pop(one.id, None)
-            told: list[Told] = [_guessed(one, played_ms), *self._next_turn()]
-            self._out.put_nowait((self._latest, told)) if not self._out.full() else None
+    async def _guess(self, one: Utterance, played_ms: int | None) -> None:
+        """Tell what was spoken of an utterance where the provider does not in time."""
+        await asyncio.sleep(SPOKEN_SECONDS)
+        async with self._turn:
+            del self._gone[one.id], self._guesses[one.id]
+            await self._out.put((self._latest, [_guessed(one, played_ms), *self._next_turn()]))
+            leg = self._leg
+            if leg is None:
+                return
+            try:
+                await self._finish(leg)
+            except ProviderError as error:
+                leg.give_up(error)
 
     # --- the provider's side -----------------------------------------------------------------
 
@@ -672,7 +723,7 @@ class Synthesis:
                 case Interrupted():
                     told += self._interrupted(event)
                 case Flushed():
-                    told += self._in_turn(event.utterance_id, [event])
+                    told += self._flushed(event)
                 case Warned():
                     told.append(event)
                 case _:
@@ -713,6 +764,8 @@ class Synthesis:
             MarkReached(utterance_id=one.id, name=name, at_ms=one.reached(offset))
             for name, offset in one.marks.items()
         ]
+        if one.flush_owed:  # Few say when they have spoken what was flushed; by now it is.
+            told.append(Flushed(one.id))
         told.append(
             Done(
                 utterance_id=one.id,
@@ -722,6 +775,13 @@ class Synthesis:
             )
         )
         return self._in_turn(one.id, told)
+
+    def _flushed(self, event: Flushed) -> list[Told]:
+        one = self._open.get(event.utterance_id)
+        if one is None:
+            return []
+        one.flush_owed = False
+        return self._in_turn(one.id, [event])
 
     def _timestamps(self, event: Timestamps) -> list[Told]:
         one = self._open.get(event.utterance_id)
@@ -734,7 +794,7 @@ class Synthesis:
         one = self._gone.pop(event.utterance_id, None)
         if one is None:
             return []
-        self._finals.pop(one.id).cancel()
+        self._guesses.pop(one.id).cancel()
         exact = Cancelled(
             utterance_id=one.id,
             text_spoken=event.text_spoken,

@@ -24,6 +24,8 @@ class Utterance:
         """The text as it was given to the provider, each part with whether it is SSML."""
         self.flushed = 0
         """How many of those parts were given when a flush was asked for last."""
+        self.flush_owed = False
+        """Whether nobody has said yet that those are spoken."""
         self.complete = False
         """Whether all its text has come."""
         self.owed_since = 0.0
@@ -46,6 +48,7 @@ class Utterance:
         """Return the same text for another provider, of whose sound nothing has come."""
         other = Utterance(self.id, source, self._output, self._frame_ms, self.asked_at)
         other.text, other.said, other.flushed = self.text, self.said, self.flushed
+        other.flush_owed = self.flush_owed
         other.complete, other.marks = self.complete, self.marks
         other.owed_since = now if self.owed_since else 0.0
         return other
@@ -97,6 +100,8 @@ class Utterance:
 
     def reached(self, offset: int) -> int:
         """Return when the character at `offset` is heard, in milliseconds."""
+        if offset >= len(self.text):
+            return self.audio_ms
         told = [one for one in self.timestamps if one.char_start is not None and one.char_start <= offset]
         if told:
             return told[-1].start_ms

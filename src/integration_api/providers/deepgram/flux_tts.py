@@ -17,13 +17,16 @@ from integration_api.core.tts import (
     SynthesisRequest,
     TtsEvent,
 )
+from integration_api.dialects import ssml_text
 from integration_api.dialects.one_at_a_time import OneAtATime
 from integration_api.providers.deepgram import client, wire
 from integration_api.providers.deepgram.tts import CLOSE, FLUSH, query
 
 
 class FluxVoice:
-    """One live voice. An utterance ends with what is told of its speech."""
+    """One live voice. A `Flush` ends a turn of theirs, and an utterance that is flushed in its middle is several: the
+    next begins when all sound of the one before has come, so that an interruption has one turn to end.
+    """
 
     capabilities = SynthesisCapabilities(cancel_native=True, tells_spoken=True, live_update=True)
     keep_alive: KeepAlive | None = None
@@ -31,25 +34,46 @@ class FluxVoice:
     def __init__(self, ask: SynthesisRequest, credential: Credential) -> None:
         self.request = client.socket("/v2/speak", query(ask), credential)
         self._queue = OneAtATime(self._speak, self._end)
-        self._ending = False
         self._interrupting = False
         self._finishing = False
+        self._fresh = False
+        """Whether the present turn was given text."""
+        self._flushing = False
+        """Whether it was given all of it, and its sound is still coming."""
+        self._held: list[str] = []
+        """Text of the present utterance for its next turn."""
+        self._flush_held = False
+        """Whether that turn is to be flushed, too."""
+        self._ending = False
+        """Whether the present utterance has all its text."""
+        self._characters: int | None = None
+        self._billed: float | None = None
+        """Of those of its turns that are over."""
 
     def begin(self, headers: Mapping[str, str]) -> Outcome[TtsEvent]:
         return []
 
     def text(self, utterance_id: str, text: str, *, ssml: bool = False) -> Outcome[TtsEvent]:
-        return self._queue.text(utterance_id, text)
+        if not ssml:
+            return self._queue.text(utterance_id, text)
+        return [ssml_text.left_out(client.NAME), *self._queue.text(utterance_id, ssml_text.spoken(text))]
 
     def end_utterance(self, utterance_id: str) -> Outcome[TtsEvent]:
-        return self._queue.end(utterance_id)
+        acts = self._queue.end(utterance_id)
+        waits = self._interrupting or self._flushing or self._queue.current != utterance_id
+        return acts if acts or waits else self._over()  # All of it was flushed, and has come.
 
     def flush(self, utterance_id: str) -> Outcome[TtsEvent]:
-        return [FLUSH] if self._queue.current == utterance_id else []
+        if self._queue.current != utterance_id or self._interrupting:
+            return []
+        self._flush_held = bool(self._held)
+        return self._flush()
 
     def cancel(self, utterance_id: str, played_ms: int | None) -> Outcome[TtsEvent]:
         if not self._queue.cancel(utterance_id):
             return []
+        if not self._fresh and not self._flushing:
+            return self._next()  # There is no turn that could be interrupted.
         self._interrupting = True
         said: dict[str, object] = {"type": "Interrupt"}
         if played_ms is not None:
@@ -76,15 +100,8 @@ class FluxVoice:
         match said.type:
             case "Connected":
                 return [Began(said.request_id)]
-            case "Flushed" if current is not None and not self._interrupting:
-                return [] if self._ending else [Flushed(current)]
             case "SpeechMetadata" if current is not None and not self._interrupting:
-                spoken = Spoken(
-                    utterance_id=current,
-                    characters=said.input_character_count,
-                    billed=said.billable_character_count,
-                )
-                return [spoken, *self._next()]
+                return self._turn_over(current, said)
             case "SpeechInterrupted" if current is not None:
                 self._interrupting = False
                 told = Interrupted(
@@ -106,12 +123,44 @@ class FluxVoice:
         return []
 
     def _speak(self, _: str, text: str, ssml: bool) -> list[Act]:
+        if self._flushing:
+            self._held.append(text)
+            return []
+        self._fresh = True
         return [Say(json_body({"type": "Speak", "text": text}).decode())]
 
     def _end(self, _: str) -> list[Act]:
         self._ending = True
+        return self._flush()
+
+    def _flush(self) -> list[Act]:
+        """Nothing is to be flushed of a turn that has no text, or is flushed already."""
+        if not self._fresh:
+            return []
+        self._fresh, self._flushing = False, True
         return [FLUSH]
 
+    def _turn_over(self, current: str, said: wire.Message) -> Outcome[TtsEvent]:
+        self._fresh = self._flushing = False
+        if said.input_character_count is not None:
+            self._characters = (self._characters or 0) + said.input_character_count
+        if said.billable_character_count is not None:
+            self._billed = (self._billed or 0) + said.billable_character_count
+        held, self._held = self._held, []
+        flushed, self._flush_held = self._flush_held, False
+        if not held and self._ending:
+            return self._over()
+        acts = [act for text in held for act in self._speak(current, text, False)]
+        return [Flushed(current), *acts, *(self._flush() if flushed or self._ending else [])]
+
+    def _over(self) -> Outcome[TtsEvent]:
+        current = self._queue.current
+        assert current is not None  # noqa: S101 - somebody was spoken
+        spoken = Spoken(utterance_id=current, characters=self._characters, billed=self._billed)
+        return [spoken, *self._next()]
+
     def _next(self) -> list[Act]:
-        self._ending = False
+        self._fresh = self._flushing = self._flush_held = self._ending = False
+        self._held = []
+        self._characters = self._billed = None
         return self._queue.next()

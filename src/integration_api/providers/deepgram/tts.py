@@ -13,6 +13,7 @@ from integration_api.core.tts import (
     SynthesisRequest,
     TtsEvent,
 )
+from integration_api.dialects import ssml_text
 from integration_api.dialects.one_at_a_time import OneAtATime
 from integration_api.providers.deepgram import client, wire
 
@@ -31,6 +32,10 @@ class Aura:
         self.request = client.socket("/v1/speak", query(ask), credential)
         self._queue = OneAtATime(self._speak, self._end)
         self._characters = 0
+        self._unflushed = False
+        """Whether there is text that no flush was asked for yet."""
+        self._flushes = 0
+        """Those that are not answered yet."""
         self._ending = False
         self._clearing = False
         self._finishing = False
@@ -39,13 +44,17 @@ class Aura:
         return [Began(headers.get("dg-request-id", ""))]
 
     def text(self, utterance_id: str, text: str, *, ssml: bool = False) -> Outcome[TtsEvent]:
-        return self._queue.text(utterance_id, text)
+        if not ssml:
+            return self._queue.text(utterance_id, text)
+        return [ssml_text.left_out(client.NAME), *self._queue.text(utterance_id, ssml_text.spoken(text))]
 
     def end_utterance(self, utterance_id: str) -> Outcome[TtsEvent]:
-        return self._queue.end(utterance_id)
+        acts = self._queue.end(utterance_id)
+        waits = self._clearing or self._queue.current != utterance_id
+        return acts if acts or waits else self._over()  # All of it was flushed.
 
     def flush(self, utterance_id: str) -> Outcome[TtsEvent]:
-        return [FLUSH] if self._queue.current == utterance_id else []
+        return self._flush() if self._queue.current == utterance_id and not self._clearing else []
 
     def cancel(self, utterance_id: str, played_ms: int | None) -> Outcome[TtsEvent]:
         if not self._queue.cancel(utterance_id):
@@ -86,23 +95,38 @@ class Aura:
 
     def _speak(self, _: str, text: str, ssml: bool) -> list[Act]:
         self._characters += len(text)
+        self._unflushed = True
         return [Say(json_body({"type": "Speak", "text": text}).decode())]
 
     def _end(self, _: str) -> list[Act]:
         self._ending = True
+        return self._flush()
+
+    def _flush(self) -> list[Act]:
+        """A flush of nothing would be answered in the midst of what follows."""
+        if not self._unflushed:
+            return []
+        self._unflushed = False
+        self._flushes += 1
         return [FLUSH]
 
     def _flushed(self) -> Outcome[TtsEvent]:
         current = self._queue.current
         if current is None or self._clearing:
             return []
-        if not self._ending:
-            return [Flushed(current)]
+        self._flushes = max(0, self._flushes - 1)
+        return self._over() if self._ending else [Flushed(current)]
+
+    def _over(self) -> Outcome[TtsEvent]:
+        """Go on with the next one, once all that was flushed of this one has come."""
+        current = self._queue.current
+        if current is None or self._flushes:
+            return []
         return [Spoken(utterance_id=current, characters=self._characters), *self._next()]
 
     def _next(self) -> list[Act]:
-        self._characters = 0
-        self._ending = False
+        self._characters = self._flushes = 0
+        self._unflushed = self._ending = False
         return self._queue.next()
 
 

@@ -24,7 +24,7 @@ from integration_api.core.session import (
     Warned,
 )
 from integration_api.core.tts import Sound, Spoken, SynthesisCapabilities, SynthesisRequest, TtsEvent
-from integration_api.dialects import google_cloud
+from integration_api.dialects import google_cloud, ssml_text
 from integration_api.proto import google_speech_pb2 as wire
 from integration_api.providers.google_speech import client
 from integration_api.providers.google_speech.voices import is_gemini, selection, streams
@@ -36,7 +36,6 @@ MOST_BYTES = 5_000
 """Of text in one message."""
 _NO_TEXT = re.compile(r"(?i)without input")
 """Google waits for text for five seconds."""
-_TAG = re.compile(r"<[^>]*>")
 
 
 class GoogleVoice:
@@ -69,10 +68,8 @@ class GoogleVoice:
             return []
         told: list[Act | TtsEvent] = []
         if ssml:
-            text = _TAG.sub("", text)
-            told.append(
-                Warned("unsupported_ssml", "google-speech's live voices take no SSML: tags are left out")
-            )
+            text = ssml_text.spoken(text)
+            told.append(ssml_text.left_out(client.NAME))
         if self._current is None:
             self._current = utterance_id
             told.append(Say(self._opening))

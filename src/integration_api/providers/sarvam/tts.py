@@ -24,6 +24,7 @@ from integration_api.core.tts import (
     SynthesisRequest,
     TtsEvent,
 )
+from integration_api.dialects import ssml_text
 from integration_api.dialects.notes import Notes
 from integration_api.dialects.one_at_a_time import OneAtATime
 from integration_api.providers.sarvam import client, manner, wire
@@ -64,7 +65,11 @@ class Bulbul:
         return [Began(), *warned, self._configure()]
 
     def text(self, utterance_id: str, text: str, *, ssml: bool = False) -> Outcome[TtsEvent]:
-        return [] if self._hung_up else self._queue.text(utterance_id, text)
+        if self._hung_up:
+            return []
+        if not ssml:
+            return self._queue.text(utterance_id, text)
+        return [ssml_text.left_out(client.NAME), *self._queue.text(utterance_id, ssml_text.spoken(text))]
 
     def end_utterance(self, utterance_id: str) -> Outcome[TtsEvent]:
         if self._hung_up:
