@@ -20,7 +20,8 @@ from tests.rpc.test_voice import streaming
 __all__ = ["fresh", "lab", "service"]
 
 RATE = 24_000
-TEXT = "This sentence is far too long to be heard to its very end by anybody at all."
+TEXT = f"This sentence is {'far, far, ' * 12}too long to be heard to its very end by anybody at all."
+"""Seconds of it are still to be made when somebody interrupts it, however late that is."""
 PLAYED_MS = 400
 VOICES: dict[str, tuple[dict[str, Any], bool]] = {
     "google": ({"model": "google-speech/en-US-Chirp3-HD-Charon-lab-paced-1-20"}, False),
@@ -194,6 +195,11 @@ TEXTS = {
 """As many as ElevenLabs has contexts for."""
 
 
+def at_length(name: str) -> dict[str, str]:
+    """Return the texts, of which one is far from its end when somebody interrupts, however late that is."""
+    return {**TEXTS, name: f"{TEXTS[name][:-1]}{', and goes on' * 40}."}
+
+
 @pytest.mark.parametrize("complete", [True, False], ids=["all its text has come", "more of it may come"])
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 @pytest.mark.parametrize("name", ["one", "three", "five"])
@@ -201,8 +207,9 @@ async def test_one_of_five_contexts_is_cut_in_its_middle_and_the_others_go_on(
     service: Service, lab: str, name: str, door: Any, complete: bool
 ) -> None:
     ask_lab(lab, "PUT", "faults", {"elevenlabs": [{"late": 6, "times": 0}]})
+    texts = at_length(name)
     async with asyncio.timeout(60), door(service, target=ELEVENLABS, text_buffering="none") as line:
-        for id, text in TEXTS.items():
+        for id, text in texts.items():
             await line.say(type="text", utterance_id=id, text=text + " ", final=complete or id != name)
         before = await heard_of(line, name)
         await line.say(type="cancel", utterance_id=name, played_ms=PLAYED_MS)
@@ -210,14 +217,14 @@ async def test_one_of_five_contexts_is_cut_in_its_middle_and_the_others_go_on(
         await line.say(type="end")
         told = [*before, *await heard(line)]
     (cut,) = of(told, "cancelled")
-    assert (cut["text_spoken"], cut.get("estimated", False)) == (TEXTS[name][:10], False)
-    assert cut["text_spoken"] + cut["text_remaining"] == TEXTS[name] + " "
+    assert (cut["text_spoken"], cut.get("estimated", False)) == (texts[name][:10], False)
+    assert cut["text_spoken"] + cut["text_remaining"] == texts[name] + " "
     frames = by_utterance(told)
     assert "" not in frames
-    whole, mine = mouth.pcm(TEXTS[name] + " ", RATE), frames.pop(name)
-    assert len(mouth.pcm(TEXTS[name][:10], RATE)) <= len(mine) < len(whole)
+    whole, mine = mouth.pcm(texts[name] + " ", RATE), frames.pop(name)
+    assert len(mouth.pcm(texts[name][:10], RATE)) <= len(mine) < len(whole)
     assert whole.startswith(mine)
-    expected = {id: mouth.pcm(text + " ", RATE) for id, text in TEXTS.items() if id != name}
+    expected = {id: mouth.pcm(text + " ", RATE) for id, text in texts.items() if id != name}
     assert frames == {**expected, "last": mouth.pcm("Yes?", RATE)}
     assert [one["utterance_id"] for one in of(told, "done")] == [*expected, "last"]
     assert len(ask_lab(lab, "GET", "requests?provider=elevenlabs")["requests"]) == 1
@@ -225,14 +232,15 @@ async def test_one_of_five_contexts_is_cut_in_its_middle_and_the_others_go_on(
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 async def test_a_context_that_is_cut_before_its_turn_is_never_heard(service: Service, door: Any) -> None:
+    texts = at_length("one")
     async with asyncio.timeout(60), door(service, target=ELEVENLABS, text_buffering="none") as line:
-        for id, text in TEXTS.items():
+        for id, text in texts.items():
             await line.say(type="text", utterance_id=id, text=text, final=True)
         before = await heard_of(line, "one")
         await line.say(type="cancel", utterance_id="three", played_ms=0)
         await line.say(type="end")
         told = [*before, *await heard(line)]
     (cut,) = of(told, "cancelled")
-    assert (cut.get("text_spoken", ""), cut["text_remaining"]) == ("", TEXTS["three"])
-    others = {id: mouth.pcm(text, RATE) for id, text in TEXTS.items() if id != "three"}
+    assert (cut.get("text_spoken", ""), cut["text_remaining"]) == ("", texts["three"])
+    others = {id: mouth.pcm(text, RATE) for id, text in texts.items() if id != "three"}
     assert by_utterance(told) == others
