@@ -362,6 +362,24 @@ async def test_noise_is_no_reason_to_leave_who_is_there(service: Service, lab: s
     ]
 
 
+@pytest.mark.parametrize(
+    "model", ["google-speech/chirp_3", "assemblyai/universal-streaming-english", "azure-speech/default"]
+)
+async def test_noise_ends_no_session_whose_provider_is_there(service: Service, lab: str, model: str) -> None:
+    """It is loud for several times anybody's patience, and nobody speaks; then somebody does."""
+    late = [{"text": "Hello?", "start_ms": 3_400, "end_ms": 3_900}]
+    ask_lab(lab, "PUT", "script", {provider(model): [{"heard": late, "times": 0}]})
+    start = asked(model, model)
+    start["fallback"] = {"first_event_timeout_ms": 1_000}
+    async with asyncio.timeout(60), call(service, "stt", **start) as socket:
+        await say(socket, SPEECH[: 32 * 3_200], pause=0.02)
+        await say(socket, SPEECH[32 * 3_200 :] + SILENCE)
+        await socket.send('{"type": "end"}')
+        events = await told(socket)
+    assert [one["type"] for one in events if one["type"] in ("error", "reconnected")] == []
+    assert " ".join(one["text"] for one in of(events, "final")) == "Hello?"
+
+
 async def test_what_is_announced_and_never_told_is_a_warning_where_nobody_else_is_left(
     service: Service, lab: str
 ) -> None:

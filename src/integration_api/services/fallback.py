@@ -92,6 +92,11 @@ class Plan(Generic[Talk]):
         """Whether somebody may go on where the present leg fails."""
         return bool(self._left) or self._again > 0
 
+    @property
+    def others(self) -> bool:
+        """Whether there are targets that have not had their turn."""
+        return bool(self._left)
+
     def beside(self) -> "Racer[Talk] | None":
         """Open the next target beside a leg that owes a word, if there is one and the budget allows it."""
         if not self._left or not self._budget.spend(self._account):

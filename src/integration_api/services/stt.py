@@ -60,6 +60,8 @@ ROUND_TRIP_SECONDS = 1.0
 """
 TEXT_MS = 2_000
 """How long after the pause that ends a turn its text may come, where it has no times."""
+PONG_SECONDS = 2.0
+"""Who has not answered a ping for so long is gone, and was not only kept waiting by a network."""
 SETTLING_MS = 5_000
 """How much a provider may hear behind a text, beyond the silence that ends a turn, until the text is final."""
 
@@ -365,12 +367,25 @@ class Transcription:
             now = clock.perf()
             silent = now - leg.heard_at
             since = self._owed_since(leg)
-            if since and now - since > patience:
+            owed = now - since if since else 0.0
+            if owed > patience / 2 and not self._succession.others:
+                leg.ping()
+            if owed > patience and self._is_left(leg):
                 leg.give_up(late("the provider said nothing while somebody spoke"))
+            elif owed > patience:
+                wait = patience / LOOKS
             elif self._overdue(leg) and silent > patience:
                 leg.give_up(late("the provider did not settle what it heard"))
             elif since or self._open_at is not None:
-                wait = max(patience - silent, WATCH_SECONDS)
+                wait = max((patience / 2 if silent < patience / 2 else patience) - silent, WATCH_SECONDS)
+
+    def _is_left(self, leg: Leg[Listening]) -> bool:
+        """Whether a provider whose time for a word is over is given up: what is loud may be noise, so where nobody
+        else could hear it, one that answers pings stays. Not if it was asked for something.
+        """
+        if self._succession.others or self._answer_is_due(leg) or self._sending_at:
+            return True
+        return leg.unanswered > PONG_SECONDS
 
     def _look_after(self, leg: Leg[Listening], patience: float) -> float:
         """Look at a provider that tells no text before a turn is over; return in how many seconds to look again.

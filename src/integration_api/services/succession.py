@@ -105,6 +105,11 @@ class Succession(Generic[Talk, Told]):
         """Whether somebody may go on where the session's own leg fails."""
         return self._rival is not None or self._plan.more
 
+    @property
+    def others(self) -> bool:
+        """Whether another target may go on, or is about to."""
+        return self._rival is not None or self._plan.others
+
     def drop(self) -> None:
         """Hang up on the rival, if there is one: the session's own leg has the word, or nobody wants one any more."""
         rival, self._rival = self._rival, None

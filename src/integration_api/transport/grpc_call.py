@@ -199,12 +199,16 @@ class GrpcCall(asyncio.BufferedProtocol):
         """All messages are received as usual: what they are read from is acknowledged as they are taken."""
 
     def ping(self) -> None:
-        """Ask the provider whether it is there, unless it owes an answer to that already.
-
-        To be used sparingly: servers end connections that ping them more than a few times.
+        """Ask the provider whether it is there, unless it owes an answer to that already, or gave one just now: servers
+        end connections that are pinged too often.
         """
-        if self._pinged_at <= self._heard_at and self.open:
-            self._pinged_at = perf_counter()
+        now = perf_counter()
+        if (
+            self._pinged_at <= self._heard_at
+            and now - self._pinged_at > self._limits.call_ping_pause
+            and self.open
+        ):
+            self._pinged_at = now
             self._transport.write(_PING)
 
     @property

@@ -51,6 +51,8 @@ class SocketLimits:
     """Then it has this long to answer, and is looked after this often."""
     call_ping: float = 60.0
     """A gRPC provider is asked less often: its servers end connections that ping them more than a few times."""
+    call_ping_pause: float = 10.0
+    """Between two pings of a gRPC call, however often somebody asks whether the provider is there."""
     stall: float = 10.0
     """For so long a provider may not read; live sound that is older is no use."""
     farewell: float = 1.0
