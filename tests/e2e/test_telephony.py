@@ -197,6 +197,57 @@ async def test_keys_go_both_ways(service: Service, exchange: Exchange) -> None:
     assert [one["detail"]["digits"] for one in story(service, call["id"]) if one["what"] == "dtmf"] == ["9w8"]
 
 
+async def test_keys_pressed_at_once_are_pressed_in_turn(service: Service, exchange: Exchange) -> None:
+    carrier = exchange.carrier
+    exchange.phone({"waits_ms": 60_000})
+    call = create(service, carrier)
+    id = call["provider_call_id"]
+    async with attached(service, call["id"]) as caller:
+        await until(lambda: caller.of("started"))
+        for digit in "1234":
+            await caller.say("dtmf", digits=digit)
+        if not carrier.presses:
+            await until(lambda: len(caller.of("warning")) == 4)
+            assert {one["code"] for one in caller.of("warning")} == {"unsupported_operation"}
+            return
+        pressed = await asyncio.gather(
+            *(
+                asyncio.to_thread(service.call, "POST", f"/v1/calls/{call['id']}/dtmf", {"digits": digit})
+                for digit in "567"
+            )
+        )
+        assert [status for status, _ in pressed] == [200] * 3
+        await until(lambda: len(exchange.call(id)["keyed"]) == 7)
+        keyed = exchange.call(id)["keyed"]
+        assert (sorted(keyed), "".join(key for key in keyed if key in "1234")) == (list("1234567"), "1234")
+        # The call goes on, and whoever was attached is on it still.
+        await until(lambda: len(caller.of("started")) == exchange.call(id)["sockets"])
+        await until(lambda: get(service, call["id"])["media_open"])
+        await caller.socket.send(after := noise(carrier, 200))
+        await until(lambda: after in exchange.heard(id))
+        assert not caller.of("warning")
+    assert get(service, call["id"])["state"] == "answered"
+
+
+async def test_a_call_that_many_hang_up_at_once_was_hung_up_by_them(
+    service: Service, exchange: Exchange
+) -> None:
+    exchange.phone({"waits_ms": 60_000})
+    call = create(service, exchange.carrier)
+    await until(lambda: get(service, call["id"])["media_open"])
+    done = await asyncio.gather(
+        *(asyncio.to_thread(service.call, "POST", f"/v1/calls/{call['id']}/hangup") for _ in range(6))
+    )
+    assert {status for status, _ in done} == {200}, done
+    over = await ended(service, call["id"])
+    assert (over["state"], over["hung_up_by"]) == ("completed", "caller")
+    assert "hangup.failed" not in {one["what"] for one in story(service, call["id"])}
+    kept = await until(
+        lambda: (rows := [one for one in records(service, call["id"]) if one["operation"] == "call"]) and rows
+    )
+    assert len(kept) == 1
+
+
 async def test_clearing_silences_at_once(service: Service, exchange: Exchange) -> None:
     carrier = exchange.carrier
     exchange.phone({"waits_ms": 60_000}, speed=1.0)

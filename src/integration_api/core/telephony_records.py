@@ -87,6 +87,10 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     """Which media socket is expected: each is good once."""
     media_peer: str = ""
     """Where other replicas reach the machine that has the present one; "" where there is none, or they do not."""
+    keys_until: float = 0.0
+    """Until when, Unix seconds, the socket is waited for that follows pressed keys: no more are pressed before. 0 when
+    none is.
+    """
     idempotency_key: str = ""
     fingerprint: bytes = b""
     """Of what was asked with that key: another question with the same key is refused."""

@@ -7,12 +7,16 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from integration_api.core.audio import AudioFormat
-from integration_api.core.errors import Failure
+from integration_api.core.errors import Failure, Kind
 from integration_api.core.session import Warned
 from integration_api.services.call import Origin
 from integration_api.services.media_guest import Guest, Over, Told
 from integration_api.services.telephony import TelephonyService
 from integration_api.services.voice_loop import Said
+
+
+MOST_PRESSED = 64
+"""Times that keys may wait to be pressed."""
 
 
 class Sound(Struct, frozen=True):
@@ -61,12 +65,40 @@ async def attach(
     not be done of what is asked is told as a warning.
     """
     guest = await service.hub.attach(origin.principal.tenant, call_id, format)
+    turn = asyncio.Lock()
+    pressing: set[asyncio.Task[None]] = set()
+
+    async def press(digits: str) -> None:
+        async with turn:
+            try:
+                await service.send_dtmf(origin, call_id, digits)
+            except Failure as failure:
+                guest.tell(Warned(failure.code, failure.message))
+
+    async def do(ask: Ask) -> None:
+        match ask:
+            case Press(digits):  # Sound, and hanging up, do not wait for a carrier who takes its time with keys.
+                if len(pressing) >= MOST_PRESSED:
+                    raise Failure(
+                        Kind.OVERLOADED,
+                        "too many keys wait to be pressed; give several at once as digits",
+                        code="too_many_keys",
+                    )
+                task = asyncio.create_task(press(digits))
+                pressing.add(task)
+                task.add_done_callback(pressing.discard)
+            case Left():
+                if pressing:
+                    await asyncio.wait(pressing)
+                guest.detach()
+            case _:
+                await _do(guest, ask)
 
     async def obey() -> None:
         try:
             async for ask in asks:
                 try:
-                    await _do(service, origin, call_id, guest, ask)
+                    await do(ask)
                 except Failure as failure:
                     guest.tell(Warned(failure.code, failure.message))
         except Failure as failure:
@@ -80,11 +112,13 @@ async def attach(
             yield event
     finally:
         guest.detach()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        tasks = [task, *pressing]
+        for one in tasks:
+            one.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _do(service: TelephonyService, origin: Origin, call_id: int, guest: Guest, ask: Ask) -> None:
+async def _do(guest: Guest, ask: Sound | Speak | Mark | Clear | HangUp) -> None:
     match ask:
         case Sound(data):
             await guest.say(data)
@@ -96,7 +130,3 @@ async def _do(service: TelephonyService, origin: Origin, call_id: int, guest: Gu
             await guest.clear()
         case HangUp():
             await guest.hang_up()
-        case Press(digits):
-            await service.send_dtmf(origin, call_id, digits)
-        case Left():
-            guest.detach()

@@ -52,8 +52,6 @@ from integration_api.telemetry.metrics import MEDIA_SESSIONS
 OPERATION = "call.media"
 START_SECONDS = 10.0
 """Until a carrier has said that its stream starts: what it gives a webhook."""
-REJOIN_SECONDS = 10.0
-"""From pressing keys, for which some carriers close the socket, until its successor must have come."""
 REJOIN_POLL_SECONDS = 0.05
 """How often it is looked for in other processes meanwhile."""
 ELSEWHERE_SECONDS = 2.0
@@ -296,10 +294,10 @@ class MediaHub:
         """Whether a call's media socket is open, here, in another process of this machine or on another machine."""
         return self._near(call.id) or self._peers.elsewhere(call)
 
-    async def expect(self, call: CallRecord) -> None:
-        """Know that a call's socket may end now and be followed by another."""
+    async def expect(self, call: CallRecord, seconds: float) -> None:
+        """Know that a call's socket may end within so long, and be followed by another; 0 for that none is to follow."""
         if room := self._rooms.get(call.id):
-            room.rejoin_until = asyncio.get_running_loop().time() + REJOIN_SECONDS
+            room.rejoin_until = asyncio.get_running_loop().time() + seconds
             if room.carrier is not None:
                 return
         try:
@@ -308,7 +306,7 @@ class MediaHub:
             self._log.warning("media_not_expected", provider=call.provider, code=failure.code)
             return
         if peer is not None:
-            await peer.send(Expect())
+            await peer.send(Expect(seconds))
             await peer.told()
             peer.close()
 
@@ -461,8 +459,8 @@ class MediaHub:
         match await peer.said():
             case Attach(form):
                 await self._serve_far(peer, room, form)
-            case Expect():
-                await self.expect(room.call)
+            case Expect(seconds):
+                await self.expect(room.call, seconds)
                 await peer.send(DONE)
             case Silence():
                 if await self.silence(room.call):

@@ -51,7 +51,9 @@ class Attach(Struct, frozen=True, tag="attach"):
 
 
 class Expect(Struct, frozen=True, tag="expect"):
-    """The call's socket may end now and be followed by another."""
+    """The call's socket may end within so long, and be followed by another; 0 for that none is to follow."""
+
+    seconds: float
 
 
 class Silence(Struct, frozen=True, tag="silence"):

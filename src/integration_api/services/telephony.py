@@ -1,5 +1,6 @@
 """Telephone calls as resources: made, looked at, and done things to. Their sound is `services/media.py`."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from integration_api.core.errors import Failure, Kind
+from integration_api.core.errors import Failure, Kind, Phase, ProviderError
 from integration_api.core.provider import Provider, Telephony
 from integration_api.core.records import Page
 from integration_api.core.telephony import (
@@ -52,6 +53,14 @@ LONGEST_VALUE = 1_000
 MOST_SECONDS = 86_400
 LARGEST_DIALING = 64 * 1024
 """Bytes of how a call is to be made, as they are kept with it: calls are read a hundred at a time."""
+REJOIN_SECONDS = 10.0
+"""From keys that have been played, for which some carriers close the socket, until its successor must have come."""
+KEY_SECONDS = 0.5
+"""That a key takes, and `w`."""
+KEYS_PATIENCE_SECONDS = 10.0
+"""How long keys wait for those that were pressed before."""
+KEYS_POLL_SECONDS = 0.05
+NOT_READY = "call_not_ready"
 NOTES = 100
 """Lines of a call's story in one answer."""
 NOBODY = Arrival(provider_call_id="", from_="", to="")
@@ -157,11 +166,23 @@ class TelephonyService:
         if telephony.send_dtmf is None:
             raise unsupported(target, "call.dtmf")
         check_answered(call)
+        about = _about(origin, call)
+        if not telephony.keys_reopen or call.dialing.media.mode is MediaMode.ANSWER_URL:
+            ask = replace(self._control(call), digits=digits)
+            await self._unary.run(about, target, "call.dtmf", telephony.send_dtmf, ask)
+            return await self._write(call, "dtmf", {"digits": digits})
+        call = await self._turn_of_keys(call, digits)
+        await self.hub.expect(call, _playing_seconds(digits))
         ask = replace(self._control(call), digits=digits)
-        if telephony.keys_reopen:
-            await self.hub.expect(call)
-        await self._unary.run(_about(origin, call), target, "call.dtmf", telephony.send_dtmf, ask)
-        return await self._write(call, "dtmf", {"digits": digits})
+        try:
+            await self._unary.run(about, target, "call.dtmf", telephony.send_dtmf, ask)
+        except Failure as failure:
+            told = {"code": failure.code}
+            await self._write(call, "dtmf.failed", told, change=lambda call: _not_pressed(call, failure))
+            if _refused(failure):
+                await self.hub.expect(call, 0.0)
+            raise
+        return call
 
     async def transfer(self, origin: Origin, id: int, to: str, from_: str) -> CallRecord:
         """Send a call on to another number: its sound does not come here any more. Raises `Failure`."""
@@ -258,6 +279,45 @@ class TelephonyService:
         provider = phone_numbers.carrier(call.provider)
         return Target(provider, "", call.credential_id), telephony_of(provider)
 
+    async def _turn_of_keys(self, call: CallRecord, digits: str) -> CallRecord:
+        """Wait until the socket is there that was to follow what was done to the call before, and note that keys are
+        pressed: what is done to it meanwhile is in place of those, and of their socket, with which the call ends.
+
+        Raises `Failure` (CONFLICT).
+        """
+        latest = clock.perf() + KEYS_PATIENCE_SECONDS
+        while True:
+            call = await self.get(call.tenant, call.id)
+            check_answered(call)
+            free = call.media_generation and call.keys_until <= clock.now()
+            if free and (pressing := await self._press(call, digits)) is not None:
+                return pressing
+            if clock.perf() > latest:
+                raise Failure(
+                    Kind.CONFLICT,
+                    "the keys that were pressed before are still being played; try again shortly"
+                    if call.media_generation
+                    else "the call's sound has not begun yet; try again shortly",
+                    code=NOT_READY,
+                    retryable=True,
+                )
+            await asyncio.sleep(KEYS_POLL_SECONDS)
+
+    async def _press(self, seen: CallRecord, digits: str) -> CallRecord | None:
+        """Note that keys are pressed; None if somebody else has pressed some first."""
+        first = False
+
+        def change(call: CallRecord) -> CallRecord | None:
+            nonlocal first
+            first = (call.media_generation, call.keys_until) == (seen.media_generation, seen.keys_until)
+            return replace(call, keys_until=clock.now() + _playing_seconds(digits)) if first else None
+
+        # Whoever has seen the same writes the same line, and only the first of them changes anything.
+        key = f"dtmf/{seen.media_generation}/{seen.keys_until}"
+        note = replace(self._note(seen, key, "dtmf"), detail={"digits": digits})
+        stored = await self.store.update_call(seen.tenant, seen.id, change, note)
+        return stored if first else None
+
     def _control(self, call: CallRecord) -> Control:
         return Control(
             provider_call_id=call.provider_call_id,
@@ -276,13 +336,24 @@ class TelephonyService:
         if current.state is CallState.QUEUED:
             return await self._cancel(current, by)
         # Who asked first has hung up, whatever its carrier tells of it and however soon.
-        detail = {"reason": why} if why else {}
-        current = await self._write(current, "hangup", detail, by, lambda call: _hung_up(call, by, why))
+        detail, first = {"reason": why} if why else {}, False
+
+        def change(call: CallRecord) -> CallRecord | None:
+            nonlocal first
+            after = _hung_up(call, by, why)
+            first = after is not None
+            return after
+
+        current = await self._write(current, "hangup", detail, by, change)
         try:
             await self._end_at_carrier(origin, current)
         except Failure as failure:
+            if not first and _ending(current, failure):
+                return await self.get(current.tenant, current.id)
             told = {"code": failure.code}
-            await self._write(current, "hangup.failed", told, by, lambda call: _not_hung_up(call, by))
+            await self._write(
+                current, "hangup.failed", told, by, lambda call: _not_hung_up(call, by) if first else None
+            )
             raise
         return await self.get(current.tenant, current.id)
 
@@ -302,7 +373,7 @@ class TelephonyService:
                 " from this machine: see TELEPHONY__PEER_URL"
                 if call.provider_call_id
                 else "the carrier has not told yet which call this is; try again shortly",
-                code="call_not_ready",
+                code=NOT_READY,
                 retryable=True,
             )
 
@@ -442,6 +513,33 @@ def _hung_up(call: CallRecord, by: HangUpBy, why: str) -> CallRecord | None:
     if call.state.ended or call.hung_up_by:
         return None
     return replace(call, hung_up_by=by, error_code=why)
+
+
+def _ending(call: CallRecord, failure: Failure) -> bool:
+    """Tell whether what can not be hung up, and was before, is only about to end: its carrier has nothing left to end,
+    or its socket is closed, and the end is not told yet.
+    """
+    if isinstance(failure, ProviderError):
+        return failure.kind in (Kind.INVALID_REQUEST, Kind.CONFLICT, Kind.NOT_FOUND)
+    return failure.code == NOT_READY and call.media_generation > 0
+
+
+def _playing_seconds(digits: str) -> float:
+    """Return after how long at the latest the socket must be there that follows these keys."""
+    return REJOIN_SECONDS + KEY_SECONDS * len(digits)
+
+
+def _refused(failure: Failure) -> bool:
+    """Tell whether what was asked of the carrier was surely not done."""
+    if not isinstance(failure, ProviderError) or failure.phase is Phase.CONNECT:
+        return True
+    status = failure.refusal.status
+    return status is not None and status < 500 and status != 408
+
+
+def _not_pressed(call: CallRecord, failure: Failure) -> CallRecord | None:
+    """Return a call whose keys were refused: no socket follows them. One that was not may still get it."""
+    return replace(call, keys_until=clock.now()) if _refused(failure) else None
 
 
 def _not_hung_up(call: CallRecord, by: HangUpBy) -> CallRecord | None:

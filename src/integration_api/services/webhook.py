@@ -138,7 +138,7 @@ class Webhooks:
         def take(call: CallRecord) -> CallRecord | None:
             nonlocal taken
             taken = not call.state.ended and call.media_generation == opened.generation
-            return replace(call, media_generation=opened.generation + 1) if taken else None
+            return replace(call, media_generation=opened.generation + 1, keys_until=0.0) if taken else None
 
         if not call.state.ended and call.media_generation == opened.generation:
             note = self._note(call, f"media/{opened.generation}", "media.connected")

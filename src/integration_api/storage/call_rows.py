@@ -31,7 +31,7 @@ FIXED = (
 CHANGING = (
     "state, provider_call_id, provider_state, provider_code, dialed_at, answered_at, ended_at, duration_s,"
     " price, hung_up_by, error_code, sequence, noticed_at, media_generation, due_at, credential_version,"
-    " refused_status, media_peer"
+    " refused_status, media_peer, keys_until"
 )
 CALL = f"{FIXED}, {CHANGING}"
 NOTE = "organization_id, project_id, call_id, id, key, at, source, state, what, detail"
@@ -118,6 +118,7 @@ def changing_values(call: CallRecord) -> list[Any]:
         call.credential_version,
         call.refused_status,
         call.media_peer,
+        call.keys_until,
     ]
 
 
@@ -155,6 +156,7 @@ def read_call(row: Row) -> CallRecord:
         credential_version=row[33],
         refused_status=row[34],
         media_peer=row[35],
+        keys_until=row[36],
     )
 
 
