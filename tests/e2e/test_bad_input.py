@@ -182,3 +182,19 @@ def test_half_requests_and_silence_hold_nothing(service: Service) -> None:
     for connection in held:
         connection.close()
     alive(service)
+
+
+@pytest.mark.parametrize("list_of", ["credentials", "keys", "audit", "calls", "calls/inbound", "calls/batches"])
+def test_what_is_no_number_pages_nothing(service: Service, list_of: str) -> None:
+    # The first two are digits to Python's `isdigit`, and the last is one more than an id may be.
+    for query in ("limit=%C2%B2", "limit=%D9%A3", "limit=101", "after=%C2%B2", f"after={1 << 63}"):
+        code, told = service.call("GET", f"/v1/{list_of}?{query}")
+        assert (code, told["error"]["param"]) == (400, query.partition("=")[0]), query
+
+
+@pytest.mark.parametrize("id", [str(1 << 63), "9" * 19, "-1", "x"])
+def test_what_is_no_id_names_nothing(service: Service, id: str) -> None:
+    for path in (f"calls/{id}", f"calls/{id}/events", f"calls/watch?call_id={id}", f"calls/batches/{id}"):
+        assert service.call("GET", f"/v1/{path}")[0] == 404, path
+    chat = {"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
+    assert service.call("POST", CHAT, chat, headers={"x-credential-id": id})[0] == 404

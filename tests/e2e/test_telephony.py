@@ -896,7 +896,8 @@ def test_what_is_wrong_is_named(service: Service) -> None:
         asked = {**good, **change} if not path else {"rows": [{"to": THEIRS}], **change}
         status, answer = service.call("POST", f"/v1/calls{path}", asked)
         assert (status, answer["error"]["param"]) == (413, param), answer
-    assert service.call("POST", "/v1/calls", {**good, "credential_id": "12"})[0] == 404
+    for nobody in ("12", str(1 << 63)):
+        assert service.call("POST", "/v1/calls", {**good, "credential_id": nobody})[0] == 404
     assert service.call("GET", "/v1/calls/12")[0] == 404
     assert service.call("POST", "/v1/calls/12/hangup")[0] == 404
     status, numbers = service.call("GET", "/v1/numbers?provider=twilio")

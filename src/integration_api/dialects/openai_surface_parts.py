@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from integration_api.core.ids import read_id
 from integration_api.core.llm import (
     Bytes,
     Citation,
@@ -56,12 +57,11 @@ def read_origin(given: Any, format: str) -> Origin:
     if not isinstance(given, dict):
         return Origin("", FAMILIES.get(format, ""))
     text = {key: value for key, value in given.items() if isinstance(value, str)}
-    credential = text.get("credential_id", "0")
     return Origin(
         text.get("provider", ""),
         text.get("family", "") or FAMILIES.get(format, ""),
         text.get("model", ""),
-        int(credential) if credential.isascii() and credential.isdigit() and len(credential) < 20 else 0,
+        read_id(text.get("credential_id", "")) or 0,
     )
 
 

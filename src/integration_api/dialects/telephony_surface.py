@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import read_id
 from integration_api.core.telephony import CallState, Direction
 from integration_api.core.telephony_records import (
     CallFilter,
@@ -178,9 +179,10 @@ def one_of(kind: Any, text: str, param: str) -> Any:
 
 def id_of(text: str, param: str) -> int:
     """Read an id; what is not one names nothing. Raises `Failure` (NOT_FOUND)."""
-    if not text.isascii() or not text.isdigit() or len(text) > 19:
+    id = read_id(text)
+    if id is None:
         raise Failure(Kind.NOT_FOUND, f"{param} names no such object", code="not_found", param=param)
-    return int(text)
+    return id
 
 
 # --- on the media socket ---------------------------------------------------------------------

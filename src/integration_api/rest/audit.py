@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import read_id
 from integration_api.core.records import AuditRecord
 from integration_api.core.tenant import Scope
 from integration_api.edge.application import Response
@@ -15,8 +16,6 @@ from integration_api.rest.routing import Ask, Route
 from integration_api.storage.repository import AuditFilter, Repository
 
 MILLI = 1e-6
-LARGEST_ID = (1 << 63) - 1
-LONGEST_ID = len(str(LARGEST_ID))
 FILTERS = (
     "operation",
     "provider",
@@ -160,9 +159,10 @@ def _number(name: str, query: Mapping[str, str]) -> int | None:
     text = query.get(name)
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_ID or int(text) > LARGEST_ID:
+    number = read_id(text)
+    if number is None:
         raise Failure(Kind.INVALID_REQUEST, f"{name} must be an id", code="invalid_value", param=name)
-    return int(text)
+    return number
 
 
 def _time(name: str, query: Mapping[str, str]) -> float | None:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import read_id
 from integration_api.core.records import Page
 from integration_api.rest.routing import Ask
 
@@ -31,13 +32,15 @@ def page_of(ask: Ask) -> Page:
     """Read `limit` (1 to 100) and `after` (an id, as the last answer's `last_id` gave it)."""
     query = ask.query()
     limit, after = query.get("limit", "20"), query.get("after")
-    if not limit.isdigit() or not 1 <= int(limit[:9]) <= LIST_LIMIT:
+    wanted = read_id(limit) or 0
+    if not 1 <= wanted <= LIST_LIMIT:
         raise Failure(
             Kind.INVALID_REQUEST, f"limit must be 1 to {LIST_LIMIT}", code="invalid_value", param="limit"
         )
-    if after is not None and (not after.isascii() or not after.isdigit() or len(after) > 19):
+    before = None if after is None else read_id(after)
+    if after is not None and before is None:
         raise Failure(Kind.INVALID_REQUEST, "after must be an id", code="invalid_value", param="after")
-    return Page(int(limit), int(after) if after else None)
+    return Page(wanted, before)
 
 
 def listed(items: list[Any], ids: list[int], limit: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import read_id
 from integration_api.core.tenant import Principal, Scope
 from integration_api.edge.application import Request, Response, Upgrade
 from integration_api.services.call import Origin
@@ -57,10 +58,10 @@ class Ask(Struct):
 
     def id(self, name: str = "id") -> int:
         """Read an id from the path; what is not one names nothing."""
-        text = self.params[name]
-        if not text.isascii() or not text.isdigit() or len(text) > 19:
+        id = read_id(self.params[name])
+        if id is None:
             raise Failure(Kind.NOT_FOUND, "there is no such object", code="not_found")
-        return int(text)
+        return id
 
 
 Handler = Callable[[Ask], Awaitable[Response | Upgrade]]

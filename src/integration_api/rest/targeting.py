@@ -1,6 +1,7 @@
 """Which provider, model and credential a request means: by header, then body, then the model's name."""
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import read_id
 from integration_api.dialects.openai_surface_wire import ProviderChoice
 from integration_api.rest.routing import Ask
 from integration_api.services.target import Target, resolve
@@ -44,11 +45,12 @@ def strict(ask: Ask) -> bool:
 
 
 def _id(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 19:
+    id = read_id(text)
+    if id is None:
         raise Failure(
             Kind.NOT_FOUND,
             "there is no such credential",
             code="credential_not_found",
             param="x-credential-id",
         )
-    return int(text)
+    return id

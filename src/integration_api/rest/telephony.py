@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import read_id
 from integration_api.core.telephony_records import CallNote, CallRecord, InboundRoute
 from integration_api.core.tenant import Scope
 from integration_api.dialects import telephony_surface as surface
@@ -64,10 +65,10 @@ class TelephonyDoor:
         return json(self._view(call))
 
     async def events(self, ask: Ask) -> Response:
-        after = ask.query().get("after", "0")
-        if not after.isascii() or not after.isdigit() or len(after) > 19:
+        after = read_id(ask.query().get("after", "0"))
+        if after is None:
             raise Failure(Kind.INVALID_REQUEST, "after must be an id", code="invalid_value", param="after")
-        notes = await self._service.events(ask.caller.tenant, ask.id(), int(after))
+        notes = await self._service.events(ask.caller.tenant, ask.id(), after)
         return json(listed([views.note_view(note) for note in notes], [note.id for note in notes], NOTES))
 
     async def watch(self, ask: Ask) -> Response:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import LARGEST_ID
 from integration_api.core.records import AuditRecord, Page
 from integration_api.core.tenant import Principal, Scope, Tenant
 from integration_api.dialects.platform_audit import COMPLETE, write_document, write_record
@@ -15,7 +16,7 @@ from integration_api.providers import find
 from integration_api.rpc.listing import comparison_of, moment_of, page_of, paginated, unknown
 from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.reading import parsed
-from integration_api.rpc.targeting import LARGEST_ID, LONGEST_METADATA, MOST_METADATA
+from integration_api.rpc.targeting import LONGEST_METADATA, MOST_METADATA
 from integration_api.services.content import REQUEST, RESPONSE, Content
 from integration_api.storage.repository import AuditFilter, Comparison, Criterion, Repository
 from integration_api.vault.errors import Tampered

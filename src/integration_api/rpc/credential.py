@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import LARGEST_ID
 from integration_api.core.provider import Provider
 from integration_api.core.secret import Secret
 from integration_api.core.tenant import Scope
@@ -12,7 +13,7 @@ from integration_api.rpc.llm import SERVICE
 from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.outcome import code_of
 from integration_api.rpc.reading import opened
-from integration_api.rpc.targeting import LARGEST_ID, provider_of
+from integration_api.rpc.targeting import provider_of
 from integration_api.services.credential import CredentialService
 
 REFUSED = 401

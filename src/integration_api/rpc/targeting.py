@@ -8,6 +8,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from msgspec.structs import replace
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import LARGEST_ID
 from integration_api.core.provider import Provider
 from integration_api.core.secret import Secret
 from integration_api.dialects.unified_values import invalid, read_any
@@ -20,7 +21,6 @@ TRANSPORT = "connection.transport"
 MODEL_ID = "model.id"
 """The model's name in the platform's catalogue."""
 NAME = re.compile(r"[a-zA-Z0-9-]{1,32}")
-LARGEST_ID = (1 << 63) - 1
 MOST_METADATA = 64
 """Entries of a call's own that its audit record keeps, and how long a value may be."""
 LONGEST_METADATA = 1_000

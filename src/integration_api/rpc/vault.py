@@ -6,6 +6,7 @@ No answer holds a secret, but for services of the platform that the operator has
 from collections.abc import Sequence
 
 from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.core.ids import LARGEST_ID
 from integration_api.core.records import CredentialRecord, Page
 from integration_api.core.secret import Secret, wipe, wipe_bytes
 from integration_api.core.tenant import Scope
@@ -19,7 +20,7 @@ from integration_api.rpc.listing import comparison_of, page_of, paginated, unkno
 from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.outcome import code_of
 from integration_api.rpc.reading import forget, parsed
-from integration_api.rpc.targeting import LARGEST_ID, provider_of
+from integration_api.rpc.targeting import provider_of
 from integration_api.services.credential import CredentialService
 from integration_api.storage.repository import Comparison, CredentialFilter
 

@@ -14,7 +14,6 @@ from integration_api.services.media_guest import Guest, Over, Told
 from integration_api.services.telephony import TelephonyService
 from integration_api.services.voice_loop import Said
 
-
 MOST_PRESSED = 64
 """Times that keys may wait to be pressed."""
 
@@ -77,7 +76,9 @@ async def attach(
 
     async def do(ask: Ask) -> None:
         match ask:
-            case Press(digits):  # Sound, and hanging up, do not wait for a carrier who takes its time with keys.
+            case Press(
+                digits
+            ):  # Sound, and hanging up, do not wait for a carrier who takes its time with keys.
                 if len(pressing) >= MOST_PRESSED:
                     raise Failure(
                         Kind.OVERLOADED,

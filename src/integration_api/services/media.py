@@ -295,7 +295,7 @@ class MediaHub:
         return self._near(call.id) or self._peers.elsewhere(call)
 
     async def expect(self, call: CallRecord, seconds: float) -> None:
-        """Know that a call's socket may end within so long, and be followed by another; 0 for that none is to follow."""
+        """Know that a call's socket may end within so long and be followed by another; 0 says that none follows."""
         if room := self._rooms.get(call.id):
             room.rejoin_until = asyncio.get_running_loop().time() + seconds
             if room.carrier is not None:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import LARGEST_ID, read_id
 from integration_api.core.tenant import Actor, Principal, Scope, Tenant
 from integration_api.services import clock
 
@@ -26,7 +27,6 @@ LIFETIME_SECONDS = 300.0
 OLD_LIFETIME_SECONDS = 86_400.0
 """The longest life of one that does not, as services of the old generations send."""
 AUDIENCE = "rapida-internal"
-LARGEST_ID = (1 << 63) - 1
 UNNAMED = "legacy"
 """What a service is called whose token does not say which one it is."""
 
@@ -162,7 +162,7 @@ def _id(name: str, value: int | str | None) -> int | None:
     if value is None:
         return None
     if isinstance(value, str):
-        value = int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else 0
+        value = read_id(value) or 0
     if not 0 < value <= LARGEST_ID:
         _refuse(f"has a {name} that is not an id")
     return value

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -178,7 +179,7 @@ class TelephonyService:
             await self._unary.run(about, target, "call.dtmf", telephony.send_dtmf, ask)
         except Failure as failure:
             told = {"code": failure.code}
-            await self._write(call, "dtmf.failed", told, change=lambda call: _not_pressed(call, failure))
+            await self._write(call, "dtmf.failed", told, change=partial(_not_pressed, failure=failure))
             if _refused(failure):
                 await self.hub.expect(call, 0.0)
             raise

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from integration_api.core.credential import BASE_URL
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import LARGEST_ID
 from integration_api.core.provider import Provider
 from integration_api.core.records import CredentialRecord, SealedCredential
 from integration_api.core.secret import Secret
@@ -23,7 +24,6 @@ from integration_api.services import clock
 from integration_api.services.call import Origin
 from integration_api.services.credential import NAME_LENGTH, CredentialService, Sealer
 from integration_api.services.fields import part_fields
-from integration_api.services.service_token import LARGEST_ID
 from integration_api.storage.platform_vault import PlatformCredential, PlatformVault
 from integration_api.storage.repository import Repository
 

@@ -5,6 +5,7 @@ import re
 from msgspec.structs import replace
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import read_id
 from integration_api.dialects.voice_surface import FallbackChoice, TargetChoice
 from integration_api.services.call import REGION
 from integration_api.services.fallback import Fallback
@@ -20,8 +21,8 @@ _REGION = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 
 def target_of(choice: TargetChoice, param: str = "target") -> Target:
     """Raises `Failure` for an unknown provider, a malformed credential id, or a region that it can not have."""
-    id = choice.credential_id
-    if id and (not id.isascii() or not id.isdigit() or len(id) > 19):
+    id = read_id(choice.credential_id)
+    if choice.credential_id and id is None:
         raise Failure(
             Kind.NOT_FOUND,
             "there is no such credential",
@@ -29,7 +30,7 @@ def target_of(choice: TargetChoice, param: str = "target") -> Target:
             param=f"{param}.credential_id",
         )
     model = choice.model or choice.voice_id
-    target = resolve(model, provider=choice.provider or None, credential_id=int(id) if id else None)
+    target = resolve(model, provider=choice.provider or None, credential_id=id)
     target = replace(target, voice=choice.voice_id, options=choice.provider_options)
     if not choice.region:
         return target

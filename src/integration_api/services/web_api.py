@@ -7,9 +7,10 @@ from google.protobuf.message import DecodeError, Message
 
 from integration_api.cache.principals import PrincipalCache
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import LARGEST_ID, read_id
 from integration_api.core.tenant import Actor, Principal, Tenant
 from integration_api.proto import web_pb2 as wire
-from integration_api.services.service_token import LARGEST_ID, LOOK, USER, no_project
+from integration_api.services.service_token import LOOK, USER, no_project
 from integration_api.transport.grpc import Refused
 
 SERVICE = "/web_api.AuthenticationService/"
@@ -131,8 +132,7 @@ def _visible(part: bytes) -> bool:
 
 def _number(text: bytes) -> int:
     """Return an id, or 0 for what is none."""
-    value = int(text) if text.isdigit() and len(text) < 20 else 0
-    return value if value <= LARGEST_ID else 0
+    return read_id(text.decode("latin-1")) or 0
 
 
 def _nobody() -> Failure:
