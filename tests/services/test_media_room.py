@@ -225,6 +225,18 @@ async def test_clearing_overtakes_sound_that_waits_for_a_slow_carrier():
     ]
 
 
+async def test_marks_that_are_cancelled_by_the_thousand_are_all_told():
+    house = House().begin()
+    guest = house.attach()
+    names = [f"m{at}" for at in range(3_000)]
+    for name in names:
+        await guest.mark(name)
+    await guest.clear()
+    events = await told(guest)
+    assert [one for one in events if isinstance(one, MarkReached)] == [MarkReached(name, True) for name in names]
+    assert events[-1] == Cleared()
+
+
 async def test_what_a_language_keeps_back_is_flushed_when_nothing_follows():
     house = House().begin()
     guest = house.attach()

@@ -18,8 +18,10 @@ FRAME_MS = 20
 """Of sound that is converted for its caller; sound that is not is told as the carrier cuts it."""
 BACKLOG_MS = 5_000
 """Of sound that waits for a caller who reads slowly; the oldest is lost then: what is said now matters more."""
-MOST_EVENTS = 1_000
-"""Of other events that wait; a caller who reads none of them is let go."""
+MOST_EVENTS = 10_000
+"""That wait; a caller who reads none of them is let go. More than one who reads has marks that come, or are cancelled, at
+once.
+"""
 
 
 class Attached(Struct, frozen=True, kw_only=True, tag="started"):
