@@ -275,7 +275,12 @@ class Telephones:
         return cls(
             calls=phones,
             batches=CallBatches(
-                store, ids, check=paths.check, target=phones.target, patience=chosen.doubt_seconds
+                store,
+                ids,
+                check=paths.check,
+                fits=dials.check,
+                target=phones.target,
+                patience=chosen.doubt_seconds,
             ),
             webhooks=Webhooks(store.telephony, calls, opaques, paths, gate, ends, ids, Refusals(log)),
             hub=hub,

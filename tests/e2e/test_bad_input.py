@@ -184,7 +184,9 @@ def test_half_requests_and_silence_hold_nothing(service: Service) -> None:
     alive(service)
 
 
-@pytest.mark.parametrize("list_of", ["credentials", "keys", "audit", "calls", "calls/inbound", "calls/batches"])
+@pytest.mark.parametrize(
+    "list_of", ["credentials", "keys", "audit", "calls", "calls/inbound", "calls/batches"]
+)
 def test_what_is_no_number_pages_nothing(service: Service, list_of: str) -> None:
     # The first two are digits to Python's `isdigit`, and the last is one more than an id may be.
     for query in ("limit=%C2%B2", "limit=%D9%A3", "limit=101", "after=%C2%B2", f"after={1 << 63}"):

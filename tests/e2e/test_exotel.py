@@ -303,6 +303,17 @@ def test_what_exotel_would_not_take_is_refused_with_a_reason(exotel: Exotel) -> 
     ):
         status, answer = exotel.create(**wrong)
         assert (status, answer["error"]["param"]) == (400, param), answer
+        # A batch of such calls is refused, and not each of its calls once it is dialed.
+        template = {"provider": "exotel", "from": OURS, **wrong}
+        status, answer = exotel.stage.ask(
+            "POST", "/v1/calls/batches", {"template": template, "rows": [{"to": THEIRS}]}
+        )
+        assert (status, answer["error"]["param"]) == (400, f"template.{param}"), answer
+    rows = [{"to": THEIRS}, {"to": THEIRS, "params": dict.fromkeys("abcd", "x")}]
+    status, answer = exotel.stage.ask(
+        "POST", "/v1/calls/batches", {"template": {"provider": "exotel", "from": OURS}, "rows": rows}
+    )
+    assert (status, answer["error"]["param"]) == (400, "rows[1].params"), answer
     status, answer = exotel.stage.ask(
         "POST",
         "/v1/calls/inbound",

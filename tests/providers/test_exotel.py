@@ -120,8 +120,8 @@ def test_the_callers_own_options_win_in_any_case() -> None:
 @pytest.mark.parametrize(
     "wrong, param",
     [
-        ({"extras": {"from": "+1"}}, "extras.from"), ({"extras": {"CallerId": "+1"}}, "extras.CallerId"),
-        ({"extras": {"To": "+1"}}, "extras.To"), ({"extras": {"Odd": {}}}, "extras.Odd"),
+        ({"extras": {"from": "+1"}}, "provider_options.from"), ({"extras": {"CallerId": "+1"}}, "provider_options.CallerId"),
+        ({"extras": {"To": "+1"}}, "provider_options.To"), ({"extras": {"Odd": {}}}, "provider_options.Odd"),
         ({"media_params": dict.fromkeys("abcd", "x")}, "media.params"),
         ({"media_params": {"a": "x" * 255}}, "media.params"), ({"media_params": {"sample-rate": "44100"}}, "media.params"),
         ({"routes": Routes("https://x.test", "wss://x.test/" + "x" * 600)}, "media.params"),

@@ -157,7 +157,7 @@ def test_what_cannot_be_told_on_the_socket_is_refused_before_it_is_sent(params: 
 def test_no_option_names_another_number(name: str) -> None:
     with pytest.raises(Failure) as refusal:
         next(PHONE.dial(asking(extras={name: "any"}), HELD))
-    assert (refusal.value.kind, refusal.value.param) == (Kind.INVALID_REQUEST, f"extras.{name}")
+    assert (refusal.value.kind, refusal.value.param) == (Kind.INVALID_REQUEST, f"provider_options.{name}")
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ class Rig:
         self.dials = self.another_dials()
         self.batches = CallBatches(
             self.house.store, self.house.calls.ids,
-            check=lambda: None, target=self.house.telephones.calls.target, patience=self.times.patience,
+            check=lambda: None, fits=self.dials.check, target=self.house.telephones.calls.target, patience=self.times.patience,
         )  # fmt: skip
 
     def another_dials(self) -> Dials:

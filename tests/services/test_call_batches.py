@@ -98,6 +98,7 @@ async def test_a_key_gives_its_batch_and_no_other(one: Rig) -> None:
         ({"window": Window(start="9", end="17:00", tz="UTC")}, "window.start"),
         ({"window": Window(start="09:00", end="17:00", tz="Berlin")}, "window.tz"),
         ({"idempotency_key": "k" * 999}, "idempotency_key"), ({"name": "n" * 999}, "name"),
+        ({"dialing": Dialing(extras={"To": number(9)})}, "template.provider_options.To"),
         ({"provider": "nobody"}, "provider"), ({"provider": "openai"}, "provider"),
     ],
 )  # fmt: skip

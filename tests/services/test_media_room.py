@@ -233,7 +233,9 @@ async def test_marks_that_are_cancelled_by_the_thousand_are_all_told():
         await guest.mark(name)
     await guest.clear()
     events = await told(guest)
-    assert [one for one in events if isinstance(one, MarkReached)] == [MarkReached(name, True) for name in names]
+    assert [one for one in events if isinstance(one, MarkReached)] == [
+        MarkReached(name, True) for name in names
+    ]
     assert events[-1] == Cleared()
 
 

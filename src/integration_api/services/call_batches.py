@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -117,9 +117,19 @@ class CallBatches:
     """Every method raises `Failure`: NOT_FOUND for a batch that is not the tenant's."""
 
     def __init__(
-        self, store: Repository, ids: Ids, *, check: Callable[[], None], target: Finds, patience: float
+        self,
+        store: Repository,
+        ids: Ids,
+        *,
+        check: Callable[[], None],
+        fits: Callable[[CallRecord], Awaitable[None]],
+        target: Finds,
+        patience: float,
     ) -> None:
-        """`check` raises unless carriers can reach this service; `patience` is that of `Dials`."""
+        """`check` raises unless carriers can reach this service, and `fits` where they can not be asked to make a call.
+        `patience` is that of `Dials`.
+        """
+        self._fits = fits
         self._target = target
         self._store = store
         self._ids = ids
@@ -165,9 +175,21 @@ class CallBatches:
         calls = []
         for at, row in enumerate(ask.rows):
             calls.append(self._call(batch, ask, at, row))
+            if not at or row.params:
+                await self._check_fit(calls[at], row)
             if not at % SLICE:
                 await asyncio.sleep(0)
         return await self._store.telephony.add_batch(batch, calls)
+
+    async def _check_fit(self, call: CallRecord, row: BatchRow) -> None:
+        """Refuse with the batch what would be refused of each of its calls. Raises `Failure`."""
+        try:
+            await self._fits(call)
+        except Failure as failure:
+            if failure.kind in (Kind.INVALID_REQUEST, Kind.UNSUPPORTED):
+                of_row = failure.param == "media.params" and row.params
+                failure.param = f"rows[{call.row}].params" if of_row else f"template.{failure.param}"
+            raise
 
     def _call(self, batch: BatchRecord, ask: BatchAsk, at: int, row: BatchRow) -> CallRecord:
         dialing = batch.dialing

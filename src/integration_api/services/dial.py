@@ -152,6 +152,16 @@ class Dials:
             asked.done(report.usage)
             return report
 
+    async def check(self, call: CallRecord) -> None:
+        """Raise `Failure` where a call's carrier could not even be asked to make it."""
+        provider = provider_of(call)
+        credential, _ = await self._calls.account(call.tenant, Target(provider, "", call.credential_id))
+        exchange = offer_of(provider).dial(self._request(call), credential)
+        try:
+            next(exchange)
+        finally:
+            exchange.close()
+
     async def adopt(self, call: CallRecord, report: CallReport, version: int) -> CallRecord | None:
         """Note that the carrier has made a call; return the call as it stands then, None if it is another's.
 

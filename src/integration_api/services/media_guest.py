@@ -19,9 +19,7 @@ FRAME_MS = 20
 BACKLOG_MS = 5_000
 """Of sound that waits for a caller who reads slowly; the oldest is lost then: what is said now matters more."""
 MOST_EVENTS = 10_000
-"""That wait; a caller who reads none of them is let go. More than one who reads has marks that come, or are cancelled, at
-once.
-"""
+"""That wait; a caller who reads none of them is let go. One who reads may have thousands of marks cancelled at once."""
 
 
 class Attached(Struct, frozen=True, kw_only=True, tag="started"):

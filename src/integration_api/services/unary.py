@@ -59,5 +59,5 @@ def unsupported(target: Target, operation: str) -> Failure:
         Kind.UNSUPPORTED,
         f"{target.provider.name} does not offer {operation}; GET /v1/providers lists who does",
         code="unsupported_operation",
-        param="model",
+        param="model" if target.model else None,
     )

@@ -45,8 +45,8 @@ def form(ask: DialRequest) -> list[tuple[str, str | int]]:
     for name, value in ask.extras.items():
         if name.lower() in FIXED:
             raise _wrong(
-                f"extras.{name}",
-                f"{name} is what the call's own `to` and `from` say; leave it out of the extras",
+                f"provider_options.{name}",
+                f"{name} is what the call's own `to` and `from` say; leave it out of provider_options",
             )
         extras[name] = tuple(
             _written(name, one) for one in (value if isinstance(value, list | tuple) else (value,))
@@ -102,7 +102,7 @@ def _written(name: str, value: object) -> str | int:
             return str(value)
         case _:
             raise _wrong(
-                f"extras.{name}",
+                f"provider_options.{name}",
                 f"{name} must be text, a number, true or false, or a list of those: {client.NAME} takes a form",
             )
 

@@ -61,9 +61,9 @@ def _merged(form: list[tuple[str, str]], extras: Mapping[str, object]) -> list[t
     if said := [name for name in FIXED if name in extras]:
         raise Failure(
             Kind.INVALID_REQUEST,
-            f"{said[0]} is what the call's own `to` and `from` say; leave it out of the extras",
+            f"{said[0]} is what the call's own `to` and `from` say; leave it out of provider_options",
             code="invalid_value",
-            param=f"extras.{said[0]}",
+            param=f"provider_options.{said[0]}",
         )
     return [
         *((name, value) for name, value in form if name not in extras),
@@ -86,5 +86,5 @@ def _written(name: str, value: object) -> str:
                 Kind.INVALID_REQUEST,
                 f"{name} must be text, a number, true or false, or a list of those: twilio takes a form",
                 code="invalid_value",
-                param=f"extras.{name}",
+                param=f"provider_options.{name}",
             )

@@ -63,9 +63,9 @@ def payload(ask: DialRequest) -> dict[str, Any]:
     if said := [name for name in FIXED if name in ask.extras]:
         raise Failure(
             Kind.INVALID_REQUEST,
-            f"{said[0]} is what the call's own `to` and `from` say; leave it out of the extras",
+            f"{said[0]} is what the call's own `to` and `from` say; leave it out of provider_options",
             code="invalid_value",
-            param=f"extras.{said[0]}",
+            param=f"provider_options.{said[0]}",
         )
     return {**asked, **ask.extras}
 
