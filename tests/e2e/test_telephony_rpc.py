@@ -102,6 +102,29 @@ async def test_all_calls_are_watched_from_now_on(channel: Any, service: Service,
     assert gone.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+@pytest.mark.parametrize(
+    ("method", "asked", "answer", "code"),
+    [
+        ("ListCalls", wire.ListCallsRequest(after="x"), wire.ListCallsResponse, "INVALID_ARGUMENT"),
+        ("ListCalls", wire.ListCallsRequest(limit=101), wire.ListCallsResponse, "INVALID_ARGUMENT"),
+        (
+            "ListInboundRoutes",
+            wire.ListInboundRoutesRequest(after=str(1 << 63)),
+            wire.ListInboundRoutesResponse,
+            "INVALID_ARGUMENT",
+        ),
+        ("GetCall", wire.GetCallRequest(id=str(1 << 63)), wire.Call, "NOT_FOUND"),
+        ("GetBatch", wire.GetBatchRequest(id="x"), wire.Batch, "NOT_FOUND"),
+    ],
+)
+async def test_what_is_no_id_is_told_as_over_rest(
+    channel: Any, method: str, asked: Any, answer: Any, code: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await ask(channel, method, asked, answer)
+    assert refused.value.code().name == code
+
+
 async def test_hanging_up_and_leaving(channel: Any, service: Service, exchange: Exchange) -> None:
     carrier = exchange.carrier
     exchange.phone({"waits_ms": 60_000})

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
 from integration_api.core.errors import Failure, Kind
+from integration_api.core.ids import read_id
 from integration_api.core.records import Page
 from integration_api.core.telephony_records import CallRecord, InboundRoute
 from integration_api.core.tenant import Scope
@@ -235,7 +236,10 @@ def _page(limit: int, after: str) -> Page:
         raise Failure(
             Kind.INVALID_REQUEST, f"limit must be up to {LIST_LIMIT}", code="invalid_value", param="limit"
         )
-    return Page(limit or USUAL_LIMIT, id_of(after, "after") if after else None)
+    before = read_id(after) if after else None
+    if after and before is None:
+        raise Failure(Kind.INVALID_REQUEST, "after must be an id", code="invalid_value", param="after")
+    return Page(limit or USUAL_LIMIT, before)
 
 
 async def _asks(incoming: AsyncIterator[bytearray]) -> AsyncGenerator[attachment.Ask, None]:
