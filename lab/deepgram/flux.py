@@ -56,6 +56,9 @@ class Flux:
                 for moment in self.ear.finalize():
                     await self._event(peer, "EndOfTurn", moment)
                     self._over()
+                if self.kept:
+                    await self._event(peer, "EndOfTurn", None)
+                    self._over()
             elif kind == "Configure":
                 await self._say(peer, {"type": "ConfigureSuccess"})
             elif kind == "CloseStream":
@@ -83,7 +86,7 @@ class Flux:
                 await self._event(peer, "Update", None)
                 if self.eager:
                     await self._event(peer, "EagerEndOfTurn", None)
-            case "end":
+            case "end" if self.kept:
                 await self._event(peer, "EndOfTurn", None)
                 self._over()
 

@@ -46,6 +46,27 @@ async def test_half_a_sample_is_no_sound_and_nothing_is_heard_behind_the_end(
     assert events[-1]["reason"] == "finished"
 
 
+@pytest.mark.parametrize("model", EARS)
+async def test_who_is_asked_for_a_text_while_answering_that_already_answers_again(
+    service: Service, model: str
+) -> None:
+    target = {"model": model}
+    start = {"target": target, "endpointing": {"mode": "off"}}
+    events: list[dict[str, Any]] = []
+    async with asyncio.timeout(30), call(service, "stt", **start) as socket:
+        await socket.send('{"type": "finalize"}')
+        for at in range(0, 32_000, 640):
+            await socket.send(SPEECH[at : at + 640])
+        await socket.send('{"type": "finalize"}')
+        # Nothing else makes it final: there is no silence behind it.
+        while not any(one["text"] for one in of(events, "final")):
+            events.append(json.loads(await socket.recv()))
+        await socket.send('{"type": "end"}')
+        events += await told(socket)
+    assert [one["text"] for one in of(events, "final") if one["text"]] == ["Hello from the laboratory."]
+    assert events[-1]["reason"] == "finished"
+
+
 @pytest.mark.parametrize("piece", [6_001, 64_000, 160_001])
 async def test_who_takes_over_hears_from_the_very_sample_that_is_not_settled(
     service: Service, lab: str, piece: int
@@ -90,20 +111,17 @@ SAID: dict[str, tuple[list[dict[str, Any]], dict[str, str], int, list[str]]] = {
     "an utterance without text": ([text("a"), text("b", "Two.", final=True)], {"a": "", "b": "Two."}, 0, []),
     "only an utterance without text": ([text("a")], {"a": ""}, 0, []),
     "more after the final": (
-        [text("a", "One. ", final=True), text("a", "More. ", final=True), text("a", final=True)],
-        {"a": "One. "}, 0, ["after_final"],
-    ),
-    "more after the end": (
-        [text("a", "One. "), END, text("a", "More. "), text("b", "Two.", final=True), word("flush"), END],
-        {"a": "One. "}, 0, ["after_end", "after_end"],
+        [text("x", "Zero. "), text("a", "One. ", final=True), text("a", "More. ", final=True), text("a", final=True)],
+        {"x": "Zero. ", "a": "One. "}, 0, ["after_final"],
     ),
     "a flush, and more at once": (
         [text("a", "One. "), word("flush"), text("a", "Two. ", final=True), text("b", "Three.", final=True)],
         {"a": "One. Two. ", "b": "Three."}, 1, [],
     ),
     "flushes of nothing": (
-        [word("flush"), text("a", "One. ", final=True), word("flush"), word("flush"), text("b", "Two.", final=True)],
-        {"a": "One. ", "b": "Two."}, 1, [],
+        [text("x", "Zero. "), word("flush"), text("a", "One. ", final=True), word("flush"), word("flush"),
+         text("b", "Two.", final=True)],
+        {"x": "Zero. ", "a": "One. ", "b": "Two."}, 1, [],
     ),
     "flushed to the end": (
         [text("a", "One. "), word("flush"), text("a", "Two. "), word("flush"), word("flush"), text("a", final=True)],
@@ -150,8 +168,10 @@ async def test_who_asked_for_the_end_may_still_interrupt_and_what_was_heard_is_c
         await line.say(type="text", utterance_id="a", text=TEXT, final=True)
         await line.say(type="end")
         events = await heard_of(line, "a")
+        await line.say(type="text", utterance_id="b", text=TEXT)
         await line.say(type="cancel", utterance_id="a")
         events += await all_of(line)
+    assert [one["code"] for one in those(events, "warning")] == ["after_end"]
     assert [len(those(events, kind)) for kind in ("cancelled", "done", "error")] == [1, 0, 0]
     heard_ms = len(sound_of(events)) * 1000 // 48_000
     assert heard_ms <= int(those(events, "usage")[0]["audio_ms"]) < mouth.milliseconds(TEXT)

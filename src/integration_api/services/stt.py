@@ -189,6 +189,14 @@ class Transcription:
         """When that came. Whatever a provider says after it, be it nothing that is told, it is there."""
         self._asked_at = 0.0
         """When the caller last asked for what was said, or for the end."""
+        self._postponed_at: float | None = None
+        """Where in the sound the caller asked for what was said while the leg answered that already, and left it to the
+        next.
+        """
+        self._said = False
+        """Whether the leg said anything when that was asked last."""
+        self._said_at = -1.0
+        """Where it was asked when the leg last did."""
         self._obeying = False
         """Whether something that was asked is being done: what is asked after it waits."""
         self._out: asyncio.Queue[tuple[Leg[Listening], list[Told]]] = asyncio.Queue(WAITING)
@@ -274,6 +282,8 @@ class Transcription:
                 return
             silent_since = leg.heard_at
             async with self._turn:
+                if self._postponed_at is not None:
+                    self._recent.finalize_at, self._postponed_at = self._postponed_at, None
                 try:
                     following, told = await self._succession.follow(leg, error, patience)
                 except Failure as failure:
@@ -479,6 +489,7 @@ class Transcription:
             elif isinstance(ask, Finalize | End):
                 self._asked_at = clock.perf()
                 recent = self._recent
+                before = recent.finalize_at
                 recent.asked_to_end = isinstance(ask, End)
                 recent.finalize_at = recent.finalize_at if recent.asked_to_end else recent.position
             elif isinstance(ask, Update):
@@ -495,6 +506,12 @@ class Transcription:
                 return
             finally:
                 self._sending_at = 0.0
+            if isinstance(ask, Finalize) and self._said:
+                self._said_at = recent.position
+            elif isinstance(ask, Finalize):
+                recent.finalize_at = before
+                if recent.position > self._said_at:
+                    self._postponed_at = recent.position
             if isinstance(ask, End):
                 leg.ping()  # So that one knows by the end whether it had nothing to say, or was gone.
         if told:
@@ -527,7 +544,9 @@ class Transcription:
             case Sound():
                 return self._sound(session, ask.data)
             case Finalize():
-                return session.finalize()
+                said = [*session.finalize()]
+                self._said = bool(said)
+                return said
             case Update():
                 return session.update(ask)
             case KeepAlive():

@@ -80,6 +80,8 @@ class Conversation:
         """Whether the turn ends because the caller wants what was said so far."""
         self._told = False
         """Whether that has been told."""
+        self._forced_next = False
+        """Whether the next turn is to end so, too: it was asked for while the present one ended."""
         self._again = False
         """Whether the end of a turn was asked for once more, in a new one."""
         self._ends_at = 0.0
@@ -102,6 +104,7 @@ class Conversation:
 
     def finalize(self) -> Outcome[SttEvent]:
         if self._state is State.ENDING:
+            self._forced_next = self._kept.end_ms > self._ends_at
             return []
         self._forced, self._told = True, False
         return self._end()
@@ -199,6 +202,9 @@ class Conversation:
             told += self._utterances.end(EndReason.FINALIZE)
         if self._finishing:
             return [*told, *(self._end() if self._kept else [HangUp()])]
+        if self._forced_next:
+            self._forced_next, self._forced, self._told = False, True, False
+            return [*told, *self._end()]
         # A turn in which something was settled may have ended before sound that was sent in it already.
         again = self._kept and (ended or self._kept.start_ms > self._base)
         return [*told, *(self._open() if again else ())]
