@@ -27,6 +27,7 @@ class FakeLeg:
 
     def __init__(self, target: Target) -> None:
         self.call = SimpleNamespace(target=target, tell_first_token=lambda: None)
+        self.dialled = asyncio.Event()
         self.opens: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self.says: asyncio.Queue[list[Any] | Failure] = asyncio.Queue()
         self.given: list[str] = []
@@ -37,6 +38,7 @@ class FakeLeg:
         """Stands in for a socket that is not read."""
 
     async def open(self) -> list[Any]:
+        self.dialled.set()
         return await self.opens
 
     async def events(self) -> AsyncGenerator[list[Any], None]:
@@ -188,8 +190,7 @@ async def test_when_the_own_leg_speaks_the_other_is_hung_up_on_and_kept_for_late
 async def test_one_that_is_still_being_opened_is_hung_up_on_too(watching: Any) -> None:
     stage = watching(await Stage(B).open())
     b = stage.legs["b"]
-    await until(lambda: stage.succession._rival is not None)
-    await asyncio.sleep(0)
+    await b.dialled.wait()
     stage.succession.drop()
     await until(lambda: b.closed)
     assert b.code == "hedge_lost"
@@ -198,7 +199,7 @@ async def test_one_that_is_still_being_opened_is_hung_up_on_too(watching: Any) -
 async def test_a_rival_goes_on_for_a_leg_that_fails_before_either_had_a_word(watching: Any) -> None:
     stage = watching(await Stage(B).open())
     a, b = stage.legs["a"], stage.legs["b"]
-    await until(lambda: stage.succession._rival is not None)
+    await b.dialled.wait()
     following = asyncio.create_task(stage.succession.follow(a, late("gone"), PATIENCE))
     b.opens.set_result(["opened"])
     leg, told = await following
