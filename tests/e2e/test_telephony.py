@@ -880,6 +880,7 @@ def test_what_is_wrong_is_named(service: Service) -> None:
         ({"provider": "nobody"}, "provider"),
         ({"media": {"mode": "loud"}}, "media.mode"),
         ({"media": {"mode": "answer_url"}}, "media.answer_url"),
+        ({"media": {"mode": "answer_url", "answer_url": "https://"}}, "media.answer_url"),
         ({"media": {"mode": "inline"}}, "media"),
         ({"ring_timeout_s": 0}, "ring_timeout_s"),
         ({"metadata": {"": "x"}}, "metadata"),
@@ -898,6 +899,10 @@ def test_what_is_wrong_is_named(service: Service) -> None:
         assert (status, answer["error"]["param"]) == (413, param), answer
     for nobody in ("12", str(1 << 63)):
         assert service.call("POST", "/v1/calls", {**good, "credential_id": nobody})[0] == 404
+    status, answer = service.call("GET", "/v1/calls?provider=openai")
+    assert (status, answer["error"]["param"]) == (400, "provider"), answer
+    spelled = [service.call("GET", f"/v1/calls?provider={name}")[1] for name in ("twilio", "Twilio")]
+    assert len({answer["last_id"] for answer in spelled}) == 1
     assert service.call("GET", "/v1/calls/12")[0] == 404
     assert service.call("POST", "/v1/calls/12/hangup")[0] == 404
     status, numbers = service.call("GET", "/v1/numbers?provider=twilio")

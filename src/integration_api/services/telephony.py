@@ -46,6 +46,7 @@ from integration_api.services.unary import Unary, unsupported
 from integration_api.services.voice_loop import plan_of
 from integration_api.storage.telephony_store import TelephonyStore
 
+_ADDRESS = re.compile(r"https?://[^\s/?#]")
 DIGITS = re.compile(r"[0-9*#w]{1,64}")
 LONGEST_KEY = 200
 """Of an idempotency key."""
@@ -146,6 +147,9 @@ class TelephonyService:
         return call
 
     async def index(self, tenant: Tenant, filter: CallFilter, page: Page) -> list[CallRecord]:
+        """Return calls, newest first. Raises `Failure` for a carrier that is none."""
+        if filter.provider is not None:
+            filter = replace(filter, provider=phone_numbers.carrier(filter.provider).name)
         return await self.store.calls(tenant, filter, page)
 
     async def hang_up(self, origin: Origin, id: int) -> CallRecord:
@@ -471,7 +475,7 @@ def check_media(media: MediaPlan) -> None:
         raise _wrong("media.mode", "media.stt, media.tts and media.barge_in go with mode inline only")
     if (media.mode is MediaMode.ANSWER_URL) != bool(media.answer_url):
         raise _wrong("media.answer_url", "answer_url goes with mode answer_url, and only with it")
-    if media.answer_url and not media.answer_url.startswith(("https://", "http://")):
+    if media.answer_url and not _ADDRESS.match(media.answer_url):
         raise _wrong("media.answer_url", "answer_url must be an http or https address")
     check_metadata(media.params, "media.params")
 
