@@ -512,6 +512,17 @@ def test_what_waits_is_spoken_at_a_flush_and_that_is_told() -> None:
     assert [type(one) for one in session.end_utterance("a")] == [Spoken]
 
 
+def test_what_was_flushed_while_it_waited_is_spoken_when_its_turn_comes() -> None:
+    session = a_voice(timestamps="word")
+    outcome = [*session.text("a", "One."), *session.text("b", "Two."), *session.flush("b")]
+    assert outcome == []
+    first = request_of(session.end_utterance("a"))
+    spoken, *turn = session.feed(over(first))
+    assert isinstance(spoken, Spoken)
+    assert [one.path for one in said(turn)] == ["synthesis.context", "ssml"]
+    assert list(session.feed(over(request_of(turn)))) == [Flushed("b")]
+
+
 @pytest.mark.parametrize("asked", [{}, {"timestamps": "word"}], ids=["tokens", "ssml"])
 def test_a_voice_that_can_not_be_stopped_is_dialled_anew(asked: dict[str, Any]) -> None:
     session = a_voice(**asked)

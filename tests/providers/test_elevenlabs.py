@@ -186,6 +186,19 @@ def test_nothing_is_flushed_that_was_never_opened() -> None:
     assert list(session.end_utterance("a")) == [Spoken(utterance_id="a", characters=0)]
 
 
+def test_what_waits_for_a_context_is_flushed_once_it_has_one() -> None:
+    session = multi()
+    for place in range(MOST_CONTEXTS):
+        list(session.text(f"u{place}", "Some text. "))
+    assert said(session.text("more", "More")) == []
+    assert said(session.flush("more")) == []
+    list(session.cancel("u0", None))
+    opened = said(session.feed(final("c1")))
+    assert [(one.get("text"), one.get("flush", False)) for one in opened] == [
+        (" ", False), ("More", False), (None, True),
+    ]  # fmt: skip
+
+
 def test_a_name_that_comes_again_gets_a_context_of_its_own() -> None:
     session = multi()
     list(session.text("a", "One. "))

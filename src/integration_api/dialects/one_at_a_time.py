@@ -9,21 +9,26 @@ Speak = Callable[[str, str, bool], list[Act]]
 """Says a text of an utterance; the last tells whether it is SSML."""
 End = Callable[[str], list[Act]]
 """Says that an utterance has all its text."""
+Flush = Callable[[str], list[Act]]
+"""Asks for what was said of an utterance to be spoken now."""
 
 
 @dataclass(slots=True)
 class _Waiting:
     id: str
     texts: list[tuple[str, bool]] = field(default_factory=list)
+    flushed: int = 0
+    """How many of those were there when a flush was asked for last."""
     complete: bool = False
 
 
 class OneAtATime:
     """Keeps the order in which utterances began. What it returns is to be done now."""
 
-    def __init__(self, speak: Speak, end: End) -> None:
+    def __init__(self, speak: Speak, end: End, flush: Flush) -> None:
         self._speak = speak
         self._end = end
+        self._flush = flush
         self._waiting: list[_Waiting] = []
         self.current: str | None = None
         """Whose sound is coming, or about to."""
@@ -47,6 +52,15 @@ class OneAtATime:
                 one.complete = True
         return []
 
+    def flush(self, id: str) -> list[Act]:
+        """Ask for what was said of an utterance to be spoken: one that waits remembers it until its turn."""
+        if self.current == id and not self._cut:
+            return self._flush(id)
+        for one in self._waiting:
+            if one.id == id:
+                one.flushed = len(one.texts)
+        return []
+
     def cancel(self, id: str) -> bool:
         """Forget an utterance; return whether it is the one that is being spoken, and so must be stopped."""
         self._waiting = [one for one in self._waiting if one.id != id]
@@ -63,8 +77,10 @@ class OneAtATime:
         one = self._waiting.pop(0)
         self.current = one.id
         acts: list[Act] = []
-        for text, ssml in one.texts:
+        for count, (text, ssml) in enumerate(one.texts, 1):
             acts += self._speak(one.id, text, ssml)
+            if count == one.flushed:
+                acts += self._flush(one.id)
         if one.complete:
             acts += self._end(one.id)
         return acts

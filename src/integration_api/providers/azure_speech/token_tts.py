@@ -22,9 +22,6 @@ class TokenVoice(Turns):
     def __init__(self, ask: SynthesisRequest, credential: Credential) -> None:
         super().__init__(PATH, ask, credential)
 
-    def flush(self, utterance_id: str) -> Outcome[TtsEvent]:
-        return []
-
     def update(self, voice: str | None, speed: float | None) -> Outcome[TtsEvent]:
         self._changed(voice, None)
         if speed is None:
@@ -43,6 +40,9 @@ class TokenVoice(Turns):
 
     def _end(self, id: str) -> list[Act]:
         return [self._say("text.end", "", PLAIN)]
+
+    def _flush(self, _: str) -> list[Act]:
+        return []
 
     def _over(self, current: str) -> list[Any]:
         return [Spoken(utterance_id=current, characters=len(self._text)), *self._next()]

@@ -29,13 +29,6 @@ class SsmlVoice(Turns):
         self._complete = False
         self._flushing = False
 
-    def flush(self, utterance_id: str) -> Outcome[TtsEvent]:
-        if self._queue.current != utterance_id:
-            return []
-        self._settle()
-        self._flushing = bool(self._turn or self._documents)
-        return self._drive()
-
     def update(self, voice: str | None, speed: float | None) -> Outcome[TtsEvent]:
         self._settle()
         self._changed(voice, speed)
@@ -57,6 +50,11 @@ class SsmlVoice(Turns):
         self._settle()
         self._complete = True
         return self._drive() if self._documents or self._turn else self._over(id)
+
+    def _flush(self, _: str) -> list[Act]:
+        self._settle()
+        self._flushing = bool(self._turn or self._documents)
+        return self._drive()
 
     def _over(self, current: str) -> list[Any]:
         if self._documents:

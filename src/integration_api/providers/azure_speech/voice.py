@@ -27,7 +27,7 @@ class Turns(ABC):
         self._name = ask.voice or (ask.model if "-" in ask.model else DEFAULT_VOICE)
         self._manner = ask.manner
         self._format = formats.name(ask.output)
-        self._queue = OneAtATime(self._speak, self._end)
+        self._queue = OneAtATime(self._speak, self._end, self._flush)
         self._names = usp.Names({})
         self._turn = ""
         """The request of the turn that goes on, if any."""
@@ -53,6 +53,9 @@ class Turns(ABC):
 
     def end_utterance(self, utterance_id: str) -> Outcome[TtsEvent]:
         return self._queue.end(utterance_id)
+
+    def flush(self, utterance_id: str) -> Outcome[TtsEvent]:
+        return self._queue.flush(utterance_id)
 
     def cancel(self, utterance_id: str, played_ms: int | None) -> Outcome[TtsEvent]:
         if not self._queue.cancel(utterance_id):
@@ -98,6 +101,9 @@ class Turns(ABC):
 
     @abstractmethod
     def _end(self, id: str) -> list[Act]: ...
+
+    @abstractmethod
+    def _flush(self, id: str) -> list[Act]: ...
 
     @abstractmethod
     def _over(self, current: str) -> list[Any]: ...

@@ -33,7 +33,7 @@ class FluxVoice:
 
     def __init__(self, ask: SynthesisRequest, credential: Credential) -> None:
         self.request = client.socket("/v2/speak", query(ask), credential)
-        self._queue = OneAtATime(self._speak, self._end)
+        self._queue = OneAtATime(self._speak, self._end, self._flush_so_far)
         self._interrupting = False
         self._finishing = False
         self._fresh = False
@@ -64,10 +64,7 @@ class FluxVoice:
         return acts if acts or waits else self._over()  # All of it was flushed, and has come.
 
     def flush(self, utterance_id: str) -> Outcome[TtsEvent]:
-        if self._queue.current != utterance_id or self._interrupting:
-            return []
-        self._flush_held = bool(self._held)
-        return self._flush()
+        return self._queue.flush(utterance_id)
 
     def cancel(self, utterance_id: str, played_ms: int | None) -> Outcome[TtsEvent]:
         if not self._queue.cancel(utterance_id):
@@ -131,6 +128,10 @@ class FluxVoice:
 
     def _end(self, _: str) -> list[Act]:
         self._ending = True
+        return self._flush()
+
+    def _flush_so_far(self, _: str) -> list[Act]:
+        self._flush_held = bool(self._held)
         return self._flush()
 
     def _flush(self) -> list[Act]:

@@ -30,7 +30,7 @@ class Aura:
 
     def __init__(self, ask: SynthesisRequest, credential: Credential) -> None:
         self.request = client.socket("/v1/speak", query(ask), credential)
-        self._queue = OneAtATime(self._speak, self._end)
+        self._queue = OneAtATime(self._speak, self._end, self._flush)
         self._characters = 0
         self._unflushed = False
         """Whether there is text that no flush was asked for yet."""
@@ -54,7 +54,7 @@ class Aura:
         return acts if acts or waits else self._over()  # All of it was flushed.
 
     def flush(self, utterance_id: str) -> Outcome[TtsEvent]:
-        return self._flush() if self._queue.current == utterance_id and not self._clearing else []
+        return self._queue.flush(utterance_id)
 
     def cancel(self, utterance_id: str, played_ms: int | None) -> Outcome[TtsEvent]:
         if not self._queue.cancel(utterance_id):
@@ -98,11 +98,11 @@ class Aura:
         self._unflushed = True
         return [Say(json_body({"type": "Speak", "text": text}).decode())]
 
-    def _end(self, _: str) -> list[Act]:
+    def _end(self, id: str) -> list[Act]:
         self._ending = True
-        return self._flush()
+        return self._flush(id)
 
-    def _flush(self) -> list[Act]:
+    def _flush(self, _: str) -> list[Act]:
         """A flush of nothing would be answered in the midst of what follows."""
         if not self._unflushed:
             return []

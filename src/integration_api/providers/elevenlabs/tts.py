@@ -31,6 +31,8 @@ class Context(Utterance):
         """Never used twice, so that late sound of one that was cancelled is nobody's."""
         self.ready = ""
         """What could be spoken, had it been opened."""
+        self.flushed = False
+        """Whether that is to be spoken without waiting for more, once it is opened."""
 
 
 class MultiContext:
@@ -85,9 +87,13 @@ class MultiContext:
 
     def flush(self, utterance_id: str) -> Outcome[TtsEvent]:
         one = self._by_id.get(utterance_id)
-        if one is None or one.name not in self._open:
-            return []  # It would open a context that nobody closes.
-        return [_flush(one)]
+        if one is None:
+            return []
+        if one.name in self._open:
+            return [_flush(one)]
+        one.ready += one.words.rest()
+        one.flushed = bool(one.ready)  # Of nothing, it would open a context that nobody closes.
+        return self._let_in()
 
     def cancel(self, utterance_id: str, played_ms: int | None) -> Outcome[TtsEvent]:
         one = self._by_id.pop(utterance_id, None)
@@ -133,7 +139,7 @@ class MultiContext:
             del self._by_id[one.id]
             return one.over()
         # It waited too long for more text; more of it gets another context.
-        one.name, one.ready = self._name(), ""
+        one.name, one.ready, one.flushed = self._name(), "", False
         self._waiting.insert(0, one)
         return []
 
@@ -152,6 +158,8 @@ class MultiContext:
                 acts.append(_say(one, text=one.ready))
             if one.complete:
                 acts += self._end(one)
+            elif one.flushed:
+                acts.append(_flush(one))
         self._keep_alive()
         return acts
 

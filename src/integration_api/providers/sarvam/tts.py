@@ -49,7 +49,7 @@ class Bulbul:
         self._config = manner.parameters(ask.voice, ask.output, ask.manner, ask.extras)
         self._ask = ask
         self._longest = manner.LONGEST.get(ask.model, manner.LONGEST_TEXT)
-        self._queue = OneAtATime(self._speak, self._end)
+        self._queue = OneAtATime(self._speak, self._end, self._flush)
         self._characters = 0
         self._flushes = 0
         """Those that are not answered yet."""
@@ -78,9 +78,7 @@ class Bulbul:
         return acts if acts or self._queue.current != utterance_id else self._over()
 
     def flush(self, utterance_id: str) -> Outcome[TtsEvent]:
-        if self._hung_up or self._queue.current != utterance_id:
-            return []
-        return self._flush()
+        return [] if self._hung_up else self._queue.flush(utterance_id)
 
     def cancel(self, utterance_id: str, played_ms: int | None) -> Outcome[TtsEvent]:
         if not self._queue.cancel(utterance_id) or self._hung_up:
@@ -129,11 +127,11 @@ class Bulbul:
             for at in range(0, len(text), self._longest)
         ]
 
-    def _end(self, _: str) -> list[Act]:
+    def _end(self, id: str) -> list[Act]:
         self._ending = True
-        return self._flush()
+        return self._flush(id)
 
-    def _flush(self) -> list[Act]:
+    def _flush(self, _: str) -> list[Act]:
         """Nothing answers a flush of nothing."""
         if not self._unflushed:
             return []
