@@ -80,9 +80,22 @@ def test_the_night_on_which_an_hour_is_missing() -> None:
     assert opens_in(window(), at("2026-03-28T17:00:00")) == 15 * HOUR
     night = window("22:00", "06:00")
     assert closes_in(night, at("2026-03-28T22:00:00")) == 7 * HOUR
-    missing = window("02:30", "05:00")
-    assert opens_in(missing, at("2026-03-29T01:59:00")) == 60 + HOUR / 2, "when the clock has passed it"
-    assert closes_in(missing, at("2026-03-29T03:30:00")) == 1.5 * HOUR
+    begins, ends, missing = window("02:30", "05:00"), window("22:00", "02:30"), window("02:15", "02:45")
+    assert opens_in(begins, at("2026-03-29T01:59:00")) == 60, "when the clock has passed its start"
+    assert closes_in(begins, at("2026-03-29T03:30:00")) == 1.5 * HOUR
+    assert closes_in(ends, at("2026-03-29T01:59:00")) == 60, "when the clock has passed its end"
+    assert opens_in(ends, at("2026-03-29T03:00:00")) == 19 * HOUR
+    assert opens_in(missing, at("2026-03-29T01:59:00")) == 60 + 23.25 * HOUR, "no clock shows a time in it"
+    sundays = window("02:15", "02:45", days=(7,))
+    assert opens_in(sundays, at("2026-03-23T02:15:00")) == (13 * 24 - 1) * HOUR, "nor on its only day"
+
+
+def test_a_change_of_the_clocks_at_midnight() -> None:
+    # On 2027-03-14 Havana's clocks go from 00:00 to 01:00.
+    havana = "America/Havana"
+    evening, night = window("09:00", "00:30", havana), window("00:15", "00:45", havana)
+    assert closes_in(evening, at("2027-03-13T23:00:00", havana)) == HOUR
+    assert opens_in(night, at("2027-03-13T23:00:00", havana)) == 24.25 * HOUR
 
 
 def test_the_night_on_which_an_hour_comes_twice() -> None:
@@ -96,7 +109,18 @@ def test_the_night_on_which_an_hour_comes_twice() -> None:
         "it is over for the first of the two"
     )
     begins = window("02:30", "06:00")
-    assert opens_in(begins, at("2026-10-25T02:00:00", fold=1)) == 0
+    assert closes_in(begins, at("2026-10-25T02:30:00")) == HOUR / 2, "the clock is set back before its start"
+    assert opens_in(begins, at("2026-10-25T02:10:00", fold=1)) == HOUR / 3
+    assert closes_in(begins, at("2026-10-25T02:30:00", fold=1)) == 3.5 * HOUR
+    within = window("02:15", "02:45")
+    assert closes_in(within, at("2026-10-25T02:15:00")) == HOUR / 2
+    assert opens_in(within, at("2026-10-25T02:15:00", fold=1)) == 24 * HOUR, "once is enough"
+
+
+def test_a_zone_that_is_a_quarter_of_an_hour_off() -> None:
+    nepal = window(tz="Asia/Kathmandu")
+    assert opens_in(nepal, at("2026-11-28T03:14:00", "UTC")) == 60
+    assert closes_in(nepal, at("2026-11-28T03:15:00", "UTC")) == 8 * HOUR
 
 
 @pytest.mark.parametrize(

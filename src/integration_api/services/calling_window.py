@@ -1,6 +1,8 @@
 """When people may be called, by the clock on their wall: summer time comes and goes as it does there."""
 
+import math
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,8 +11,8 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.telephony_records import Window
 
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
-DAYS_AHEAD = 8
-"""Every weekday, and the one that began before."""
+DAYS_AHEAD = 15
+"""Every weekday, again a week later should the clocks leave its hours out, and the one that began before."""
 
 
 def check(window: Window) -> None:
@@ -36,40 +38,61 @@ def opens_in(window: Window | None, now: float) -> float:
     """Return in how many seconds the window is open: 0 while it is. `now` is in Unix seconds."""
     if window is None:
         return 0.0
-    soonest: float | None = None
-    for start, end in _around(window, now):
-        if start <= now < end:
-            return 0.0
-        if start > now and (soonest is None or start < soonest):
-            soonest = start
-    # There is one within a week, whichever days there are.
-    return 0.0 if soonest is None else soonest - now
+    return next(max(0.0, start - now) for start, end in _around(window, now) if now < end)
 
 
 def closes_in(window: Window | None, now: float) -> float | None:
     """Return in how many seconds a window that is open closes; None if it never does."""
     if window is None:
         return None
-    return max((end - now for start, end in _around(window, now) if start <= now < end), default=0.0)
+    return next((end - now for start, end in _around(window, now) if start <= now < end), 0.0)
 
 
-def _around(window: Window, now: float) -> list[tuple[float, float]]:
-    """Return from when to when the window is open, from the day before to a week later."""
+def _around(window: Window, now: float) -> Iterator[tuple[float, float]]:
+    """Yield from when to when the window is open, in their order, from the day before to two weeks later.
+
+    Nobody is called while their clock shows a time that is not in it; it is over when its end is shown for the first
+    time.
+    """
     zone = _zone(window.tz)
     today = datetime.fromtimestamp(now, UTC).astimezone(zone).date()
-    start, end = _clock(window.start), _clock(window.end)
-    found = []
+    opens, closes = _clock(window.start), _clock(window.end)
     for ahead in range(-1, DAYS_AHEAD):
         day = today + timedelta(days=ahead)
-        if day.isoweekday() in window.days:
-            last = day if end > start else day + timedelta(days=1)
-            found.append((_moment(day, start, zone), _moment(last, end, zone)))
-    return found
+        if day.isoweekday() not in window.days:
+            continue
+        end, _ = _shown(day if closes > opens else day + timedelta(days=1), closes, zone)[0]
+        for start, before in _shown(day, opens, zone):
+            if start < min(before, end):
+                yield start, min(before, end)
 
 
-def _moment(day: date, clock: time, zone: ZoneInfo) -> float:
-    """Return when a clock shows a time: for the first time if it does twice, and if never, when it has passed it."""
-    return datetime.combine(day, clock, zone).astimezone(UTC).timestamp()
+def _shown(day: date, clock: time, zone: ZoneInfo) -> list[tuple[float, float]]:
+    """Return when a clock comes to a time, and until when it is past it: twice where it is set back across that time,
+    and where it is set forward across it, as it is set.
+    """
+    # Where there are two such moments the folds tell them apart; where there is none, they are in the other order.
+    # https://peps.python.org/pep-0495/
+    first, second = (datetime.combine(day, clock, zone).replace(fold=fold).timestamp() for fold in (0, 1))
+    if first == second:
+        return [(first, math.inf)]
+    changed = _change(min(first, second), max(first, second), zone)
+    return [(first, changed), (second, math.inf)] if first < second else [(changed, math.inf)]
+
+
+def _change(before: float, after: float, zone: ZoneInfo) -> float:
+    """Return when a clock is set, to the second, of two moments between which it is once."""
+    while after - before > 1:
+        middle = (before + after) // 2
+        if _offset(middle, zone) == _offset(after, zone):
+            after = middle
+        else:
+            before = middle
+    return after
+
+
+def _offset(moment: float, zone: ZoneInfo) -> timedelta | None:
+    return datetime.fromtimestamp(moment, zone).utcoffset()
 
 
 def _clock(text: str) -> time:
