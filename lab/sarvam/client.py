@@ -8,6 +8,7 @@ from lab.keys import verdict
 
 _CODES = {
     400: "invalid_request_error",
+    401: "authentication_error",
     403: "invalid_api_key_error",
     404: "not_found_error",
     422: "unprocessable_entity_error",

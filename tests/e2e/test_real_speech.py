@@ -54,6 +54,9 @@ async def test_real_speech_is_heard_when_it_was_said(
     settled = ["final"] * (2 // len(turns))
     assert order == ["speech_started", *settled, "utterance_end"] * len(turns)
     assert (events[-1]["type"], events[-1]["reason"]) == ("closed", "finished")
+    sound_ms = (len(speech.sound) + speech.rate // 2) * 1000 // speech.rate
+    # AssemblyAI counts whole seconds.
+    assert abs(int(of(events, "usage")[-1]["audio_ms"]) - sound_ms) < 1000
     if provider in BARE:
         said = ask_lab(lab, "GET", f"requests?provider={provider}")["requests"][-1]["said"]
         assert sum(one for one in said if isinstance(one, int)) == len(speech.sound) + speech.rate // 2

@@ -197,6 +197,8 @@ class Transcription:
         """Whether the leg said anything when that was asked last."""
         self._said_at = -1.0
         """Where it was asked when the leg last did."""
+        self._counted: Leg[Listening] | None = None
+        """Who told last how much it has listened to: few do, and for the others the session does."""
         self._obeying = False
         """Whether something that was asked is being done: what is asked after it waits."""
         self._out: asyncio.Queue[tuple[Leg[Listening], list[Told]]] = asyncio.Queue(WAITING)
@@ -278,7 +280,8 @@ class Transcription:
         while True:
             error = await self._listen(leg)
             if error is None and not leg.redial:
-                await self._out.put((leg, [Over("finished")]))
+                used = [] if self._counted is leg else [Heard(audio_ms=round(self._recent.position))]
+                await self._out.put((leg, [*used, Over("finished")]))
                 return
             silent_since = leg.heard_at
             async with self._turn:
@@ -625,6 +628,7 @@ class Transcription:
                 self._begun_at = self._recent.position
                 event = replace(event, audio_time_ms=self._shifted(event.audio_time_ms))
             case Heard():
+                self._counted = self._latest
                 event = replace(event, audio_ms=event.audio_ms + round(self._offset))
             case _:
                 pass
