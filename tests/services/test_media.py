@@ -3,11 +3,13 @@
 import asyncio
 from types import SimpleNamespace
 
+import pytest
+
 from integration_api.core.telephony import CallState, Direction
 from integration_api.core.telephony_records import CallRecord
 from integration_api.core.tenant import Tenant
 from integration_api.services.media import MediaHub
-from integration_api.services.media_guest import Attached
+from integration_api.services.media_guest import Attached, Audio
 from integration_api.services.media_peers import MediaPeers
 from integration_api.services.webhook import Admitted
 from tests.services.test_media_room import Language, Wire
@@ -36,19 +38,35 @@ class SlowStore:
         return self.held
 
 
+class SlowToEnd(SlowStore):
+    """Writes at once, but for the end of a socket."""
+
+    async def update_call(self, tenant, id, change, note):
+        if note.what == "media.stopped":
+            return await super().update_call(tenant, id, change, note)
+        self.held = change(self.held) or self.held
+        return self.held
+
+
 class NoRecords:
     async def open(self, *_, **__):
         return SimpleNamespace(done=lambda usage: None, cancelled=lambda usage: None)
 
 
-async def test_whoever_is_told_that_the_sound_has_begun_finds_the_call_answered(tmp_path):
-    store, wire = SlowStore(), Wire()
+CARRIER = SimpleNamespace(name="twilio", telephony=SimpleNamespace(media=Language))
+
+
+def hub_of(store, folder):
     ids = SimpleNamespace(next=lambda: 1)
     alone = MediaPeers("", None, None, None, None)
-    hub = MediaHub(store, NoRecords(), None, None, ids, None, alone, folder=tmp_path, detach_seconds=60.0)
-    carrier = SimpleNamespace(name="twilio", telephony=SimpleNamespace(media=Language))
+    return MediaHub(store, NoRecords(), None, None, ids, None, alone, folder=folder, detach_seconds=60.0)
+
+
+async def test_whoever_is_told_that_the_sound_has_begun_finds_the_call_answered(tmp_path):
+    store, wire = SlowStore(), Wire()
+    hub = hub_of(store, tmp_path)
     guest = await hub.attach(TENANT, CALL.id, None)
-    serving = asyncio.create_task(hub.serve(Admitted(CALL, carrier), wire))
+    serving = asyncio.create_task(hub.serve(Admitted(CALL, CARRIER), wire))
     wire.heard.put_nowait("start")
     hearing = asyncio.create_task(guest.next())
     async with asyncio.timeout(30):
@@ -62,3 +80,64 @@ async def test_whoever_is_told_that_the_sound_has_begun_finds_the_call_answered(
         wire.heard.put_nowait(None)
         await serving
         await hub.close()
+
+
+@pytest.mark.parametrize("guest_stays", [True, False])
+async def test_a_socket_that_comes_while_the_end_of_the_last_is_stored_is_the_calls(tmp_path, guest_stays):
+    store, wires = SlowToEnd(), (Wire(), Wire())
+    hub, other = hub_of(store, tmp_path), hub_of(store, tmp_path)
+    await hub.start()
+    await other.start()
+    guest = await hub.attach(TENANT, CALL.id, None)
+    serving = [asyncio.create_task(hub.serve(Admitted(CALL, CARRIER), wires[0]))]
+    wires[0].heard.put_nowait("start")
+    async with asyncio.timeout(30):
+        assert isinstance(await guest.next(), Attached)
+        wires[0].heard.put_nowait(None)
+        await store.asked.wait()
+        if not guest_stays:
+            guest.detach()
+        serving.append(asyncio.create_task(hub.serve(Admitted(CALL, CARRIER), wires[1])))
+        wires[1].heard.put_nowait("start")
+        while not hub.attached(CALL):
+            await asyncio.sleep(0)
+        store.let.set()
+        await serving[0]
+        assert hub.attached(CALL)
+        assert other.attached(CALL), "the other processes find it"
+        if not guest_stays:
+            guest = await hub.attach(TENANT, CALL.id, None)
+        wires[1].heard.put_nowait(b"after")
+        told = [await guest.next() for _ in range(3 if guest_stays else 2)]
+        assert [type(one) for one in told[-2:]] == [Attached, Audio]
+        wires[1].heard.put_nowait(None)
+        await serving[1]
+        assert not other.attached(CALL)
+    await hub.close()
+    await other.close()
+
+
+async def test_a_socket_that_comes_while_ear_and_voice_take_their_leave_is_the_calls(tmp_path, monkeypatch):
+    store, wires = SlowStore(), (Wire(), Wire())
+    store.let.set()
+    hub = hub_of(store, tmp_path)
+    leaving, left = asyncio.Event(), asyncio.Event()
+
+    async def unwire(room):
+        leaving.set()
+        await left.wait()
+
+    monkeypatch.setattr(hub, "_unwire", unwire)
+    serving = [asyncio.create_task(hub.serve(Admitted(CALL, CARRIER), wires[0]))]
+    wires[0].heard.put_nowait(None)
+    async with asyncio.timeout(30):
+        await leaving.wait()
+        serving.append(asyncio.create_task(hub.serve(Admitted(CALL, CARRIER), wires[1])))
+        while not hub.attached(CALL):
+            await asyncio.sleep(0)
+        left.set()
+        await serving[0]
+        assert hub.attached(CALL)
+        wires[1].heard.put_nowait(None)
+        await serving[1]
+    await hub.close()

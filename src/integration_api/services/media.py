@@ -173,7 +173,8 @@ class MediaHub:
 
         detail = {"reason": reason, "seconds": f"{_seconds(carrier):.2f}"}
         await self._note(room.call, "media.stopped", detail, change)
-        if not present:
+        present = present and self._rooms.get(room.call.id, room) is room and room.carrier is None
+        if not present:  # Its successor may have come while that was stored.
             return
         self._relay.withdraw(room.call.id)
         if room.rejoining and not room.call.state.ended:
@@ -188,6 +189,8 @@ class MediaHub:
 
     async def _finish(self, room: Room) -> None:
         await self._unwire(room)
+        if room.carrier is not None:  # It came late.
+            return
         self._close(room, "finished")
         self._later(self._ask_whether_over(room.call))
 
@@ -227,10 +230,11 @@ class MediaHub:
 
     async def _unwire(self, room: Room) -> None:
         """Hear the last of what was said, within the time there is for it."""
+        loop, room.loop = room.loop, None
         task = self._loops.pop(room.call.id, None)
-        if room.loop is None or task is None:
+        if loop is None or task is None:
             return
-        room.loop.end()
+        loop.end()
         await asyncio.wait([task], timeout=GOODBYE_SECONDS)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -524,7 +528,8 @@ class MediaHub:
         return room
 
     def _left(self, room: Room) -> None:
-        if room.carrier is None and not room.rejoining:
+        # One with an ear and a voice is closed once those have ended.
+        if room.carrier is None and room.loop is None and not room.rejoining:
             self._close(room, "finished")
 
     def _close(self, room: Room, reason: str, failure: Failure | None = None) -> None:
