@@ -324,14 +324,16 @@ class VoiceLoop:
             async with aclosing(told):
                 async for leg, events in told:
                     for event in events:
+                        if isinstance(event, tts.Ended | tts.Over):
+                            # At once: what is asked for while the session goes is spoken by the next.
+                            self._open.clear()
                         if isinstance(event, tts.Ended):
                             self._failed("tts", event.error)
                             return
                         await self._take(event, leg)
         except Failure as failure:
-            self._failed("tts", failure)
-        finally:
             self._open.clear()
+            self._failed("tts", failure)
 
     async def _texts(self, first: tts.Ask | None) -> AsyncGenerator[tts.Ask, None]:
         if first is not None:
