@@ -34,6 +34,8 @@ class FakeLeg:
         self.closed: list[BaseException | None] = []
         self.usage = Usage()
         self.heard = False
+        self.answers = ""
+        """What it tells of each word that it is given."""
         self.takes: Callable[[], Awaitable[Any]] | None = None
         """Stands in for a socket that is not read."""
 
@@ -68,12 +70,14 @@ class Told:
         self.leg = leg
         self._words = words
 
-    async def catch_up(self) -> None:
-        leg = self.leg
+    async def catch_up(self) -> list[Any]:
+        leg, told = self.leg, []
         while len(leg.given) < len(self._words):
             if leg.takes is not None:
                 await leg.takes()
             leg.given.append(self._words[len(leg.given)])
+            told += [f"{leg.answers} {leg.given[-1]}"] if leg.answers else []
+        return told
 
     def usage(self) -> Usage:
         return Usage(characters=len(self.leg.given))
@@ -185,6 +189,35 @@ async def test_when_the_own_leg_speaks_the_other_is_hung_up_on_and_kept_for_late
     assert b.usage.characters == 2
     leg, _ = await stage.succession.follow(a, late("it fell silent later"), PATIENCE)
     assert leg is b
+
+
+async def test_one_that_was_hung_up_on_outruns_nobody(watching: Any) -> None:
+    """Its word comes just when the own leg has had one."""
+    stage = watching(await Stage(B).open())
+    b = stage.legs["b"]
+    b.opens.set_result([])
+    await until(lambda: b.given == ["one", "two"])
+    b.says.put_nowait([WORD])
+    stage.succession.drop()
+    await until(lambda: b.closed)
+    assert not stage.outrun_by_now.is_set()
+
+
+async def test_what_a_leg_tells_while_it_is_told_is_not_lost(watching: Any) -> None:
+    stage = watching(await Stage(B, C).open())
+    a, b, c = (stage.legs[one] for one in "abc")
+    b.answers = c.answers = "heard"
+    b.opens.set_result(["opened"])
+    await until(lambda: b.given == ["one", "two"])
+    b.says.put_nowait([WORD])
+    await stage.outrun_by_now.wait()
+    stage.words.append("three")
+    leg, told = await stage.succession.follow(a, Outrun(), PATIENCE)
+    assert (leg, told) == (b, ["opened", "heard one", "heard two", WORD, "heard three"])
+    stage.silent = False
+    c.opens.set_result(["opened"])
+    leg, told = await stage.succession.follow(b, late("it fell silent"), PATIENCE)
+    assert (leg, told) == (c, ["opened", "heard one", "heard two", "heard three"])
 
 
 async def test_one_that_is_still_being_opened_is_hung_up_on_too(watching: Any) -> None:

@@ -1,6 +1,7 @@
 """One leg that listens: how far it has heard a caller's sound, and what it has been asked."""
 
 from math import inf
+from typing import Any
 
 from integration_api.audio.convert import Converter
 from integration_api.core.llm import Usage
@@ -27,28 +28,34 @@ class Ear:
         self._ended = False
         self._recent = recent
 
-    async def catch_up(self) -> None:
-        """Hear all that has been said, and what was asked in its place. Raises `ProviderError`."""
+    async def catch_up(self) -> list[Any]:
+        """Hear all that has been said, and what was asked in its place; return what was told thereby.
+
+        Raises `ProviderError`.
+        """
         leg, recent = self.leg, self._recent
+        told: list[Any] = []
         while pieces := recent.after(self._at):
             for end, sound in pieces:
-                await self._finalize(before=end)
+                told += await self._finalize(before=end)
                 self._at = end
-                await leg.tell(leg.session.audio, self.converter.feed(sound))
-        await self._finalize(before=inf)
+                told += await leg.tell(leg.session.audio, self.converter.feed(sound))
+        told += await self._finalize(before=inf)
         if recent.asked_to_end and not self._ended:
             self._ended = True
-            await leg.tell(end_of_sound, leg.session, self.converter)
+            told += await leg.tell(end_of_sound, leg.session, self.converter)
             leg.ping()
+        return told
 
     def usage(self) -> Usage:
         return Usage(audio_seconds=(self._at - self.offset) / 1000)
 
-    async def _finalize(self, *, before: float) -> None:
+    async def _finalize(self, *, before: float) -> list[Any]:
         asked_at = self._recent.finalize_at
-        if asked_at is not None and self._finalized_at < asked_at < before:
-            self._finalized_at = asked_at
-            await self.leg.tell(self.leg.session.finalize)
+        if asked_at is None or not self._finalized_at < asked_at < before:
+            return []
+        self._finalized_at = asked_at
+        return await self.leg.tell(self.leg.session.finalize)
 
 
 def end_of_sound(session: Listening, converter: Converter) -> Outcome[SttEvent]:

@@ -1,6 +1,7 @@
 """One leg that speaks: how much of each utterance it has been given."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -26,10 +27,12 @@ class Script:
         self._given: dict[str, _Given] = {}
         self._characters = 0
 
-    async def catch_up(self) -> None:
-        """Give it what it has not been given. Raises `ProviderError`."""
+    async def catch_up(self) -> list[Any]:
+        """Give it what it has not been given; return what it told thereby. Raises `ProviderError`."""
+        told: list[Any] = []
         for one in list(self._open.values()):
-            await self.leg.tell(self._say, one)
+            told += await self.leg.tell(self._say, one)
+        return told
 
     def usage(self) -> Usage:
         return Usage(characters=self._characters)

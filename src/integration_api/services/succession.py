@@ -17,8 +17,8 @@ from integration_api.services.leg import Leg, Talk, late
 class Briefing(Protocol):
     """What one leg has been told of a session."""
 
-    async def catch_up(self) -> None:
-        """Tell the leg what it has not been told. Raises `ProviderError`."""
+    async def catch_up(self) -> list[Any]:
+        """Tell the leg what it has not been told; return what it told thereby. Raises `ProviderError`."""
         ...
 
     def usage(self) -> Usage:
@@ -115,6 +115,7 @@ class Succession(Generic[Talk, Told]):
         rival, self._rival = self._rival, None
         if rival is None:
             return
+        rival.dropped = True
         if not rival.failed:
             self._plan.back(rival.target)
         leaving = asyncio.create_task(rival.stop(outrun=True))
@@ -141,12 +142,12 @@ class Succession(Generic[Talk, Told]):
         while True:
             self._side.take(successor.briefing)
             try:
-                await successor.briefing.catch_up()
+                told = await successor.briefing.catch_up()
             except ProviderError as failure:
                 await self._side.let_go(failure)
                 successor = await self._next(successor.leg, failure)
             else:
-                return successor.leg, successor.told
+                return successor.leg, [*successor.told, *told]
 
     async def stop(self) -> None:
         """Hang up on whoever is there: the session is over."""
@@ -166,6 +167,8 @@ class _Rival(Generic[Talk, Told]):
         self.more = asyncio.Event()
         """Set when there may be more to tell it."""
         self.more.set()
+        self.dropped = False
+        """Whether nobody wants its word any more: it is about to be hung up on."""
         self._racer = racer
         self._side = side
         self._told: list[Any] = []
@@ -221,7 +224,8 @@ class _Rival(Generic[Talk, Told]):
                     self._told += events
                     if any(map(self._side.is_word, events)):
                         leg.call.tell_first_token()
-                        self._side.outrun()
+                        if not self.dropped:
+                            self._side.outrun()
                         return
             raise late("the provider ended the session without a word")
         except Failure as error:
@@ -234,6 +238,6 @@ class _Rival(Generic[Talk, Told]):
             while not self._stays:
                 await self.more.wait()
                 self.more.clear()
-                await briefing.catch_up()
+                self._told += await briefing.catch_up()
         except Failure as error:
             leg.give_up(error)
