@@ -228,7 +228,7 @@ class Page:
     def tell(self, event: object) -> None:
         from integration_api.core.session import Warned
         from integration_api.core.stt import Final, Interim, UtteranceEnd
-        from integration_api.services.stt import Reconnected
+        from integration_api.services.stt_words import Reconnected
 
         match event:
             case Interim(text=text):

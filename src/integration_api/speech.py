@@ -11,7 +11,7 @@ from integration_api.core.session import Warned
 from integration_api.core.stt import ListenRequest, TranscribeRequest, Transcript
 from integration_api.core.tts import Sound, SpeakRequest, SynthesisRequest
 from integration_api.dialects.voice_surface import TargetChoice
-from integration_api.services import batch_stt, clock, stt, tts
+from integration_api.services import batch_stt, clock, live_words, stt_words, tts_words
 from integration_api.services.voice import target_of
 from integration_api.settings import Settings
 
@@ -32,7 +32,7 @@ class Reader(Protocol):
     def sent(self, milliseconds: int) -> None:
         """Tell how much sound has gone out."""
 
-    def tell(self, event: stt.Told) -> None: ...
+    def tell(self, event: stt_words.Told) -> None: ...
 
 
 async def say(
@@ -56,7 +56,7 @@ async def say(
         async with aclosing(told):
             async for _, events in told:
                 for event in events:
-                    if isinstance(event, tts.Ended):
+                    if isinstance(event, live_words.Ended):
                         raise event.error
                     _hear(event, listener)
 
@@ -80,7 +80,7 @@ async def listen(
         async with aclosing(told):
             async for _, events in told:
                 for event in events:
-                    if isinstance(event, stt.Ended):
+                    if isinstance(event, live_words.Ended):
                         raise event.error
                     reader.tell(event)
 
@@ -101,7 +101,7 @@ def live(choice: TargetChoice) -> bool:
 
 def _hear(event: object, listener: Listener) -> None:
     match event:
-        case tts.Audio(data=data) | Sound(data=data):
+        case tts_words.Audio(data=data) | Sound(data=data):
             listener.hear(data)
         case Warned():
             listener.warn(event)
@@ -109,20 +109,20 @@ def _hear(event: object, listener: Listener) -> None:
             pass
 
 
-async def _said(text: str) -> AsyncGenerator[tts.Ask, None]:
-    yield tts.Text(utterance_id="0", text=text, final=True)
-    yield tts.End()
+async def _said(text: str) -> AsyncGenerator[tts_words.Ask, None]:
+    yield tts_words.Text(utterance_id="0", text=text, final=True)
+    yield live_words.End()
 
 
 async def _sound(
     read: Callable[[int], bytes], form: AudioFormat, pace: float, reader: Reader
-) -> AsyncGenerator[stt.Ask, None]:
+) -> AsyncGenerator[stt_words.Ask, None]:
     size, sent, began = form.size(PIECE_MS), 0, clock.perf()
     # In a thread: what is piped in comes when it comes, and the provider talks meanwhile.
     while piece := await asyncio.to_thread(read, size):
-        yield stt.Sound(piece)
+        yield stt_words.Sound(piece)
         sent += len(piece)
         reader.sent(form.milliseconds(sent))
         if pace:
             await asyncio.sleep(max(0.0, began + sent / form.bytes_per_second / pace - clock.perf()))
-    yield stt.End()
+    yield live_words.End()

@@ -19,7 +19,7 @@ from integration_api.core.errors import Kind
 from integration_api.core.stt import ListenRequest
 from integration_api.core.tts import SynthesisRequest
 from integration_api.dialects.voice_surface import TargetChoice
-from integration_api.services import stt, tts
+from integration_api.services import live_words, tts_words
 from integration_api.services.leg import Conversation
 from integration_api.services.utterance import Utterance
 from integration_api.services.voice import target_of
@@ -712,9 +712,9 @@ async def test_frames_keep_their_order_whether_or_not_there_is_room_for_them_at_
         heard += frame
         return True
 
-    async def asks() -> AsyncIterator[tts.Ask]:
-        yield tts.Text(utterance_id="a", text=text, final=True)
-        yield tts.End()
+    async def asks() -> AsyncIterator[tts_words.Ask]:
+        yield tts_words.Text(utterance_id="a", text=text, final=True)
+        yield live_words.End()
 
     target = target_of(TargetChoice(model="deepgram/aura-2-thalia-en-lab-paced-1-20"))
     async with (
@@ -723,7 +723,7 @@ async def test_frames_keep_their_order_whether_or_not_there_is_room_for_them_at_
     ):
         async for _, events in told:
             for one in events:
-                heard += one.data if isinstance(one, tts.Audio) else b""
+                heard += one.data if isinstance(one, tts_words.Audio) else b""
     assert heard == mouth.pcm(text, 16_000)
     assert at_once
 
@@ -742,12 +742,12 @@ async def test_sound_that_waits_to_be_told_while_its_utterance_is_cut_is_not_the
 
     monkeypatch.setattr(Conversation, "_feed_at_once", watched)
 
-    async def asks() -> AsyncIterator[tts.Ask]:
-        yield tts.Text(utterance_id="a", text="Nobody hears the end of this.", final=True)
+    async def asks() -> AsyncIterator[tts_words.Ask]:
+        yield tts_words.Text(utterance_id="a", text="Nobody hears the end of this.", final=True)
         await arrived.wait()
-        yield tts.Cancel("a", 0)
-        yield tts.Text(utterance_id="a", text="Yes?", final=True)
-        yield tts.End()
+        yield tts_words.Cancel("a", 0)
+        yield tts_words.Text(utterance_id="a", text="Yes?", final=True)
+        yield live_words.End()
 
     target = target_of(TargetChoice(model="deepgram/aura-2-thalia-en-lab-paced-1-20"))
     asked = SynthesisRequest(model="", voice=None, output=AudioFormat(Encoding.PCM_S16LE, 16_000))
@@ -756,8 +756,8 @@ async def test_sound_that_waits_to_be_told_while_its_utterance_is_cut_is_not_the
         aclosing(house.tts.synthesize(origin, target, asked, asks())) as told,
     ):
         events = [one async for _, some in told for one in some]
-    (cut,) = [at for at, one in enumerate(events) if isinstance(one, tts.Cancelled)]
-    assert b"".join(one.data for one in events[cut:] if isinstance(one, tts.Audio)) == mouth.pcm(
+    (cut,) = [at for at, one in enumerate(events) if isinstance(one, tts_words.Cancelled)]
+    assert b"".join(one.data for one in events[cut:] if isinstance(one, tts_words.Audio)) == mouth.pcm(
         "Yes?", 16_000
     )
 
@@ -784,7 +784,7 @@ async def test_a_mistake_of_ours_ends_a_session_and_is_told_without_its_words(
         )
         async with aclosing(told):
             last = [events[-1] async for _, events in told][-1]
-    assert isinstance(last, stt.Ended | tts.Ended)
+    assert isinstance(last, live_words.Ended)
     assert (last.error.kind, last.error.message) == (
         Kind.INTERNAL,
         "internal error; the log has its request id",

@@ -9,7 +9,7 @@ from integration_api.core.media import Cleared, Dtmf, MarkReached, Stopped
 from integration_api.core.session import Warned
 from integration_api.core.stt import Final, SpeechStarted, Word
 from integration_api.core.tenant import Tenant
-from integration_api.services import tts, voice_loop
+from integration_api.services import tts_words, voice_loop
 from integration_api.services.media_guest import Attached, Audio, Guest, Over
 from integration_api.services.media_relay import (
     MOVED,
@@ -102,19 +102,19 @@ async def test_everything_that_is_said_and_told_arrives_as_it_is(two):
     await until(lambda: one.guests)
     assert (one.hello.organization_id, one.hello.project_id, one.hello.call_id) == (1, 2, 7)
     assert one.guests[0].wants == FORM
-    text = tts.Text(utterance_id="u", text="Hello", final=True)
+    text = tts_words.Text(utterance_id="u", text="Hello", final=True)
     sound = bytes(number % 251 for number in range(2 * PIECE_BYTES + 1))
     await guest.say(sound)
     await guest.mark("m")
     await guest.clear()
     await guest.speak(text)
-    await guest.speak(tts.Flush("u"))
-    await guest.speak(tts.Cancel("u", None))
+    await guest.speak(tts_words.Flush("u"))
+    await guest.speak(tts_words.Cancel("u", None))
     await guest.hang_up()
     await until(lambda: len(one.seat.said) == 9)
     pieces = [sound[at : at + PIECE_BYTES] for at in range(0, len(sound), PIECE_BYTES)]
     assert one.seat.said == [
-        *pieces, ("mark", "m"), "clear", text, tts.Flush("u"), tts.Cancel("u", None), "hangup",
+        *pieces, ("mark", "m"), "clear", text, tts_words.Flush("u"), tts_words.Cancel("u", None), "hangup",
     ]  # fmt: skip
     told = [
         Attached(call_id="7", stream_id="s", provider="twilio", format=FORM, custom={"a": "b"}),
@@ -125,7 +125,7 @@ async def test_everything_that_is_said_and_told_arrives_as_it_is(two):
         Warned("w", "careful"),
         voice_loop.Listened(SpeechStarted(audio_time_ms=20)),
         voice_loop.Listened(Final(segment_id="1", text="hi", words=(Word(text="hi", start_ms=1, end_ms=2),))),
-        voice_loop.Spoke(tts.Used(characters=5, audio_ms=100)),
+        voice_loop.Spoke(tts_words.Used(characters=5, audio_ms=100)),
         Stopped("stop"),
         Over("finished"),
     ]

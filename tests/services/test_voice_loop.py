@@ -9,7 +9,7 @@ from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.tts import SynthesisRequest
 from integration_api.providers import PROVIDERS
-from integration_api.services import tts
+from integration_api.services import live_words, tts_words
 from integration_api.services.target import Target
 from integration_api.services.utterance import Utterance
 from integration_api.services.voice_loop import LoopPlan, VoiceLoop
@@ -26,20 +26,20 @@ class Voices:
         self.sessions = 0
 
     async def synthesize(
-        self, origin: Any, target: Any, request: Any, asks: AsyncIterator[tts.Ask], *_: Any, **__: Any
+        self, origin: Any, target: Any, request: Any, asks: AsyncIterator[tts_words.Ask], *_: Any, **__: Any
     ) -> AsyncGenerator[tuple[Any, list[Any]], None]:
         self.sessions += 1
         if self.sessions == 1:
             try:
-                yield None, [tts.Ended(Failure(Kind.UPSTREAM, "gone"))]
+                yield None, [live_words.Ended(Failure(Kind.UPSTREAM, "gone"))]
             finally:
                 self.going.set()
                 await self.gone.wait()
             return
         async for ask in asks:
-            if isinstance(ask, tts.Text):
+            if isinstance(ask, tts_words.Text):
                 one = Utterance(ask.utterance_id, FORM, FORM, 20, 0.0)
-                yield None, [tts.Audio(utterance=one, seq=0, offset_ms=0, data=ask.text.encode())]
+                yield None, [tts_words.Audio(utterance=one, seq=0, offset_ms=0, data=ask.text.encode())]
 
 
 async def test_a_text_that_comes_while_a_voice_that_failed_goes_is_spoken_by_the_next() -> None:
@@ -51,7 +51,7 @@ async def test_a_text_that_comes_while_a_voice_that_failed_goes_is_spoken_by_the
     async with asyncio.timeout(60):
         await voices.going.wait()
         assert [one.code for one in told] == ["tts_failed"]
-        await loop.ask(tts.Text(utterance_id="a", text="Hello.", final=True))
+        await loop.ask(tts_words.Text(utterance_id="a", text="Hello.", final=True))
         voices.gone.set()
         assert await said.get() == b"Hello."
         loop.end()

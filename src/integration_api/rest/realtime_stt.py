@@ -15,7 +15,8 @@ from integration_api.rest.answers import encode
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.targeting import target_of
 from integration_api.rest.voice import CLOSE_CODES
-from integration_api.services import stt
+from integration_api.services import live_words, stt_words
+from integration_api.services.stt import SttService
 
 INTENT = "transcription"
 EARLY_BYTES = 240_000
@@ -25,7 +26,7 @@ EARLY_MS = 20
 
 
 class RealtimeDoor:
-    def __init__(self, service: stt.SttService) -> None:
+    def __init__(self, service: SttService) -> None:
         self._service = service
 
     async def listen(self, ask: Ask) -> Upgrade:
@@ -55,7 +56,7 @@ class RealtimeDoor:
 class Conversation:
     """One socket. What is wrong with a message is told, and the session goes on."""
 
-    def __init__(self, service: stt.SttService, ask: Ask, socket: WebSocket, model: str) -> None:
+    def __init__(self, service: SttService, ask: Ask, socket: WebSocket, model: str) -> None:
         self._service = service
         self._ask = ask
         self._socket = socket
@@ -83,11 +84,11 @@ class Conversation:
             async for _, events in told:
                 for event in events:
                     match event:
-                        case stt.Ready():
+                        case stt_words.Ready():
                             await self._say(self._writer.updated(self._settings))
-                        case stt.Ended(error):
+                        case live_words.Ended(error):
                             raise error
-                        case stt.Over() | stt.Reconnected():
+                        case live_words.Over() | stt_words.Reconnected():
                             pass
                         case _:
                             for said in self._writer.write(event):
@@ -123,10 +124,10 @@ class Conversation:
             await self._say(self._writer.updated(self._settings))
         return False
 
-    async def _asks(self) -> AsyncGenerator[stt.Ask, None]:
+    async def _asks(self) -> AsyncGenerator[stt_words.Ask, None]:
         step = self._settings.input.size(EARLY_MS)
         for at in range(0, len(self._early), step):
-            yield stt.Sound(bytes(self._early[at : at + step]))
+            yield stt_words.Sound(bytes(self._early[at : at + step]))
         self._early.clear()
         while (message := await self._socket.receive()) is not None:
             said = surface.Said("")
@@ -134,11 +135,11 @@ class Conversation:
                 said = surface.parse(message)
                 match said.type:
                     case "input_audio_buffer.append":
-                        yield stt.Sound(surface.sound_of(said))
+                        yield stt_words.Sound(surface.sound_of(said))
                     case "input_audio_buffer.commit":
                         for event in self._writer.commit():
                             await self._say(event)
-                        yield stt.Finalize()
+                        yield stt_words.Finalize()
                     case "input_audio_buffer.clear":
                         # What was sent has been heard: there is no buffer to empty.
                         await self._say(self._writer.cleared())
@@ -149,7 +150,7 @@ class Conversation:
                         raise surface.unknown(said)
             except Failure as error:
                 await self._say(self._writer.failed(error, said.event_id))
-        yield stt.Left()
+        yield live_words.Left()
 
     def _update(self, session: surface.Session) -> Update:
         before, self._settings = self._settings, self._settings.updated(session)

@@ -10,14 +10,15 @@ from integration_api.dialects.voice_surface import read
 from integration_api.edge.application import Upgrade
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.voice import Line, live
-from integration_api.services import stt
+from integration_api.services import live_words, stt_words
 from integration_api.services.call import Origin
 from integration_api.services.leg import Leg
+from integration_api.services.stt import SttService
 from integration_api.services.voice import fallback_of, target_of
 
 
 class SttDoor:
-    def __init__(self, service: stt.SttService) -> None:
+    def __init__(self, service: SttService) -> None:
         self._service = service
 
     async def listen(self, ask: Ask) -> Upgrade:
@@ -25,7 +26,7 @@ class SttDoor:
 
     def _told(
         self, line: Line, origin: Origin, start: surface.Start
-    ) -> AsyncGenerator[tuple[Leg[Listening], list[stt.Told]], None]:
+    ) -> AsyncGenerator[tuple[Leg[Listening], list[stt_words.Told]], None]:
         target, fallback = target_of(start.target), fallback_of(start.fallback)
         attend = line.socket.attend
         return self._service.listen(origin, target, start.read(), _asks(line), fallback, attend)
@@ -37,23 +38,23 @@ class SttDoor:
         ]  # fmt: skip
 
 
-async def _tell(line: Line, start: surface.Start, event: stt.Told, leg: Leg[Any]) -> None:
+async def _tell(line: Line, start: surface.Start, event: stt_words.Told, leg: Leg[Any]) -> None:
     await line.tell(event, leg)
 
 
-async def _asks(line: Line) -> AsyncGenerator[stt.Ask, None]:
+async def _asks(line: Line) -> AsyncGenerator[stt_words.Ask, None]:
     """Read what the caller asks for. One who leaves has ended the session."""
     while (message := await line.socket.receive()) is not None:
         if isinstance(message, bytes):
-            yield stt.Sound(message)
+            yield stt_words.Sound(message)
             continue
         match read(message, surface.Message):
             case surface.Finalize():
-                yield stt.Finalize()
+                yield stt_words.Finalize()
             case surface.Change() as change:
                 yield change.read()
             case surface.KeepAlive():
-                yield stt.KeepAlive()
+                yield stt_words.KeepAlive()
             case _:
-                yield stt.End()
-    yield stt.Left()
+                yield live_words.End()
+    yield live_words.Left()

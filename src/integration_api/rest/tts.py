@@ -15,15 +15,16 @@ from integration_api.dialects.voice_surface import read
 from integration_api.edge.application import Upgrade, WebSocket
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.voice import Line, live
-from integration_api.services import tts
+from integration_api.services import live_words, tts_words
 from integration_api.services.call import Origin
 from integration_api.services.leg import Leg
+from integration_api.services.tts import TtsService
 from integration_api.services.utterance import Utterance
 from integration_api.services.voice import fallback_of, target_of
 
 
 class TtsDoor:
-    def __init__(self, service: tts.TtsService) -> None:
+    def __init__(self, service: TtsService) -> None:
         self._service = service
 
     async def synthesize(self, ask: Ask) -> Upgrade:
@@ -31,7 +32,7 @@ class TtsDoor:
 
     def _told(
         self, line: Line, origin: Origin, start: surface.Start
-    ) -> AsyncGenerator[tuple[Leg[Speaking], list[tts.Told]], None]:
+    ) -> AsyncGenerator[tuple[Leg[Speaking], list[tts_words.Told]], None]:
         target, fallback = target_of(start.target), fallback_of(start.fallback)
         put = None if start.audio_events else partial(_put, line.socket)
         return self._service.synthesize(
@@ -52,8 +53,8 @@ def _put(socket: WebSocket, utterance: Utterance, frame: bytes) -> bool:
     return True
 
 
-async def _tell(line: Line, start: surface.Start, event: tts.Told, leg: Leg[Any]) -> None:
-    if not isinstance(event, tts.Audio):
+async def _tell(line: Line, start: surface.Start, event: tts_words.Told, leg: Leg[Any]) -> None:
+    if not isinstance(event, tts_words.Audio):
         await line.tell(event, leg)
     elif start.audio_events:
         await line.tell(_audio(event), leg)
@@ -61,7 +62,7 @@ async def _tell(line: Line, start: surface.Start, event: tts.Told, leg: Leg[Any]
         await line.socket.send(event.data)
 
 
-def _audio(event: tts.Audio) -> dict[str, object]:
+def _audio(event: tts_words.Audio) -> dict[str, object]:
     return {
         "type": "audio",
         "utterance_id": event.utterance.id,
@@ -71,7 +72,7 @@ def _audio(event: tts.Audio) -> dict[str, object]:
     }
 
 
-async def _asks(line: Line) -> AsyncGenerator[tts.Ask, None]:
+async def _asks(line: Line) -> AsyncGenerator[tts_words.Ask, None]:
     """Read what the caller asks for. One who leaves has ended the session."""
     while (message := await line.socket.receive()) is not None:
         match read(message if isinstance(message, str) else "", surface.Message):
@@ -79,22 +80,24 @@ async def _asks(line: Line) -> AsyncGenerator[tts.Ask, None]:
                 yield asked_of_voice(said)
             case surface.Mark() as mark:
                 surface.check_mark(mark.name, mark.char_offset)
-                yield tts.MarkAt(mark.utterance_id, mark.name, mark.char_offset)
+                yield tts_words.MarkAt(mark.utterance_id, mark.name, mark.char_offset)
             case surface.Change(voice, speed):
-                yield tts.Change(voice, surface.check_speed(speed))
+                yield tts_words.Change(voice, surface.check_speed(speed))
             case _:
-                yield tts.End()
-    yield tts.Left()
+                yield live_words.End()
+    yield live_words.Left()
 
 
-def asked_of_voice(said: surface.Text | surface.Flush | surface.Cancel) -> tts.Text | tts.Flush | tts.Cancel:
+def asked_of_voice(
+    said: surface.Text | surface.Flush | surface.Cancel,
+) -> tts_words.Text | tts_words.Flush | tts_words.Cancel:
     """Raises `Failure` (INVALID_REQUEST) naming the field."""
     match said:
         case surface.Text():
             text, ssml = surface.check_text(said)
             id = surface.check_id(said.utterance_id)
-            return tts.Text(utterance_id=id, text=text, ssml=ssml, final=said.final)
+            return tts_words.Text(utterance_id=id, text=text, ssml=ssml, final=said.final)
         case surface.Flush(id):
-            return tts.Flush(id)
+            return tts_words.Flush(id)
         case surface.Cancel(id, played_ms):
-            return tts.Cancel(id, played_ms)
+            return tts_words.Cancel(id, played_ms)

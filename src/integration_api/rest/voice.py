@@ -10,7 +10,7 @@ from integration_api.core.tenant import Principal
 from integration_api.dialects.voice_surface import Envelope, error_of, read
 from integration_api.edge.application import Upgrade, WebSocket
 from integration_api.rest.routing import Ask
-from integration_api.services import clock, stt, tts
+from integration_api.services import clock, live_words
 from integration_api.services.call import Origin
 from integration_api.services.leg import Leg
 from integration_api.services.voice import START_SECONDS
@@ -83,7 +83,7 @@ def live(
             async with aclosing(open(line, origin, start)) as told:
                 async for leg, events in told:
                     for event in events:
-                        if isinstance(event, (stt.Ended, tts.Ended)):
+                        if isinstance(event, live_words.Ended):
                             raise event.error
                         await tell(line, start, event, leg)
             await socket.close()

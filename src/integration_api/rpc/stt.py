@@ -17,9 +17,10 @@ from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.reading import parsed
 from integration_api.rpc.told_stt import write
 from integration_api.rpc.voice import Line, first_of, not_understood, start_required
-from integration_api.services import stt
+from integration_api.services import live_words, stt_words
 from integration_api.services.batch_stt import transcribe
 from integration_api.services.particulars import call_headers
+from integration_api.services.stt import SttService
 from integration_api.services.unary import Unary
 from integration_api.services.voice import fallback_of, target_of
 
@@ -27,7 +28,7 @@ SERVICE = "integration.voice.v1.SpeechToText"
 
 
 class SttDoor:
-    def __init__(self, service: stt.SttService, unary: Unary) -> None:
+    def __init__(self, service: SttService, unary: Unary) -> None:
         self._service = service
         self._unary = unary
 
@@ -71,21 +72,21 @@ class SttDoor:
         ]
 
 
-async def _asks(messages: AsyncIterator[bytearray]) -> AsyncGenerator[stt.Ask, None]:
+async def _asks(messages: AsyncIterator[bytearray]) -> AsyncGenerator[stt_words.Ask, None]:
     """Read what the caller asks for. One who has no more to say wants the end, as if it had said so."""
     async for message in messages:
         said = parsed(message, wire.SttClient)
         match said.WhichOneof("message"):
             case "audio":
-                yield stt.Sound(said.audio)
+                yield stt_words.Sound(said.audio)
             case "finalize":
-                yield stt.Finalize()
+                yield stt_words.Finalize()
             case "update":
                 yield read_update(said.update)
             case "keepalive":
-                yield stt.KeepAlive()
+                yield stt_words.KeepAlive()
             case "end":
                 break
             case _:
                 raise not_understood("audio, finalize, update, keepalive and end")
-    yield stt.End()
+    yield live_words.End()

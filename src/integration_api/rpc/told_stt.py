@@ -15,12 +15,12 @@ from integration_api.core.stt import (
 )
 from integration_api.dialects.voice_messages import write_format, write_words
 from integration_api.proto import voice_pb2 as wire
-from integration_api.services import stt
+from integration_api.services import live_words, stt_words
 
 Server = wire.SttServer
 
 
-def write(event: stt.Told, envelope: wire.Envelope) -> wire.SttServer:
+def write(event: stt_words.Told, envelope: wire.Envelope) -> wire.SttServer:
     match event:
         case Interim():
             told = Server.Interim(
@@ -72,7 +72,7 @@ def write(event: stt.Told, envelope: wire.Envelope) -> wire.SttServer:
             return Server(envelope=envelope, warning=wire.Warning(code=code, message=message))
         case Raw(data):
             return Server(envelope=envelope, raw=Server.Raw(data=data))
-        case stt.Ready():
+        case stt_words.Ready():
             ready = Server.Ready(
                 model=event.model,
                 capabilities=_capabilities(event.capabilities),
@@ -81,14 +81,14 @@ def write(event: stt.Told, envelope: wire.Envelope) -> wire.SttServer:
                 connect_ms=event.connect_ms,
             )
             return Server(envelope=envelope, ready=ready)
-        case stt.Reconnected():
+        case stt_words.Reconnected():
             again = Server.Reconnected(
                 gap_ms=event.gap_ms, replayed_ms=event.replayed_ms, new_provider=event.new_provider
             )
             return Server(envelope=envelope, reconnected=again)
-        case stt.Over(reason):
+        case live_words.Over(reason):
             return Server(envelope=envelope, closed=wire.Closed(reason=reason))
-        case stt.Ended(error):
+        case live_words.Ended(error):
             raise error
 
 

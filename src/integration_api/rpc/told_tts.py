@@ -4,30 +4,30 @@ from integration_api.core.session import Warned
 from integration_api.core.tts import Flushed, SynthesisCapabilities, Timestamps
 from integration_api.dialects.voice_messages import write_format
 from integration_api.proto import voice_pb2 as wire
-from integration_api.services import tts
+from integration_api.services import live_words, tts_words
 
 Server = wire.TtsServer
 
 GRANULARITIES = {"word": wire.WORD, "char": wire.CHAR}
 
 
-def write(event: tts.Told, envelope: wire.Envelope) -> wire.TtsServer:
+def write(event: tts_words.Told, envelope: wire.Envelope) -> wire.TtsServer:
     match event:
-        case tts.Audio():
+        case tts_words.Audio():
             frame = Server.Audio(
                 utterance_id=event.utterance.id, seq=event.seq, offset_ms=event.offset_ms, audio=event.data
             )
             return Server(envelope=envelope, audio=frame)
-        case tts.Started(id, ttfb_ms):
+        case tts_words.Started(id, ttfb_ms):
             return Server(envelope=envelope, started=Server.Started(utterance_id=id, ttfb_ms=ttfb_ms))
         case Timestamps():
             return Server(envelope=envelope, timestamps=_timestamps(event))
-        case tts.MarkReached():
+        case tts_words.MarkReached():
             reached = Server.MarkReached(utterance_id=event.utterance_id, name=event.name, at_ms=event.at_ms)
             return Server(envelope=envelope, mark_reached=reached)
         case Flushed(id):
             return Server(envelope=envelope, flushed=Server.Flushed(utterance_id=id))
-        case tts.Done():
+        case tts_words.Done():
             done = Server.Done(
                 utterance_id=event.utterance_id,
                 audio_ms=event.audio_ms,
@@ -35,7 +35,7 @@ def write(event: tts.Told, envelope: wire.Envelope) -> wire.TtsServer:
                 billed=event.billed,
             )
             return Server(envelope=envelope, done=done)
-        case tts.Cancelled():
+        case tts_words.Cancelled():
             cut = Server.Cancelled(
                 utterance_id=event.utterance_id,
                 text_spoken=event.text_spoken,
@@ -43,12 +43,12 @@ def write(event: tts.Told, envelope: wire.Envelope) -> wire.TtsServer:
                 estimated=event.estimated,
             )
             return Server(envelope=envelope, cancelled=cut)
-        case tts.Used():
+        case tts_words.Used():
             used = Server.Usage(characters=event.characters, audio_ms=event.audio_ms)
             return Server(envelope=envelope, usage=used)
         case Warned(code, message):
             return Server(envelope=envelope, warning=wire.Warning(code=code, message=message))
-        case tts.Ready():
+        case tts_words.Ready():
             ready = Server.Ready(
                 model=event.model,
                 capabilities=_capabilities(event.capabilities),
@@ -57,9 +57,9 @@ def write(event: tts.Told, envelope: wire.Envelope) -> wire.TtsServer:
                 connect_ms=event.connect_ms,
             )
             return Server(envelope=envelope, ready=ready)
-        case tts.Over(reason):
+        case live_words.Over(reason):
             return Server(envelope=envelope, closed=wire.Closed(reason=reason))
-        case tts.Ended(error):
+        case live_words.Ended(error):
             raise error
 
 

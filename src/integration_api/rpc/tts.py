@@ -21,20 +21,21 @@ from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.reading import parsed
 from integration_api.rpc.told_tts import write
 from integration_api.rpc.voice import Line, Teller, first_of, not_understood, start_required
-from integration_api.services import tts
+from integration_api.services import live_words, tts_words
 from integration_api.services.batch_tts import SpeechService
 from integration_api.services.particulars import call_headers
+from integration_api.services.tts import TtsService
 from integration_api.services.voice import fallback_of, target_of
 from integration_api.services.whole_tts import only_whole, speak_whole
 
 SERVICE = "integration.voice.v1.TextToSpeech"
 ANY_MODEL = "*"
 """Voices are a provider's, whatever model speaks with them."""
-Source: TypeAlias = AsyncGenerator[tuple[Teller, list[tts.Told]], None]
+Source: TypeAlias = AsyncGenerator[tuple[Teller, list[tts_words.Told]], None]
 
 
 class TtsDoor:
-    def __init__(self, service: tts.TtsService, speech: SpeechService) -> None:
+    def __init__(self, service: TtsService, speech: SpeechService) -> None:
         self._service = service
         self._speech = speech
 
@@ -83,7 +84,7 @@ class TtsDoor:
                 yield frame
             raise
 
-    def _live(self, ask: Ask, start: Start, asks: AsyncGenerator[tts.Ask, None]) -> Source:
+    def _live(self, ask: Ask, start: Start, asks: AsyncGenerator[tts_words.Ask, None]) -> Source:
         target, fallback = target_of(start.target), fallback_of(start.fallback)
         return self._service.synthesize(
             ask.origin(start.metadata), target, start.read(), asks, fallback, frame_ms=start.chunk_ms
@@ -111,12 +112,12 @@ async def _written(line: Line, source: Source) -> AsyncGenerator[bytes, None]:
                 yield write(event, line.envelope(teller)).SerializeToString()
 
 
-async def _whole(text: str, *, ssml: bool) -> AsyncGenerator[tts.Ask, None]:
-    yield tts.Text(utterance_id=WHOLE, text=text, ssml=ssml, final=True)
-    yield tts.End()
+async def _whole(text: str, *, ssml: bool) -> AsyncGenerator[tts_words.Ask, None]:
+    yield tts_words.Text(utterance_id=WHOLE, text=text, ssml=ssml, final=True)
+    yield live_words.End()
 
 
-async def _asks(messages: AsyncIterator[bytearray]) -> AsyncGenerator[tts.Ask, None]:
+async def _asks(messages: AsyncIterator[bytearray]) -> AsyncGenerator[tts_words.Ask, None]:
     """Read what the caller asks for. One who has no more to say wants the end, as if it had said so; one who wants
     the end may still cancel.
     """
@@ -129,24 +130,26 @@ async def _asks(messages: AsyncIterator[bytearray]) -> AsyncGenerator[tts.Ask, N
                 mark = said.mark
                 offset = given(mark, "char_offset")
                 check_mark(mark.name, offset)
-                yield tts.MarkAt(read_id(mark.utterance_id), mark.name, offset)
+                yield tts_words.MarkAt(read_id(mark.utterance_id), mark.name, offset)
             case "update":
-                yield tts.Change(given(said.update, "voice"), check_speed(given(said.update, "speed")))
+                yield tts_words.Change(given(said.update, "voice"), check_speed(given(said.update, "speed")))
             case "end":
-                yield tts.End()
+                yield live_words.End()
             case _:
                 raise not_understood("text, flush, mark, cancel, update and end")
-    yield tts.End()
+    yield live_words.End()
 
 
-def asked_of_voice(said: wire.TtsClient | wire.MediaClient) -> tts.Text | tts.Flush | tts.Cancel:
+def asked_of_voice(
+    said: wire.TtsClient | wire.MediaClient,
+) -> tts_words.Text | tts_words.Flush | tts_words.Cancel:
     """Read a text, a flush or a cancel. Raises `Failure` (INVALID_REQUEST) naming the field."""
     match said.WhichOneof("message"):
         case "text":
             text, ssml = read_text(said.text)
             id = read_id(said.text.utterance_id)
-            return tts.Text(utterance_id=id, text=text, ssml=ssml, final=said.text.final)
+            return tts_words.Text(utterance_id=id, text=text, ssml=ssml, final=said.text.final)
         case "flush":
-            return tts.Flush(read_id(said.flush.utterance_id))
+            return tts_words.Flush(read_id(said.flush.utterance_id))
         case _:
-            return tts.Cancel(read_id(said.cancel.utterance_id), given(said.cancel, "played_ms"))
+            return tts_words.Cancel(read_id(said.cancel.utterance_id), given(said.cancel, "played_ms"))

@@ -25,7 +25,7 @@ from integration_api.core.session import Warned
 from integration_api.core.stt import SttEvent
 from integration_api.core.tenant import Tenant
 from integration_api.core.tts import Flushed, Timestamps
-from integration_api.services import clock, stt, tts, voice_loop
+from integration_api.services import clock, live_words, stt_words, tts_words, voice_loop
 from integration_api.services.media_guest import Attached, Audio, Guest, Over, Told
 
 MOST_BYTES = 32 << 20
@@ -79,29 +79,29 @@ class HangUp(Struct, frozen=True, tag="hangup"):
 class Speak(Struct, frozen=True, tag="speak", omit_defaults=True):
     """One of what an inline call's voice may be told."""
 
-    text: tts.Text | None = None
-    flush: tts.Flush | None = None
-    cancel: tts.Cancel | None = None
+    text: tts_words.Text | None = None
+    flush: tts_words.Flush | None = None
+    cancel: tts_words.Cancel | None = None
 
 
 class Listened(Struct, frozen=True, tag="stt"):
     """What an inline call's ear told, but for who it was: that stays with the process that has it."""
 
-    event: stt.Ready | SttEvent | stt.Reconnected | stt.Over
+    event: stt_words.Ready | SttEvent | stt_words.Reconnected | live_words.Over
 
 
 class Spoke(Struct, frozen=True, tag="tts"):
     event: (
-        tts.Ready
-        | tts.Started
+        tts_words.Ready
+        | tts_words.Started
         | Timestamps
-        | tts.MarkReached
+        | tts_words.MarkReached
         | Flushed
-        | tts.Done
-        | tts.Cancelled
-        | tts.Used
+        | tts_words.Done
+        | tts_words.Cancelled
+        | tts_words.Used
         | Warned
-        | tts.Over
+        | live_words.Over
     )
 
 
@@ -230,11 +230,11 @@ class FarSeat:
 
     async def speak(self, guest: Guest, said: voice_loop.Said) -> None:
         match said:
-            case tts.Text():
+            case tts_words.Text():
                 await self._peer.send(Speak(text=said))
-            case tts.Flush():
+            case tts_words.Flush():
                 await self._peer.send(Speak(flush=said))
-            case tts.Cancel():
+            case tts_words.Cancel():
                 await self._peer.send(Speak(cancel=said))
 
     async def hang_up(self, guest: Guest) -> None:

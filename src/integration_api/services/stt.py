@@ -1,11 +1,10 @@
 """Live transcripts: one caller's sound to a provider and back as events, whatever happens to the provider."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from integration_api.audio.convert import Converter
@@ -19,7 +18,6 @@ from integration_api.core.stt import (
     Final,
     Heard,
     Interim,
-    ListenCapabilities,
     Listening,
     ListenRequest,
     Revision,
@@ -36,8 +34,19 @@ from integration_api.services.ear import Ear, end_of_sound
 from integration_api.services.fallback import Fallback, Outrun, Plan, options_of
 from integration_api.services.leg import Leg, late
 from integration_api.services.lines import Lines
+from integration_api.services.live_words import End, Ended, Left, Over
 from integration_api.services.recent_sound import RecentSound
 from integration_api.services.speech_times import TURN_MS, SpeechTimes
+from integration_api.services.stt_words import (
+    Ask,
+    Attend,
+    Finalize,
+    KeepAlive,
+    Ready,
+    Reconnected,
+    Sound,
+    Told,
+)
 from integration_api.services.succession import Succession
 from integration_api.services.target import Target
 from integration_api.services.unary import unsupported
@@ -64,63 +73,6 @@ PONG_SECONDS = 2.0
 """Who has not answered a ping for so long is gone, and was not only kept waiting by a network."""
 SETTLING_MS = 5_000
 """How much a provider may hear behind a text, beyond the silence that ends a turn, until the text is final."""
-
-
-class Ready(Struct, frozen=True, kw_only=True, tag="ready", omit_defaults=True):
-    """The session has begun. `negotiated_input` is what the provider is sent."""
-
-    model: str
-    capabilities: ListenCapabilities
-    negotiated_input: AudioFormat
-    reused_connection: bool = False
-    connect_ms: int = 0
-
-
-class Reconnected(Struct, frozen=True, kw_only=True, tag="reconnected", omit_defaults=True):
-    """Another socket goes on from the last settled text: `gap_ms` nobody listened, `replayed_ms` were sent again."""
-
-    gap_ms: int
-    replayed_ms: int
-    new_provider: str | None = None
-
-
-class Over(Struct, frozen=True, tag="closed", omit_defaults=True):
-    reason: str
-
-
-class Ended(Struct, frozen=True):
-    """Why a session that began did not end well; nothing follows it."""
-
-    error: Failure
-
-
-# What a caller can ask for in the middle of a session.
-
-
-class Sound(Struct, frozen=True):
-    data: bytes
-
-
-class Finalize(Struct, frozen=True):
-    pass
-
-
-class KeepAlive(Struct, frozen=True):
-    pass
-
-
-class End(Struct, frozen=True):
-    pass
-
-
-class Left(Struct, frozen=True):
-    """The caller is gone: nothing is to be told to anybody any more."""
-
-
-Ask: TypeAlias = Sound | Finalize | Update | KeepAlive | End | Left
-Told: TypeAlias = Ready | SttEvent | Reconnected | Over | Ended
-Attend: TypeAlias = Callable[[Callable[[bytes], bool]], None]
-"""Has the caller's sound given to a function as it comes. What that declines, by False, is asked as `Sound`."""
 
 
 class SttService:

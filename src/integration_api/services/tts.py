@@ -2,11 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from integration_api.audio.convert import Converter
@@ -20,7 +19,6 @@ from integration_api.core.tts import (
     Sound,
     Speaking,
     Spoken,
-    SynthesisCapabilities,
     SynthesisRequest,
     Timestamps,
     TtsEvent,
@@ -30,9 +28,27 @@ from integration_api.services.call import Calls, Origin
 from integration_api.services.fallback import Fallback, Outrun, Plan, options_of, voice_of
 from integration_api.services.leg import Leg, late
 from integration_api.services.lines import Lines
+from integration_api.services.live_words import End, Ended, Left, Over
 from integration_api.services.script import Script
 from integration_api.services.succession import Succession
 from integration_api.services.target import Target
+from integration_api.services.tts_words import (
+    Ask,
+    Audio,
+    Cancel,
+    Cancelled,
+    Change,
+    Done,
+    Flush,
+    MarkAt,
+    MarkReached,
+    Put,
+    Ready,
+    Started,
+    Text,
+    Told,
+    Used,
+)
 from integration_api.services.unary import unsupported
 from integration_api.services.utterance import Utterance
 from integration_api.telemetry.log import Log
@@ -53,124 +69,6 @@ LONGEST_UTTERANCE = 1_000_000
 """Characters, in however many messages: half a day of speech."""
 _SENTENCE = re.compile(r"[.!?…]+[\"')\]]*\s+|[。\uff01\uff1f।]\s*")
 """The end of a sentence: in Chinese, Japanese and Hindi no space follows it."""
-
-
-class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
-    model: str
-    capabilities: SynthesisCapabilities
-    negotiated_output: AudioFormat
-    """What the provider makes; the caller gets what it asked for."""
-    reused_connection: bool = False
-    connect_ms: int = 0
-
-
-class Started(Struct, frozen=True, tag="started"):
-    utterance_id: str
-    ttfb_ms: int
-    """From the utterance's first text to its first sound."""
-
-
-class Audio(Struct, frozen=True, kw_only=True):
-    """One frame. `seq` counts from 0 in each utterance, and offsets have no gap."""
-
-    utterance: Utterance
-    seq: int
-    offset_ms: int
-    data: bytes
-
-
-class MarkReached(Struct, frozen=True, kw_only=True, tag="mark_reached"):
-    utterance_id: str
-    name: str
-    at_ms: int
-
-
-class Done(Struct, frozen=True, kw_only=True, tag="done"):
-    utterance_id: str
-    audio_ms: int
-    characters: int
-    billed: float | None = None
-
-
-class Cancelled(Struct, frozen=True, kw_only=True, tag="cancelled"):
-    """Not one more byte of it follows."""
-
-    utterance_id: str
-    text_spoken: str
-    text_remaining: str
-    estimated: bool
-
-
-class Used(Struct, frozen=True, kw_only=True, tag="usage"):
-    characters: int
-    audio_ms: int
-
-
-class Over(Struct, frozen=True, tag="closed"):
-    reason: str
-
-
-class Ended(Struct, frozen=True):
-    """Why a session that began did not end well; nothing follows it."""
-
-    error: Failure
-
-
-# What a caller can ask for.
-
-
-class Text(Struct, frozen=True, kw_only=True):
-    utterance_id: str
-    text: str
-    ssml: bool = False
-    final: bool = False
-
-
-class Flush(Struct, frozen=True):
-    utterance_id: str
-
-
-class MarkAt(Struct, frozen=True):
-    utterance_id: str
-    name: str
-    char_offset: int | None
-
-
-class Cancel(Struct, frozen=True):
-    utterance_id: str
-    played_ms: int | None
-
-
-class Change(Struct, frozen=True):
-    voice: str | None
-    speed: float | None
-
-
-class End(Struct, frozen=True):
-    pass
-
-
-class Left(Struct, frozen=True):
-    """The caller is gone."""
-
-
-Ask: TypeAlias = Text | Flush | MarkAt | Cancel | Change | End | Left
-Told: TypeAlias = (
-    Ready
-    | Started
-    | Audio
-    | Timestamps
-    | MarkReached
-    | Flushed
-    | Done
-    | Cancelled
-    | Used
-    | Warned
-    | Over
-    | Ended
-)
-Put: TypeAlias = Callable[[Utterance, bytes], bool]
-"""Sends the caller a frame of an utterance if that needs no waiting; returns whether it did."""
 
 
 class _Nobody:

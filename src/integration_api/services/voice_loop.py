@@ -20,11 +20,13 @@ from integration_api.core.session import Warned
 from integration_api.core.stt import Final, Interim, ListenRequest, SpeechStarted
 from integration_api.core.tts import SynthesisRequest
 from integration_api.dialects import voice_stt_surface, voice_tts_surface
-from integration_api.services import clock, stt, tts
+from integration_api.services import clock, live_words, stt_words, tts_words
 from integration_api.services.call import Origin
 from integration_api.services.fallback import Fallback
 from integration_api.services.leg import Leg
+from integration_api.services.stt import SttService
 from integration_api.services.target import Target
+from integration_api.services.tts import TtsService
 from integration_api.services.utterance import Utterance
 from integration_api.services.voice import fallback_of, target_of
 
@@ -68,7 +70,7 @@ class Spoke(Struct, frozen=True, tag="tts"):
 
 
 LoopEvent: TypeAlias = Listened | Spoke | Warned
-Said: TypeAlias = tts.Text | tts.Flush | tts.Cancel
+Said: TypeAlias = tts_words.Text | tts_words.Flush | tts_words.Cancel
 
 
 class Mouth(Protocol):
@@ -131,8 +133,8 @@ class VoiceLoop:
 
     def __init__(
         self,
-        ears: stt.SttService,
-        voices: tts.TtsService,
+        ears: SttService,
+        voices: TtsService,
         origin: Origin,
         plan: LoopPlan,
         format: AudioFormat,
@@ -151,7 +153,7 @@ class VoiceLoop:
         self._early_ms = 0
         self._arrived = asyncio.Event()
         self._ended = False
-        self._asked: asyncio.Queue[tts.Ask] = asyncio.Queue(MOST_ASKED)
+        self._asked: asyncio.Queue[tts_words.Ask] = asyncio.Queue(MOST_ASKED)
         self._open: set[str] = set()
         """Utterances that the voice was given text of, and has not told the end of."""
         self._segment = ""
@@ -180,10 +182,10 @@ class VoiceLoop:
                 Kind.UNSUPPORTED, "the call has no voice: it was made without media.tts", code="no_voice"
             )
         match said:
-            case tts.Cancel(utterance_id, played_ms):
+            case tts_words.Cancel(utterance_id, played_ms):
                 await self.silence({utterance_id: played_ms})
                 return
-            case tts.Text(utterance_id=utterance_id):
+            case tts_words.Text(utterance_id=utterance_id):
                 if not self._open and not self._playing:
                     self._answered = self._segment
                 self._open.add(utterance_id)
@@ -217,19 +219,19 @@ class VoiceLoop:
             if at is not None and at.done:
                 spoken, left, estimated = at.utterance.heard(heard)
                 if left:
-                    told = tts.Cancelled(
+                    told = tts_words.Cancelled(
                         utterance_id=id, text_spoken=spoken, text_remaining=left, estimated=estimated
                     )
                     self._tell(Spoke(told))
             elif not self._asked.full():
-                self._asked.put_nowait(tts.Cancel(id, heard))
+                self._asked.put_nowait(tts_words.Cancel(id, heard))
 
     def end(self) -> None:
         """Hear that the call is over."""
         self._ended = True
         self._arrived.set()
         if not self._asked.full():
-            self._asked.put_nowait(tts.End())
+            self._asked.put_nowait(live_words.End())
 
     async def run(self) -> None:
         """Work until the call is over."""
@@ -255,7 +257,7 @@ class VoiceLoop:
             async with aclosing(told):
                 async for leg, events in told:
                     for event in events:
-                        if isinstance(event, stt.Ended):
+                        if isinstance(event, live_words.Ended):
                             self._failed("stt", event.error)
                             return
                         if self._interrupts(event):
@@ -269,14 +271,14 @@ class VoiceLoop:
     def _attend(self, heard: Callable[[bytes], bool]) -> None:
         self._at_once = heard
 
-    async def _sound(self) -> AsyncGenerator[stt.Ask, None]:
+    async def _sound(self) -> AsyncGenerator[stt_words.Ask, None]:
         while True:
             while self._early:
                 sound = self._early.popleft()
                 self._early_ms -= self._format.milliseconds(len(sound))
-                yield stt.Sound(sound)
+                yield stt_words.Sound(sound)
             if self._ended:
-                yield stt.End()
+                yield live_words.End()
                 return
             self._arrived.clear()
             await self._arrived.wait()
@@ -297,16 +299,16 @@ class VoiceLoop:
         """Speak with one session after another: one that has ended is followed by another at the next text."""
         if self._plan.voice is None:
             return
-        first: tts.Ask | None = None
-        while not isinstance(first, tts.End):
+        first: tts_words.Ask | None = None
+        while not isinstance(first, live_words.End):
             await self._session(first)
             if self._ended:
                 return
             first = await self._asked.get()
-            while not isinstance(first, tts.Text | tts.End):
+            while not isinstance(first, tts_words.Text | live_words.End):
                 first = await self._asked.get()  # Nothing is said that could be flushed or cancelled.
 
-    async def _session(self, first: tts.Ask | None) -> None:
+    async def _session(self, first: tts_words.Ask | None) -> None:
         plan = self._plan
         if plan.voice is None or plan.speak is None:
             return
@@ -324,10 +326,10 @@ class VoiceLoop:
             async with aclosing(told):
                 async for leg, events in told:
                     for event in events:
-                        if isinstance(event, tts.Ended | tts.Over):
+                        if isinstance(event, live_words.Ended | live_words.Over):
                             # At once: what is asked for while the session goes is spoken by the next.
                             self._open.clear()
-                        if isinstance(event, tts.Ended):
+                        if isinstance(event, live_words.Ended):
                             self._failed("tts", event.error)
                             return
                         await self._take(event, leg)
@@ -335,36 +337,36 @@ class VoiceLoop:
             self._open.clear()
             self._failed("tts", failure)
 
-    async def _texts(self, first: tts.Ask | None) -> AsyncGenerator[tts.Ask, None]:
+    async def _texts(self, first: tts_words.Ask | None) -> AsyncGenerator[tts_words.Ask, None]:
         if first is not None:
             yield first
         while True:
             ask = await self._asked.get()
             yield ask
-            if isinstance(ask, tts.End):
+            if isinstance(ask, live_words.End):
                 return
 
-    async def _take(self, event: tts.Told, leg: Leg[Any]) -> None:
+    async def _take(self, event: tts_words.Told, leg: Leg[Any]) -> None:
         match event:
-            case tts.Audio(utterance=utterance, data=data):
+            case tts_words.Audio(utterance=utterance, data=data):
                 if utterance.id in self._open:
                     self._note(utterance, data)
                     await self._mouth.say(data)
                 return
-            case tts.Done(utterance_id=id):
+            case tts_words.Done(utterance_id=id):
                 self._open.discard(id)
                 if (playing := self._playing.get(id)) is not None:
                     playing.done = True
                     self._tell(Spoke(event, leg))
                     await self._mouth.mark(id)
                     return
-            case tts.Cancelled(utterance_id=id):
+            case tts_words.Cancelled(utterance_id=id):
                 self._open.discard(id)
                 self._playing.pop(id, None)
         self._tell(Spoke(event, leg))
 
     def _put(self, utterance: Utterance, data: bytes) -> bool:
-        """Take a frame where it arrives: see `tts.Put`."""
+        """Take a frame where it arrives: see `tts_words.Put`."""
         if utterance.id in self._open:
             if not self._mouth.say_at_once(data):
                 return False

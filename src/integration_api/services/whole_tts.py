@@ -23,8 +23,9 @@ from integration_api.services.batch_tts import SpeechService, shaper_of
 from integration_api.services.call import Call, Origin
 from integration_api.services.fallback import Fallback, options_of, voice_of
 from integration_api.services.leg import late
+from integration_api.services.live_words import Over
 from integration_api.services.target import Target
-from integration_api.services.tts import Audio, Done, Over, Ready, Started, Told, Used
+from integration_api.services.tts_words import Audio, Done, Ready, Started, Told, Used
 from integration_api.services.utterance import Utterance
 
 
