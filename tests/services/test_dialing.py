@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -116,6 +117,29 @@ async def test_a_single_call_that_is_not_answered_keeps_its_place(one: Rig) -> N
     await single_call
     (first, _), (then, _) = one.carrier.asked
     assert then >= first + 0.4 + 1
+
+
+async def test_a_single_call_that_is_not_answered_is_not_looked_at_all_the_time(
+    one: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialing_line, "LOOK_SECONDS", 0.25)
+    one.carrier.slow = 2.5
+    single_call = asyncio.create_task(one.dials.make(one.origin, single(one, to=number(900))))
+    await one.until(lambda: len(one.carrier.asked) == 1)
+    looks, store = [], type(one.house.store.dialing)
+    singles = store.singles
+
+    async def looked(self: Any, line: Line, since: float) -> Any:
+        looks.append(time.monotonic())
+        return await singles(self, line, since)
+
+    monkeypatch.setattr(store, "singles", looked)
+    one.dial()
+    await one.batch(1, calls_per_second=1)
+    await single_call
+    assert looks
+    # And whenever something has changed.
+    assert len(looks) <= (looks[-1] - looks[0]) / dialing_line.LOOK_SECONDS + 6
 
 
 async def test_a_batch_without_a_pace_has_its_carriers(one: Rig) -> None:
