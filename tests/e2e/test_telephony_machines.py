@@ -329,7 +329,7 @@ def changed(raw: bytes, at: int) -> str:
 
 def knocking(service: Service, token: str) -> Any:
     url = f"{service.url.replace('http', 'ws')}/internal/media"
-    return connect(url, additional_headers={"authorization": f"Bearer {token}"})
+    return connect(url, additional_headers={"authorization": f"Bearer {token}"}, open_timeout=60)
 
 
 def counted(machines: Machines, reason: str) -> float:

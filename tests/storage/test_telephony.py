@@ -37,7 +37,7 @@ FULL = call(
     provider_state="in-progress", provider_code="200", dialed_at=1.5, answered_at=2.5, ended_at=3.5,
     duration_s=1.25, price="0.0065 USD", hung_up_by="caller", error_code="e", sequence=4, noticed_at=7.5,
     media_generation=2, fingerprint=b"\x00\xff", route_id=8, state=CallState.COMPLETED,
-    credential_version=3, refused_status=429,
+    credential_version=3, refused_status=429, media_peer="http://10.0.0.7:9004", keys_until=9.5,
 )  # fmt: skip
 
 
