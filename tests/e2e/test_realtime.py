@@ -100,6 +100,29 @@ async def test_turns_end_where_openai_ends_them(
     assert [(one.transcript, one.usage.seconds) for one in completed] == told
 
 
+EARS = [
+    "deepgram/nova-3", "deepgram/flux-general-en", "cartesia/ink-2", "cartesia/ink-whisper",
+    "assemblyai/universal-streaming-english", "azure-speech/default", "google-speech/latest_long",
+    "google-speech/phone_call", "sarvam/saaras:v3", "sarvam/saaras:v2.5", "sarvam/saaras:v3-realtime", "sarvam/saaras:v4",
+]  # fmt: skip
+"""One of each language that is spoken live."""
+ONE_TURN = bytes(RATE * 2 * 3 // 10) + mouth.pcm("a" * 48, RATE) + bytes(RATE * 2 * 4)
+"""What `HEARD` begins with, and four seconds of silence behind it."""
+
+
+@pytest.mark.parametrize("model", EARS)
+@pytest.mark.parametrize("size", [PIECE, len(ONE_TURN)], ids=["in frames", "at once"])
+async def test_a_turn_ends_by_silence_whoever_listens(
+    service: Service, lab: str, model: str, size: int
+) -> None:
+    ask_lab(lab, "PUT", "script", {model.partition("/")[0]: [{"heard": HEARD[:2]}]})
+    async with realtime(service) as connection:
+        await connection.session.update(session=session(model))
+        await say(connection, ONE_TURN, size)
+        told = (await heard(connection, 1))[-1]
+    assert told.transcript == TURNS[0]
+
+
 async def test_who_only_writes_recordings_down_is_refused_as_such(service: Service, lab: str) -> None:
     service.add_credential("openai", base_url=f"{lab}/openai/v1")
     async with realtime(service) as connection:

@@ -143,6 +143,72 @@ def test_the_word_that_keeps_a_socket_open_moves_no_clock() -> None:
     assert ended.reason is EndReason.SILENCE
 
 
+LOUD = b"\x00\x40" * 320
+QUIET = bytes(640)
+"""20 ms of each, at 16 kHz."""
+HALF = Endpointing(silence_ms=500)
+
+
+def acts(session: Ink, sound: bytes, size: int) -> list[str]:
+    """Say sound in pieces of that size; return what is sent, and after how many bytes of sound."""
+    told, sent = [], 0
+    for at in range(0, len(sound), size):
+        for act in session.audio(sound[at : at + size]):
+            assert isinstance(act, Say)
+            sent += len(act.message) if isinstance(act.message, bytes) else 0
+            told += [f"{act.message} at {sent * 1000 // 32_000}"] if isinstance(act.message, str) else []
+    assert sent == len(sound)
+    return told
+
+
+@pytest.mark.parametrize("size", [640, 700, 3200, 1_000_000])
+def test_where_a_silence_was_asked_for_it_ends_a_turn(size: int) -> None:
+    session = ink(model="ink-whisper", endpointing=HALF)
+    assert session.capabilities.turns
+    sound = QUIET * 50 + LOUD * 30 + QUIET * 20 + LOUD * 20 + QUIET * 60 + LOUD + QUIET * 30
+    (first, second) = acts(session, sound, size)
+    late = {640: 0, 700: 20, 3200: 100, 1_000_000: 0}[size]
+    assert 2900 <= int(first.removeprefix("finalize at ")) <= 2900 + late
+    assert 4120 <= int(second.removeprefix("finalize at ")) <= 4120 + late
+    told = [
+        *session.feed(transcript("A table")),
+        *session.feed(transcript(" for two.")),
+        *session.feed(said("flush_done")),
+    ]
+    assert [one.from_finalize for one in told if isinstance(one, Final)] == [False, False]
+    assert (told[-1].text, told[-1].reason) == ("A table for two.", EndReason.SILENCE)
+    assert list(session.feed(said("flush_done"))) == []  # That was noise.
+
+
+def test_a_caller_may_ask_for_the_text_while_a_silence_ends_a_turn() -> None:
+    session = ink(model="ink-whisper", endpointing=HALF)
+    assert len(acts(session, LOUD + QUIET * 30, 640)) == 1
+    list(session.finalize())
+    told = [
+        *session.feed(transcript("One")),
+        *session.feed(said("flush_done")),
+        *session.feed(said("flush_done")),
+    ]
+    assert [one.reason for one in told if isinstance(one, UtteranceEnd)] == [EndReason.SILENCE]
+    assert (told[-1].text, told[-1].from_finalize, told[-1].end_ms) == ("", True, 620)
+
+
+def test_who_speaks_too_softly_to_be_heard_has_turns_too() -> None:
+    session = ink(model="ink-whisper", endpointing=Endpointing(utterance_end_ms=2000))
+    assert acts(session, QUIET * 200, 640) == []
+    list(session.feed(transcript("psst", final=False)))
+    assert acts(session, QUIET * 200, 640) == ["finalize at 2000"]
+
+
+def test_who_ends_its_turns_itself_is_not_listened_to_until_it_changes_its_mind() -> None:
+    session = ink(endpointing=Endpointing(mode="client", silence_ms=500))
+    assert not session.capabilities.turns
+    assert acts(session, LOUD + QUIET * 100, 640) == []
+    assert list(session.update(Update(endpointing=HALF))) == []
+    assert len(acts(session, LOUD + QUIET * 100, 640)) == 1
+    assert [type(one) for one in session.update(Update(keyterms=("a",)))] == [Warned]
+
+
 def test_interims_nobody_asked_for_are_not_told() -> None:
     assert list(ink(interim_results=False).feed(transcript("a", final=False))) == []
     assert isinstance(list(ink().feed(transcript("a", final=False)))[-1], Interim)

@@ -1,6 +1,8 @@
-"""Ink, live, where the caller says when a turn is over. https://docs.cartesia.ai/api-reference/stt/websocket"""
+"""Ink, live, on the socket that tells no turns. https://docs.cartesia.ai/api-reference/stt/websocket"""
 
 from collections.abc import Mapping
+
+from msgspec.structs import replace
 
 from integration_api.core.credential import Credential
 from integration_api.core.session import Act, Began, Closed, KeepAlive, Message, Outcome, Say, Warned
@@ -14,6 +16,7 @@ from integration_api.core.stt import (
 )
 from integration_api.core.utterances import Utterances
 from integration_api.providers.cartesia import client, formats, wire
+from integration_api.providers.cartesia.silence import Silence, asked_ms
 
 FINALIZE = Say("finalize")
 CLOSE = Say("close")
@@ -22,15 +25,15 @@ KEEP_ALIVE = KeepAlive(120.0, (FINALIZE,))
 """After three minutes without a message Cartesia closes. Silence would move its clock; this says nothing that
 two minutes without a sound have not said.
 """
-CAPABILITIES = ListenCapabilities(confidence=False, finalize_ack=True)
+CAPABILITIES = ListenCapabilities(confidence=False, live_update=True, finalize_ack=True)
 
 
 class Ink:
     """One live transcript. Each text goes on where the last final one ended: nothing is cumulative, and no
-    space is to be put between them.
+    space is to be put between them. Where the caller has said after how much silence a turn is over, it is ended here
+    by the word that else is the caller's: Cartesia would never end it.
     """
 
-    capabilities = CAPABILITIES
     keep_alive: KeepAlive | None = KEEP_ALIVE
 
     def __init__(self, ask: ListenRequest, credential: Credential, so_far: Utterances) -> None:
@@ -38,11 +41,13 @@ class Ink:
         self._raw = ask.want_raw_events
         self._interims = ask.interim_results
         self._bytes_per_second = ask.input.bytes_per_second
+        self.capabilities = replace(CAPABILITIES, turns=asked_ms(ask.endpointing) is not None)
+        self._silence = Silence(ask.input, ask.endpointing)
         self._utterances = so_far
         self._sent = 0
         """Bytes."""
-        self._asked: list[int] = []
-        """For each `finalize` that is not answered, how much had been sent before it."""
+        self._asked: list[int | None] = []
+        """For each `finalize` that is not answered, how much had been sent before it; None where silence asked."""
         self._heard = 0.0
         """Seconds that the finals cover."""
         self._settled = False
@@ -53,15 +58,27 @@ class Ink:
         return [Began(headers.get("x-request-id", ""))]
 
     def audio(self, sound: bytes) -> Outcome[SttEvent]:
-        self._sent += len(sound)
-        return [Say(sound)] if sound else []
+        acts: list[Act] = []
+        for piece, over in self._silence.pieces(sound):
+            self._sent += len(piece)
+            acts.append(Say(piece))
+            if over:
+                self._asked.append(None)
+                acts.append(FINALIZE)
+        return acts
 
     def finalize(self) -> Outcome[SttEvent]:
         self._asked.append(self._sent)
         return [FINALIZE]
 
     def update(self, update: Update) -> Outcome[SttEvent]:
-        return [Warned("unsupported_update", "cartesia can change nothing of a session that takes finalize")]
+        if update.endpointing is not None:
+            self._silence.change(update.endpointing)
+        if update.keyterms is None and update.languages is None:
+            return []
+        return [
+            Warned("unsupported_update", "cartesia can change neither keyterms nor languages of a session")
+        ]
 
     def finish(self) -> Outcome[SttEvent]:
         self._finishing = True
@@ -72,6 +89,8 @@ class Ink:
         told: list[SttEvent | Act | Began] = []
         if self._raw and isinstance(message, str):
             told.append(Raw(message))
+        if said.text.strip() and not self._asked:
+            self._silence.text()
         match said.type:
             case "transcript" if said.is_final:
                 told += self._final(said)
@@ -105,15 +124,16 @@ class Ink:
             language=said.language,
             start_ms=words[0].start_ms if words else wire.milliseconds(began) if said.duration else None,
             end_ms=words[-1].end_ms if words else wire.milliseconds(self._heard) if said.duration else None,
-            from_finalize=bool(self._asked),
+            from_finalize=bool(self._asked) and self._asked[0] is not None,
         )
 
     def _flushed(self) -> list[SttEvent]:
         """Everything up to a `finalize` has been told."""
         self._settled = False
-        if not self._asked:  # It was the keep-alive's.
+        sent = self._asked.pop(0) if self._asked else None
+        if sent is None:  # It was the silence's, or the keep-alive's.
             return self._utterances.end(EndReason.SILENCE)
-        at = self._asked.pop(0) * 1000 // self._bytes_per_second
+        at = sent * 1000 // self._bytes_per_second
         told = [] if self._utterances.text else self._utterances.final("", end_ms=at, from_finalize=True)
         return [*told, *self._utterances.end(EndReason.FINALIZE)]
 
