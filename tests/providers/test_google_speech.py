@@ -181,6 +181,28 @@ def test_a_turn_ends_when_the_voice_falls_silent_and_its_text_is_final(silence_f
     assert told[1].reason == "provider"
 
 
+def test_a_turn_without_interims_ends_with_its_text_though_that_comes_behind_the_silence() -> None:
+    session = ear()
+    begins = said(speechEventType="SPEECH_ACTIVITY_BEGIN", speechEventOffset="0.5s")
+    silent = said(speechEventType="SPEECH_ACTIVITY_END", speechEventOffset="1.2s")
+    noise = [one for message in (begins, silent, begins) for one in session.feed(message)]
+    assert [type(one).__name__ for one in noise] == ["SpeechStarted", "SpeechStarted"]
+    told = [one for message in (silent, said(result("Yes.", final=True))) for one in session.feed(message)]
+    assert [(type(one).__name__, one.text) for one in told] == [("Final", "Yes."), ("UtteranceEnd", "Yes.")]
+
+
+def test_noise_does_not_end_what_is_said_after_it() -> None:
+    session = ear()
+    begins = said(speechEventType="SPEECH_ACTIVITY_BEGIN", speechEventOffset="0.5s")
+    silent = said(speechEventType="SPEECH_ACTIVITY_END", speechEventOffset="1.2s")
+    for message in (begins, silent, begins):
+        list(session.feed(message))
+    told = [one for text in ("I would", "like") for one in session.feed(said(result(text, final=True)))]
+    assert [type(one).__name__ for one in told] == ["Final", "Final"]
+    (ended,) = session.feed(silent)
+    assert ended.text == "I would like"
+
+
 def test_finalize_is_a_half_close_and_another_call() -> None:
     so_far = Utterances()
     session = ear(so_far=so_far)

@@ -70,7 +70,7 @@ class GoogleEar:
         self._unsettled = False
         """Whether something was heard that is not final yet."""
         self._silent = False
-        """Whether the voice fell silent before its last text was final."""
+        """Whether the voice fell silent before its last text was final, or there."""
         self._finalizing = self._finishing = self._leaving = False
         self._answered = False
         """Whether a final came since the last of the sound was asked for."""
@@ -113,10 +113,13 @@ class GoogleEar:
         if said.failed is not None:
             return [*told, *self.close(said.failed)]
         if said.voice == "begins":
+            if self._silent and not self._unsettled:
+                self._silent = False  # What was heard before was no speech.
+                self._utterances.end()
             told += self._utterances.started(said.at_ms)
         elif said.voice == "ends":
-            self._silent = self._unsettled
-            if not self._unsettled:
+            self._silent = self._unsettled or not self._utterances.text
+            if not self._silent:
                 told += self._utterances.end()
         told += self._results(said.results)
         if said.billed_ms is not None:
