@@ -23,7 +23,16 @@ from integration_api.core.stt import (
 )
 from integration_api.core.tts import Flushed, Manner, Mark, Sound, SpeakRequest, Spoken, SynthesisRequest
 from integration_api.core.utterances import Utterances
-from integration_api.providers.azure_speech import AZURE_SPEECH, client, context, formats, ssml, usp
+from integration_api.dialects.notes import Notes
+from integration_api.providers.azure_speech import (
+    AZURE_SPEECH,
+    batch_stt,
+    client,
+    context,
+    formats,
+    ssml,
+    usp,
+)
 from integration_api.providers.azure_speech.formats import takes
 from integration_api.providers.azure_speech.kept import LONGEST_MS, Kept
 from integration_api.providers.azure_speech.stt import Conversation
@@ -339,6 +348,41 @@ ADDRESSES = {
 @pytest.mark.parametrize("fields, url", ADDRESSES.values(), ids=ADDRESSES)
 def test_each_way_to_say_where_leads_there(fields: dict[str, str], url: str) -> None:
     assert client.url("tts", "/x", Credential("azure-speech", fields)) == url
+
+
+SOVEREIGN = {
+    "China": ({"region": "chinaeast2"}, "chinaeast2", "azure.cn", "azure.cn"),
+    "China's endpoint": (
+        {"endpoint": "https://chinanorth3.api.cognitive.azure.cn/"}, "chinanorth3", "azure.cn", "azure.cn",
+    ),
+    "the government": ({"region": "usgovvirginia"}, "usgovvirginia", "azure.us", "microsoft.us"),
+    "the government's endpoint": (
+        {"endpoint": "https://usgovarizona.api.cognitive.microsoft.us/"}, "usgovarizona", "azure.us", "microsoft.us",
+    ),
+    "a region by its older name": (
+        {"endpoint": "https://virginia.api.cognitive.microsoft.us/"}, "virginia", "azure.us", "microsoft.us",
+    ),
+    "the host of live speech": (
+        {"endpoint": "wss://usgovvirginia.stt.speech.azure.us"}, "usgovvirginia", "azure.us", "microsoft.us",
+    ),
+}  # fmt: skip
+"""As https://learn.microsoft.com/azure/ai-services/speech-service/sovereign-clouds has them, and docs.azure.cn."""
+
+
+@pytest.mark.parametrize("fields, region, speech, api", SOVEREIGN.values(), ids=SOVEREIGN)
+def test_each_sovereign_cloud_has_hosts_of_its_own(
+    fields: dict[str, str], region: str, speech: str, api: str
+) -> None:
+    credential = Credential("azure-speech", fields, held=frozenset({"key"}))
+    ask = TranscribeRequest(model="fast", audio=b"RIFF")
+    live = Conversation(ListenRequest(model="default"), credential, Utterances()).request
+    assert live.url == f"wss://{region}.stt.speech.{speech}/stt/speech/universal/v2"
+    short = batch_stt.short(ask, Notes(strict=False), credential)
+    assert short.url.startswith(f"https://{region}.stt.speech.{speech}/speech/recognition/")
+    fast = batch_stt.fast(ask, Notes(strict=False), credential)
+    assert fast.url.startswith(f"https://{region}.api.cognitive.{api}/speechtotext/transcriptions:transcribe")
+    listed = next(AZURE_SPEECH.verify(credential))
+    assert listed.url == f"https://{region}.tts.speech.{speech}/cognitiveservices/voices/list"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Azure Speech's addresses, signing and refusals.
 
 https://learn.microsoft.com/azure/ai-services/speech-service/regions
+https://learn.microsoft.com/azure/ai-services/speech-service/sovereign-clouds
+https://docs.azure.cn/ai-services/speech-service/sovereign-clouds
 """
 
 import re
@@ -39,13 +41,27 @@ REQUEST_ID_HEADERS = ("x-requestid", "apim-request-id", "x-ms-request-id")
 Part: TypeAlias = Literal["stt", "tts", "api"]
 """Each lives at a host of its own in a region, and under a path of its own at a resource's endpoint."""
 
-CLOUDS = {"china": "azure.cn", "usgov": "azure.us", "usdod": "azure.us"}
-"""Beginnings of regions in sovereign clouds, with the domain that is theirs."""
+
+class Cloud(Struct, frozen=True):
+    """The domains under which each region has its hosts: of live and short speech, and of all that is `api`."""
+
+    speech: str
+    api: str
+
+
+PUBLIC = Cloud("microsoft.com", "microsoft.com")
+CHINA = Cloud("azure.cn", "azure.cn")
+GOVERNMENT = Cloud("azure.us", "microsoft.us")
+"""Tokens and transcripts of recordings are at `microsoft.us` by the page on sovereign clouds, whose portal shows that
+host, too; live speech, voices and recordings of up to a minute at `azure.us`.
+"""
+CLOUDS = {"china": CHINA, "usgov": GOVERNMENT, "usdod": GOVERNMENT}
+"""Beginnings of regions in sovereign clouds."""
 _REGION = re.compile(r"[a-z0-9]{2,32}", re.ASCII)
 _REGIONAL = re.compile(
-    r"([a-z0-9]+)\.(?:api\.cognitive|stt\.speech|tts\.speech)\.(?:microsoft\.com|azure\.cn|azure\.us)"
+    r"([a-z0-9]+)\.(?:api\.cognitive|stt\.speech|tts\.speech)\.(microsoft\.com|azure\.cn|azure\.us|microsoft\.us)"
 )
-"""The endpoint that the portal shows for a resource without a domain of its own: it says the region only."""
+"""The endpoint that the portal shows for a resource without a domain of its own: it says region and cloud only."""
 
 _OWN = re.compile(r"([a-z0-9-]+)\.(?:openai|services\.ai|cognitiveservices)\.(azure\.(?:com|us|cn))")
 """Hosts of a resource's own, in each cloud. What follows them is the path of something else."""
@@ -96,9 +112,12 @@ def url(part: Part, path: str, credential: Credential) -> str:
     region = regional[1] if regional else credential.fields.get(REGION.name, "").lower()
     if not _REGION.fullmatch(region):
         raise unusable(REGION.name, "name the resource's region, such as westeurope, or its endpoint")
-    domain = next((domain for begin, domain in CLOUDS.items() if region.startswith(begin)), "microsoft.com")
-    host = "api.cognitive" if part == "api" else f"{part}.speech"
-    return f"https://{region}.{host}.{domain}{path}"
+    if regional:
+        cloud = next(one for one in (PUBLIC, CHINA, GOVERNMENT) if regional[2] in (one.speech, one.api))
+    else:
+        cloud = next((cloud for begin, cloud in CLOUDS.items() if region.startswith(begin)), PUBLIC)
+    host = f"api.cognitive.{cloud.api}" if part == "api" else f"{part}.speech.{cloud.speech}"
+    return f"https://{region}.{host}{path}"
 
 
 def socket(part: Part, path: str, credential: Credential) -> HttpRequest:
