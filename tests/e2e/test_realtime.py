@@ -210,6 +210,11 @@ WRONG: dict[str, tuple[Any, str]] = {
          "session": {"audio": {"input": {"format": {"type": "audio/ogg"}}}}},
         "invalid_value",
     ),
+    "no silence": (
+        {"type": "session.update", "event_id": "e1",
+         "session": {"audio": {"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": -1}}}}},
+        "invalid_value",
+    ),
     "another rate": (
         {"type": "session.update", "event_id": "e1",
          "session": {"audio": {"input": {"format": {"type": "audio/pcm", "rate": 16000}}}}},

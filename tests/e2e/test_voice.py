@@ -555,6 +555,10 @@ STARTS = {
         "invalid_value",
     ),
     "bad encoding": ({"target": {"model": "deepgram/nova-3"}, "input": {"encoding": "gsm"}}, "invalid_value"),
+    "no confidence": (
+        {"target": {"model": "deepgram/nova-3"}, "endpointing": {"eager_threshold": 1.5}},
+        "invalid_value",
+    ),
 }
 
 

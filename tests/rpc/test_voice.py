@@ -212,6 +212,15 @@ STARTS = {
         "INVALID_ARGUMENT",
         "invalid_value",
     ),
+    "no_confidence": (
+        wire.SttClient(
+            start=wire.SttClient.Start(
+                target=wire.Target(model="deepgram/nova-3"), endpointing=wire.Endpointing(eager_threshold=1.5)
+            )
+        ),
+        "INVALID_ARGUMENT",
+        "invalid_value",
+    ),
     "no_message": (b"\xff", "INVALID_ARGUMENT", "invalid_message"),
 }
 

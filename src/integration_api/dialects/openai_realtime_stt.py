@@ -22,8 +22,9 @@ from integration_api.core.stt import (
     UtteranceEnd,
 )
 from integration_api.dialects.openai_surface_errors import error_object
+from integration_api.dialects.voice_stt_surface import SILENCE_MS as SILENCE_SPAN_MS
 from integration_api.dialects.voice_stt_surface import checked_terms
-from integration_api.dialects.voice_surface import read
+from integration_api.dialects.voice_surface import check_range, read
 
 PCM = AudioFormat(Encoding.PCM_S16LE, 24_000)
 FORMATS = {
@@ -53,6 +54,7 @@ class Transcription(Struct):
 
 SILENCE_MS = 500
 """What ends a turn where nobody said how much: https://platform.openai.com/docs/guides/realtime-vad"""
+SILENCE_PARAM = "session.audio.input.turn_detection.silence_duration_ms"
 PATIENCE_MS = {"low": 8_000, "medium": 4_000, "auto": 4_000, "high": 2_000}
 """The silence after which a turn has ended that is judged by its meaning, by eagerness; from the same page."""
 
@@ -123,6 +125,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             turns = self.turns
         else:
             turns = given.turn_detection
+            if turns is not None:
+                check_range(SILENCE_PARAM, turns.silence_duration_ms, SILENCE_SPAN_MS)
         languages = spoken.languages or ([spoken.language] if spoken.language else list(self.languages))
         return Settings(
             model=spoken.model or self.model,

@@ -7,10 +7,13 @@ from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.stt import Endpointing, ListenRequest, Update
-from integration_api.dialects.voice_surface import FallbackChoice, Format, TargetChoice
+from integration_api.dialects.voice_surface import FallbackChoice, Format, TargetChoice, check_range
 
 MOST_TERMS = 1_000
 LONGEST_TERM = 200
+SILENCE_MS = (1, 60_000)
+"""Of all providers; each has its own range."""
+THRESHOLD = (0, 1)
 
 
 class EndpointingChoice(Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,10 +23,10 @@ class EndpointingChoice(Struct, frozen=True, forbid_unknown_fields=True):
     eager_threshold: float | None = None
 
     def read(self) -> Endpointing:
-        for name in ("silence_ms", "utterance_end_ms", "eager_threshold"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise _wrong(f"endpointing.{name}", "must not be negative")
+        """Raises `Failure` (INVALID_REQUEST) naming the field."""
+        check_range("endpointing.silence_ms", self.silence_ms, SILENCE_MS)
+        check_range("endpointing.utterance_end_ms", self.utterance_end_ms, SILENCE_MS)
+        check_range("endpointing.eager_threshold", self.eager_threshold, THRESHOLD)
         mode: Any = self.mode.lower()
         return Endpointing(
             mode=mode,

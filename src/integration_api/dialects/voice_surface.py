@@ -36,13 +36,7 @@ class Format(Struct, frozen=True, forbid_unknown_fields=True):
                 code="invalid_value",
                 param=f"{param}.encoding",
             ) from None
-        if not RATES[0] <= self.sample_rate_hz <= RATES[1]:
-            raise Failure(
-                Kind.INVALID_REQUEST,
-                f"{param}.sample_rate_hz must be {RATES[0]} to {RATES[1]}",
-                code="invalid_value",
-                param=f"{param}.sample_rate_hz",
-            )
+        check_range(f"{param}.sample_rate_hz", self.sample_rate_hz, RATES)
         if self.channels not in (1, 2):
             raise Failure(
                 Kind.INVALID_REQUEST,
@@ -92,6 +86,17 @@ class Envelope:
         self._seq += 1
         body = encode(event)
         return head[:-1] + b"," + body[1:]
+
+
+def check_range(param: str, value: float | None, span: tuple[float, float]) -> None:
+    """Refuse a number outside of `span`, NaN, too. Raises `Failure` (INVALID_REQUEST) naming the field."""
+    if value is not None and not span[0] <= value <= span[1]:
+        raise Failure(
+            Kind.INVALID_REQUEST,
+            f"{param} must be {span[0]} to {span[1]}",
+            code="invalid_value",
+            param=param,
+        )
 
 
 def error_of(error: Failure) -> Mapping[str, Any]:

@@ -6,14 +6,18 @@ from msgspec import Struct
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.tts import Manner, SpeakRequest, SynthesisRequest
-from integration_api.dialects.voice_surface import FallbackChoice, Format, TargetChoice
+from integration_api.dialects.voice_surface import FallbackChoice, Format, TargetChoice, check_range
 
 LONGEST_TEXT = 100_000
 """Characters of one message."""
 LONGEST_ID = 128
 FRAME_MS = (10, 100)
 FASTEST = 10
+PITCH = (-24, 24)
+VOLUME = (-96, 24)
 """Of all providers; each has its own range."""
+LATEST_MS = 2**32 - 1
+"""What a caller of gRPC can say."""
 
 
 class Start(Struct, tag="start", frozen=True, forbid_unknown_fields=True):
@@ -39,9 +43,10 @@ class Start(Struct, tag="start", frozen=True, forbid_unknown_fields=True):
 
     def read(self) -> SynthesisRequest:
         """Raises `Failure` (INVALID_REQUEST) naming the field."""
-        if not FRAME_MS[0] <= self.chunk_ms <= FRAME_MS[1]:
-            raise _wrong("chunk_ms", f"must be {FRAME_MS[0]} to {FRAME_MS[1]}")
+        check_range("chunk_ms", self.chunk_ms, FRAME_MS)
         check_speed(self.speed)
+        check_range("pitch", self.pitch, PITCH)
+        check_range("volume", self.volume, VOLUME)
         output = self.output.read("output")
         if not output.raw or output.channels != 1:
             raise _wrong("output.encoding", "must be pcm_s16le, mulaw or alaw, of one channel")
@@ -127,6 +132,11 @@ def check_mark(name: str, char_offset: int | None) -> None:
         raise _wrong("name", f"must be 1 to {LONGEST_ID} characters")
     if char_offset is not None and char_offset < 0:
         raise _wrong("char_offset", "must not be negative")
+
+
+def check_played(played_ms: int | None) -> int | None:
+    check_range("played_ms", played_ms, (0, LATEST_MS))
+    return played_ms
 
 
 def check_speed(speed: float | None) -> float | None:

@@ -100,4 +100,4 @@ def asked_of_voice(
         case surface.Flush(id):
             return tts_words.Flush(id)
         case surface.Cancel(id, played_ms):
-            return tts_words.Cancel(id, played_ms)
+            return tts_words.Cancel(id, surface.check_played(played_ms))

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.ids import read_id
-from integration_api.dialects.voice_surface import FallbackChoice, TargetChoice
+from integration_api.dialects.voice_surface import FallbackChoice, TargetChoice, check_range
 from integration_api.services.call import REGION
 from integration_api.services.fallback import Fallback
 from integration_api.services.target import Target, resolve
@@ -51,8 +51,7 @@ def fallback_of(choice: FallbackChoice | None) -> Fallback:
     for name in ("connect_timeout_ms", "first_event_timeout_ms", "hedge_after_ms"):
         value = getattr(choice, name)
         if value is not None:
-            if not 1 <= value <= LONGEST_WAIT_MS:
-                raise _wrong(f"fallback.{name}", f"must be 1 to {LONGEST_WAIT_MS}")
+            check_range(f"fallback.{name}", value, (1, LONGEST_WAIT_MS))
             given[name] = value
     targets = tuple(target_of(one, "fallback.targets") for one in choice.targets)
     return Fallback(targets=targets, **given)
