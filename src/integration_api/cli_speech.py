@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import click
 
-from integration_api.terminal import OneLine, err, out, plain, run, settings
+from integration_api.terminal import OneLine, err, leave, out, plain, run, settings
 
 if TYPE_CHECKING:
     from integration_api.core.audio import AudioFormat
@@ -182,11 +182,16 @@ class Sound:
         return self._form.milliseconds(self._bytes)
 
     def hear(self, sound: bytes) -> None:
+        first = self._file is None
         if self._file is None:
             self._file = sys.stdout.buffer if self._path is None else self._path.open("wb")
-            self._head()
-        self._file.write(sound)
-        self._file.flush()
+        try:
+            if first:
+                self._head()
+            self._file.write(sound)
+            self._file.flush()
+        except BrokenPipeError:
+            leave(self._file)
         self._bytes += len(sound)
         self._status.update(f"speaking, {self.milliseconds / 1000:.1f} s")
 

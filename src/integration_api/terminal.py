@@ -1,10 +1,11 @@
 """How the command line talks: where answers and trouble go, and how a failure becomes one line."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -20,19 +21,37 @@ PIPE_WIDTH = 1000
 """What reads a pipe wants one row a line, and every id whole."""
 
 
+READER_LEFT = 141
+"""What a shell tells of a tool that SIGPIPE has ended, as it does most."""
+
+
 @cache
 def out() -> "Console":
     """Return where answers go: colours on a terminal; in a pipe plain text, whose lines nobody breaks."""
-    from rich.console import Console
-
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return _console(stderr=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 @cache
 def err() -> "Console":
+    return _console(stderr=True)
+
+
+def _console(**how: Any) -> "Console":
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            leave(self.file)
+
+    return Piped(highlight=False, **how)
+
+
+def leave(pipe: IO[Any]) -> NoReturn:
+    """End without a word: whoever read from `pipe` has left, as `head` does."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, pipe.fileno())  # What still waits to be written is written at the end.
+    raise SystemExit(READER_LEFT)
 
 
 def table(*columns: str) -> "Table":

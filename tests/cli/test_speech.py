@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import re
 import struct
+import subprocess
 import urllib.request
 import wave
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ import pytest
 from lab import mouth
 from lab.wave import wav
 from tests.cli.commands import Commands
-from tests.e2e.service import Service, running
+from tests.e2e.service import Service, python, running
 
 KEY = "lab-key-of-the-command-line-0123456789"
 TEXT = "A table for two, please."
@@ -247,3 +249,31 @@ def test_sound_that_breaks_off_is_kept_and_the_failure_told(
         kept = file.readframes(file.getnframes())
     assert kept
     assert mouth.pcm(TEXT, 24_000).startswith(kept)
+
+
+# --- pipes ---------------------------------------------------------------------------------------
+
+UNREAD: dict[str, tuple[str, ...]] = {
+    "say": ("say", PITCHES, "--voice", VOICE),
+    "transcribe": ("transcribe", "unread.wav", "--model", "deepgram/nova-3", "--pace", "0"),
+    "transcribe whole": ("transcribe", "unread.wav", "--model", "deepgram/nova-3", "--whole"),
+    "a list": ("credentials", "list"),
+}
+
+
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize("arguments", UNREAD.values(), ids=UNREAD)
+def test_a_command_that_nobody_reads_from_any_more_ends_without_a_word(
+    service: Service, arguments: tuple[str, ...]
+) -> None:
+    (service.folder / "unread.wav").write_bytes(wav(mouth.pcm(PITCHES, 16_000), 16_000))
+    here, there = os.pipe()
+    os.close(here)
+    try:
+        done = subprocess.run(
+            [python(), "-m", "integration_api", *arguments], env=service.settings(), cwd=service.folder,
+            stdout=there, stderr=subprocess.PIPE, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(there)
+    assert (done.returncode, done.stderr) == (141, b"")
