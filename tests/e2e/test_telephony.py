@@ -372,7 +372,12 @@ async def test_a_call_that_is_busy_and_one_that_is_hung_up_while_it_rings(
 ) -> None:
     carrier = exchange.carrier
     exchange.phone(picks_up="busy")
-    assert (await ended(service, create(service, carrier)["id"]))["state"] == "busy"
+    busy = create(service, carrier)
+    assert (await ended(service, busy["id"]))["state"] == "busy"
+    async with attached(service, busy["id"]) as caller:
+        await until(lambda: caller.done)
+    assert [one.get("code") or one["reason"] for one in caller.events] == ["call_ended", "error"]
+    assert caller.socket.close_code == 1000
     if not carrier.presses:
         return
     exchange.phone(picks_up="no", rings_ms=60_000)

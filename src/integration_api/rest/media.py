@@ -15,9 +15,12 @@ from integration_api.rest.tts import asked_of_voice
 from integration_api.rest.voice import Line, first_of
 from integration_api.services import attachment
 from integration_api.services.call import Origin
-from integration_api.services.media_guest import Attached, Audio
+from integration_api.services.media_guest import Attached, Audio, Over
 from integration_api.services.telephony import TelephonyService
 from integration_api.services.voice_loop import Listened, Spoke
+
+CLOSE_CODES = {"overrun": 1008, "unsupported_format": 1008}
+"""What a socket is closed with for these reasons, which are the caller's doing; for any other it is 1000."""
 
 
 class MediaDoor:
@@ -42,7 +45,7 @@ class MediaDoor:
             return
         form = None if first.format is None else first.format.read("format")
         provider = (await self._service.get(origin.principal.tenant, call_id)).provider
-        asks = _asks(line)
+        asks, code = _asks(line), 1000
         async with aclosing(attachment.attach(self._service, origin, call_id, form, asks)) as told:
             async for event in told:
                 match event:
@@ -56,8 +59,10 @@ class MediaDoor:
                     case Spoke(told_of, leg):
                         await line.tell({"type": "tts", "event": told_of}, leg, provider=provider)
                     case _:
+                        if isinstance(event, Over):
+                            code = CLOSE_CODES.get(event.reason, code)
                         await line.tell(event, provider=provider)
-        await line.socket.close()
+        await line.socket.close(code)
 
     def routes(self) -> list[Route]:
         return [

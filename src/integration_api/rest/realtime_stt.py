@@ -14,7 +14,7 @@ from integration_api.edge.application import Upgrade, WebSocket
 from integration_api.rest.answers import encode
 from integration_api.rest.routing import Ask, Route
 from integration_api.rest.targeting import target_of
-from integration_api.rest.voice import CLOSE_CODES
+from integration_api.rest.voice import close_code
 from integration_api.services import live_words, stt_words
 from integration_api.services.stt import SttService
 
@@ -73,7 +73,7 @@ class Conversation:
             await self._transcribe()
         except Failure as error:
             await self._say(self._writer.failed(error))
-            await self._socket.close(CLOSE_CODES.get(error.kind, 1011))
+            await self._socket.close(close_code(error))
             return
         await self._socket.close()
 

@@ -32,8 +32,16 @@ CLOSE_CODES = {
     Kind.UNSUPPORTED: 1008,
     Kind.NOT_FOUND: 1008,
     Kind.PERMISSION: 1008,
+    Kind.CONFLICT: 1008,
 }
 """Whose fault it was that a socket closes: the caller's, or else 1011."""
+OVER = frozenset({"call_ended"})
+"""Codes of what is refused because it is over, and so nobody's fault."""
+
+
+def close_code(error: Failure) -> int:
+    """Return what a socket is closed with after a failure."""
+    return 1000 if error.code in OVER else CLOSE_CODES.get(error.kind, 1011)
 
 
 class Line:
@@ -59,7 +67,7 @@ class Line:
         """Tell of a failure, and close."""
         await self.tell(error_of(error))
         await self.tell({"type": "closed", "reason": "error"})
-        await self.socket.close(CLOSE_CODES.get(error.kind, 1011))
+        await self.socket.close(close_code(error))
 
 
 def live(
