@@ -2,7 +2,10 @@
 
 import itertools
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -180,6 +183,38 @@ def test_a_taken_name_is_a_conflict(project: Project) -> None:
     taken = project.store()["name"]
     status, answer = project.ask("POST", "/v1/credentials", project.offer() | {"name": taken})
     assert (status, answer["error"]["code"]) == (409, "name_taken")
+
+
+def test_who_replaces_what_somebody_else_has_replaced_meanwhile_is_told(project: Project) -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        """A provider that takes its time to say that a key is good."""
+
+        def do_GET(self) -> None:
+            asked.set()
+            answers.wait(60)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"object": "list", "data": []}')
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    where = f"/v1/credentials/{project.store()['id']}"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as provider, ThreadPoolExecutor() as pool:
+        pool.submit(provider.serve_forever)
+        value = {"key": KEY, "base_url": f"http://127.0.0.1:{provider.server_port}/v1"}
+        slow = pool.submit(project.ask, "PATCH", where, {"value": value})
+        try:
+            assert asked.wait(60)
+            replaced, now = project.ask("PATCH", f"{where}?verify=false", {"value": project.offer()["value"]})
+        finally:
+            answers.set()
+            status, answer = slow.result()
+            provider.shutdown()
+    assert (replaced, status, answer["error"]["code"]) == (200, 409, "credential_changed")
+    assert project.ask("GET", where)[1] == now
 
 
 # --- what is on record --------------------------------------------------------------------------

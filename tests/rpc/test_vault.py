@@ -7,8 +7,11 @@ import grpc
 import pytest
 from google.protobuf.struct_pb2 import Struct
 
+from integration_api.core.errors import Failure, Kind, ProviderError
+from integration_api.edge.application import Status
 from integration_api.proto import common_pb2 as common
 from integration_api.proto import vault_pb2 as wire
+from integration_api.rpc.errors import status_of
 from tests.e2e.conftest import base_url
 from tests.e2e.service import ADMIN_KEY, Service
 from tests.e2e.test_isolation import other_project
@@ -105,6 +108,17 @@ def test_a_name_is_given_once(project: Vault, made: Any) -> None:
     with pytest.raises(grpc.RpcError) as taken:
         project.create("made")
     assert taken.value.code() is grpc.StatusCode.ALREADY_EXISTS
+
+
+def test_what_stands_there_already_and_what_somebody_changed_first_are_told_apart() -> None:
+    told = {
+        code: status_of(Failure(Kind.CONFLICT, "", code=code))
+        for code in ("name_taken", "credential_changed")
+    }
+    assert told == {"name_taken": Status.ALREADY_EXISTS, "credential_changed": Status.ABORTED}
+    assert status_of(Failure(Kind.CONFLICT, "", code="batch_state")) is Status.FAILED_PRECONDITION
+    theirs = ProviderError(Kind.CONFLICT, "", provider="twilio", code="credential_changed")
+    assert status_of(theirs) is Status.FAILED_PRECONDITION
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,16 @@ EXISTS = frozenset({"conflict", "name_taken", "idempotency_key_reused"})
 """Codes of conflicts with what is stored already. Any other is with how something stands, as of a call that is over."""
 
 
+CHANGED = frozenset({"credential_changed"})
+"""Codes of conflicts with somebody who was faster: what was read is to be read again, and asked for again."""
+
+
 def status_of(error: Failure) -> Status:
-    if error.code in EXISTS and not isinstance(error, ProviderError):
+    if isinstance(error, ProviderError):
+        return STATUS[error.kind]
+    if error.code in EXISTS:
         return Status.ALREADY_EXISTS
-    return STATUS[error.kind]
+    return Status.ABORTED if error.code in CHANGED else STATUS[error.kind]
 
 
 def rpc_error(error: Failure, request_id: str, status: Status | None = None) -> RpcError:

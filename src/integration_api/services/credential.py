@@ -197,7 +197,7 @@ class CredentialService:
                 raise Failure(
                     Kind.CONFLICT,
                     "the credential was changed meanwhile; read it and try again",
-                    code="conflict",
+                    code="credential_changed",
                 )
         return new
 
