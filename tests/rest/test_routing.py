@@ -5,6 +5,7 @@ import pytest
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.tenant import Principal, Scope, Tenant
 from integration_api.edge.application import Request, Response
+from integration_api.edge.http1_request import decode_path
 from integration_api.rest.cors import Cors
 from integration_api.rest.routing import Ask, MethodNotAllowed, Route, Routes
 from integration_api.services.caller import request_id_of
@@ -44,6 +45,28 @@ ROUTES = Routes(
 def test_what_is_found(method: str, path: str, found: str, params: dict[str, str]) -> None:
     matched, given = ROUTES.find(method, path)
     assert (matched.path, dict(given)) == (found, params)
+
+
+@pytest.mark.parametrize(
+    ("target", "found", "params"),
+    [
+        (b"/v1/%74hings/7%2f8", "/v1/things/{id}", {"id": "7/8"}),
+        (b"/v1/things/verify%2Fnot", "/v1/things/{id}", {"id": "verify/not"}),
+        (b"/v1/things/a%252Fb%20c", "/v1/things/{id}", {"id": "a%2Fb c"}),
+        (b"/v1/models/a%2Fb/c%3Ad", "/v1/models/{id:path}", {"id": "a/b/c:d"}),
+        (b"/v1/%74hings/", "/v1/things", {}),
+    ],
+)
+def test_a_slash_that_was_escaped_ends_no_segment(target: bytes, found: str, params: dict[str, str]) -> None:
+    matched, given = ROUTES.find("GET", decode_path(target))
+    assert (matched.path, dict(given)) == (found, params)
+
+
+@pytest.mark.parametrize("target", [b"/v1%2Fthings", b"/v1/things%2f7", b"%2Fhealthz", b"/healthz%2F"])
+def test_what_is_written_with_an_escaped_slash_is_no_route(target: bytes) -> None:
+    with pytest.raises(Failure) as missing:
+        ROUTES.find("GET", decode_path(target))
+    assert missing.value.kind is Kind.NOT_FOUND
 
 
 @pytest.mark.parametrize(

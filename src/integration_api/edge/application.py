@@ -13,12 +13,16 @@ Headers: TypeAlias = Mapping[bytes, bytes]
 """Names lower case; values as sent, trimmed. A name sent twice has its values joined with `, `."""
 
 
+SLASH = "\0"
+"""What stands in a decoded path for a slash that was sent as `%2F`: a part of a segment, and no end of one."""
+
+
 class Request(Struct):
     """One HTTP request, its body read and within limits."""
 
     method: str
     path: str
-    """Percent-decoded, without the query; always begins with `/`."""
+    """Percent-decoded, but for `SLASH`, without the query; always begins with `/`."""
     query: str
     """As sent, without the `?`."""
     headers: Headers

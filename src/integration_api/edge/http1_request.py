@@ -3,9 +3,11 @@
 import re
 from urllib.parse import unquote_to_bytes
 
+from integration_api.edge.application import SLASH
 from integration_api.edge.limits import Limits
 from integration_api.edge.refusals import Refused
 
+_split_at_slashes = re.compile(b"%2[fF]").split
 _is_host = re.compile(rb"[0-9A-Za-z\-._~!$&'()*+,;=%:\[\]]*").fullmatch
 """What a host and its port are made of, not how. RFC 3986, section 3.2.2."""
 
@@ -24,11 +26,12 @@ def read_target(target: bytes, method: str, headers: dict[bytes, bytes]) -> tupl
 
 
 def decode_path(path: bytes) -> str:
-    """Return a path percent-decoded. Raises `Refused` for what is not UTF-8 or holds a NUL."""
+    """Return a path percent-decoded, as `Request` has it. Raises `Refused` for what is not UTF-8 or holds a NUL."""
     if b"%" in path:
-        path = unquote_to_bytes(path)
-        if b"\0" in path:
+        pieces = [unquote_to_bytes(piece) for piece in _split_at_slashes(path)]
+        if any(b"\0" in piece for piece in pieces):
             raise Refused(400, "The path must not hold a NUL.")
+        path = SLASH.encode().join(pieces)
     try:
         return path.decode()
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.ids import read_id
 from integration_api.core.tenant import Principal, Scope
-from integration_api.edge.application import Request, Response, Upgrade
+from integration_api.edge.application import SLASH, Request, Response, Upgrade
 from integration_api.services.call import Origin
 
 QUERY_BYTES = 8 << 10
@@ -116,6 +116,8 @@ class Routes:
             for pattern, candidates in self._patterns if methods is None else ():
                 if match := pattern.fullmatch(bare):
                     methods, params = candidates, match.groupdict()
+                    if SLASH in bare:
+                        params = {name: value.replace(SLASH, "/") for name, value in params.items()}
                     break
         if methods is None:
             raise Failure(Kind.NOT_FOUND, "there is no such route; see /openapi.json", code="unknown_route")
