@@ -248,6 +248,16 @@ async def test_a_call_that_many_hang_up_at_once_was_hung_up_by_them(
     assert len(kept) == 1
 
 
+def test_a_call_is_found_by_its_number_as_people_type_it(service: Service, exchange: Exchange) -> None:
+    exchange.phone(picks_up="busy")
+    call = create(service, exchange.carrier)
+    for plus in ("%2B", "+", "%20"):
+        _, found = service.call("GET", f"/v1/calls?number={plus}{THEIRS[1:]}&limit=1")
+        assert [one["id"] for one in found["data"]] == [call["id"]]
+    for other in (THEIRS[1:], f"++{THEIRS[1:]}"):
+        assert service.call("GET", f"/v1/calls?number={other}")[1]["data"] == []
+
+
 async def test_clearing_silences_at_once(service: Service, exchange: Exchange) -> None:
     carrier = exchange.carrier
     exchange.phone({"waits_ms": 60_000}, speed=1.0)

@@ -44,7 +44,7 @@ class TelephonyDoor:
             query.get("direction", ""),
             query.get("provider", ""),
             query.get("batch_id", ""),
-            query.get("number", ""),
+            _number(query.get("number", "")),
         )
         calls = await self._service.index(ask.caller.tenant, filter, page)
         return json(listed([self._view(call) for call in calls], [call.id for call in calls], page.limit))
@@ -164,3 +164,8 @@ async def _lines(notes: AsyncGenerator[list[CallNote], None]) -> AsyncGenerator[
                 yield b"".join(b"data: " + encode(views.note_view(note)) + b"\n\n" for note in some)
     except Failure as error:
         yield error_event(error)
+
+
+def _number(text: str) -> str:
+    """Return a telephone number of a query, in which a plus sign that was not escaped is a space."""
+    return "+" + text[1:] if text[:1] == " " else text
