@@ -45,8 +45,9 @@ def soon(true: Callable[[], Any]) -> Any:
 
 def rested(service: Service) -> None:
     """Wait until the service reads next to nothing any more."""
-    last = 0
+    last, until = 0, time.monotonic() + SECONDS
     while (now := read_bytes(service)) > last + MB // 4:
+        assert time.monotonic() < until, "the service reads on, though nobody reads of it"
         last = now
         time.sleep(0.3)
 
