@@ -1,8 +1,7 @@
 """Live transcripts: one caller's sound to a provider and back as events, whatever happens to the provider."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator
 from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
@@ -10,7 +9,7 @@ from msgspec.structs import replace
 from integration_api.audio.convert import Converter
 from integration_api.audio.loudness import loud
 from integration_api.core.audio import AudioFormat
-from integration_api.core.errors import Failure, Kind, ProviderError, StreamCut
+from integration_api.core.errors import Failure, ProviderError, StreamCut
 from integration_api.core.llm import Usage
 from integration_api.core.session import Outcome
 from integration_api.core.stt import (
@@ -31,9 +30,10 @@ from integration_api.core.utterances import Utterances
 from integration_api.services import clock
 from integration_api.services.call import Calls, Origin
 from integration_api.services.ear import Ear, end_of_sound
-from integration_api.services.fallback import Fallback, Outrun, Plan, options_of
+from integration_api.services.fallback import Fallback, options_of
 from integration_api.services.leg import Leg, late
 from integration_api.services.lines import Lines
+from integration_api.services.live_session import LiveSession
 from integration_api.services.live_words import End, Ended, Left, Over
 from integration_api.services.recent_sound import RecentSound
 from integration_api.services.speech_times import TURN_MS, SpeechTimes
@@ -47,7 +47,6 @@ from integration_api.services.stt_words import (
     Sound,
     Told,
 )
-from integration_api.services.succession import Succession
 from integration_api.services.target import Target
 from integration_api.services.unary import unsupported
 from integration_api.telemetry.log import Log
@@ -102,29 +101,18 @@ class SttService:
         )
 
 
-class Transcription:
+class Transcription(LiveSession[Listening, Ear, Told]):
     """One session. Times of events are made the caller's: from the first sound of the session."""
 
     def __init__(self, calls: Calls, lines: Lines, log: Log, origin: Origin, request: ListenRequest) -> None:
-        self._calls = calls
-        self._lines = lines
-        self._log = log
-        self._origin = origin
+        super().__init__(calls, lines, log, origin, OPERATION, WAITING)
         self._request = request
-        self._first: Target
-        """Whom the request was made for."""
-        self._leg: Leg[Listening] | None = None
-        """Who listens now: nobody, between two of them."""
-        self._latest: Leg[Listening]
-        self._succession: Succession[Listening, Ear]
         self._converter = Converter(request.input, request.input)
         """Of whoever listens now."""
         self._utterances = Utterances()
         """As far as the latest leg has told them."""
         self._utterances_of: WeakKeyDictionary[Leg[Listening], Utterances] = WeakKeyDictionary()
         """Those that each leg goes on with, should it be taken."""
-        self._turn = asyncio.Lock()
-        """Held by whoever sends: the caller's sound waits while another leg takes over."""
         self._recent = RecentSound(request.input)
         self._offset = 0.0
         """Where in the caller's sound the present leg began to listen."""
@@ -153,59 +141,19 @@ class Transcription:
         """Who told last how much it has listened to: few do, and for the others the session does."""
         self._obeying = False
         """Whether something that was asked is being done: what is asked after it waits."""
-        self._out: asyncio.Queue[tuple[Leg[Listening], list[Told]]] = asyncio.Queue(WAITING)
 
     async def run(
         self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask], attend: Attend | None = None
     ) -> AsyncGenerator[tuple[Leg[Listening], list[Told]], None]:
-        self._first = target
-        plan = Plan(target, fallback, self._begin, self._lines.hedges, self._origin.principal.tenant)
-        patience = fallback.first_event_timeout_ms / 1000
-        self._succession = Succession(plan, fallback.hedge_after_ms, self)
-        leg, told = await plan.open()
-        self.take(self.brief(leg))
-        if attend is not None:
-            attend(self._hear_at_once)
-        tasks = [
-            asyncio.create_task(self._minded(work))
-            for work in (
-                self._talk(leg, patience),
-                self._hear(asks),
-                self._watch(patience),
-                self._succession.watch(),
-            )
-        ]
-        try:
-            yield leg, [self._ready(leg), *told]
+        async with self._begun(target, fallback, asks) as (first, told):
+            if attend is not None:
+                attend(self._hear_at_once)
+            yield first, [self._ready(first), *told]
             while True:
-                leg, told = await self._out.get()
-                yield leg, told
-                if isinstance(told[-1], (Over, Ended)):
+                leg, events = await self._out.get()
+                yield leg, events
+                if isinstance(events[-1], (Over, Ended)):
                     return
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._succession.stop()
-            await self.let_go(asyncio.CancelledError())
-
-    async def _minded(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do a part of the session's work. What goes wrong with it ends the session; what nobody foresaw is logged."""
-        try:
-            await work
-        except Failure as error:
-            await self._break_off(error)
-        except Exception as error:  # noqa: BLE001 - a session that just stopped would hang its caller
-            self._log.error(
-                "unexpected", error=error, operation=OPERATION, request_id=self._origin.request_id
-            )
-            await self._break_off(Failure(Kind.INTERNAL, "internal error; the log has its request id"))
-
-    async def _break_off(self, error: Failure) -> None:
-        """Record what went wrong, beside the leg that went on without it, and tell of it last."""
-        if self._leg is not None:
-            self._leg.call.failed(error, usage=self._usage())
-        await self._out.put((self._latest, [Ended(error)]))
 
     # --- one leg after another ---------------------------------------------------------------
 
@@ -228,7 +176,6 @@ class Transcription:
         return leg
 
     async def _talk(self, leg: Leg[Listening], patience: float) -> None:
-        """Listen to one leg after another until the session has ended, well or not."""
         while True:
             error = await self._listen(leg)
             if error is None and not leg.redial:
@@ -255,36 +202,16 @@ class Transcription:
             leg = following
             await self._out.put((leg, [again, *told]))
 
-    async def _listen(self, leg: Leg[Listening]) -> Failure | None:
-        """Tell what a leg hears until it ends; return why, where it did not end well."""
-        cause: BaseException | None = None
-        try:
-            async for events in leg.events():
-                leg.call.tell_first_token()
-                self._spoken_at = 0.0
-                self._succession.drop()
-                await self._out.put((leg, [self._mine(event) for event in events]))
-            if self._spoken_at and leg.unanswered > ROUND_TRIP_SECONDS:
-                cause = late("the provider was gone before the session ended")
-                return cause
-            if leg.broken and self._unheard:
-                cause = StreamCut(self._who)
-                return cause
-        except Failure as error:
-            cause = error
-            return error
-        except BaseException as error:
-            cause = error
-            raise
-        finally:
-            await self.let_go(cause)
-        return None
-
-    async def let_go(self, cause: BaseException | None) -> None:
-        """Hang up on who listens, if somebody does, and keep the record: of success, or of `cause`."""
-        leg, self._leg = self._leg, None
-        if leg is not None:
-            await leg.close(cause, self._usage())
+    async def _hear_out(self, leg: Leg[Listening]) -> None:
+        async for events in leg.events():
+            leg.call.tell_first_token()
+            self._spoken_at = 0.0
+            self._succession.drop()
+            await self._out.put((leg, [self._mine(event) for event in events]))
+        if self._spoken_at and leg.unanswered > ROUND_TRIP_SECONDS:
+            raise late("the provider was gone before the session ended")
+        if leg.broken and self._unheard:
+            raise StreamCut(self._who)
 
     def _usage(self) -> Usage:
         """Return what the present leg has heard, or the latest."""
@@ -401,10 +328,6 @@ class Transcription:
     def is_word(self, event: SttEvent) -> bool:
         return isinstance(event, Interim | Final)
 
-    def outrun(self) -> None:
-        if self._leg is not None and self.silent_since():
-            self._leg.give_up(Outrun())
-
     def _is_open(self, leg: Leg[Listening]) -> bool:
         """Whether the last that a provider said was a text that may change yet."""
         return self._open_at is not None and self._open_since == leg.heard_at
@@ -426,7 +349,6 @@ class Transcription:
     # --- the caller's side -------------------------------------------------------------------
 
     async def _hear(self, asks: AsyncIterator[Ask]) -> None:
-        """Do what the caller asks. What can not be understood ends the session."""
         async for ask in asks:
             self._obeying = True
             if isinstance(ask, Left):

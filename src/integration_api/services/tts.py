@@ -2,9 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import partial
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -25,12 +24,12 @@ from integration_api.core.tts import (
 )
 from integration_api.services import clock
 from integration_api.services.call import Calls, Origin
-from integration_api.services.fallback import Fallback, Outrun, Plan, options_of, voice_of
+from integration_api.services.fallback import Fallback, options_of, voice_of
 from integration_api.services.leg import Leg, late
 from integration_api.services.lines import Lines
+from integration_api.services.live_session import LiveSession
 from integration_api.services.live_words import End, Ended, Left, Over
 from integration_api.services.script import Script
-from integration_api.services.succession import Succession
 from integration_api.services.target import Target
 from integration_api.services.tts_words import (
     Ask,
@@ -122,7 +121,7 @@ class TtsService:
         )
 
 
-class Synthesis:
+class Synthesis(LiveSession[Speaking, Script, Told]):
     """One session. Utterances are told one after another, in the order in which they began."""
 
     def __init__(
@@ -135,21 +134,10 @@ class Synthesis:
         frame_ms: int,
         put: Put | None = None,
     ) -> None:
-        self._calls = calls
-        self._lines = lines
-        self._log = log
-        self._origin = origin
+        super().__init__(calls, lines, log, origin, OPERATION, WAITING)
         self._request = request
         self._frame_ms = frame_ms
-        self._first: Target
-        """Whom the request was made for."""
-        self._leg: Leg[Speaking] | None = None
-        """Who speaks now: nobody, between two of them."""
-        self._latest: Leg[Speaking]
-        self._succession: Succession[Speaking, Script]
         self._made = request.output
-        self._turn = asyncio.Lock()
-        """Held by whoever sends: the caller's text waits while another leg takes over."""
         self._open: dict[str, Utterance] = {}
         self._early: dict[str, list[Told]] = {}
         """What is to be told of an utterance whose turn has not come."""
@@ -170,7 +158,6 @@ class Synthesis:
         self._characters_before = 0
         """Those that the present leg was not given."""
         self._audio_ms = 0
-        self._out: asyncio.Queue[tuple[Leg[Speaking], list[Told]]] = asyncio.Queue(WAITING)
         self._put = put
         self._taken = False
         """Whether the caller has been told all that was taken out of `_out`."""
@@ -178,23 +165,8 @@ class Synthesis:
     async def run(
         self, target: Target, fallback: Fallback, asks: AsyncIterator[Ask]
     ) -> AsyncGenerator[tuple[Leg[Speaking], list[Told]], None]:
-        self._first = target
-        plan = Plan(target, fallback, self._begin, self._lines.hedges, self._origin.principal.tenant)
-        patience = fallback.first_event_timeout_ms / 1000
-        self._succession = Succession(plan, fallback.hedge_after_ms, self)
-        leg, told = await plan.open()
-        self.take(self.brief(leg))
-        tasks = [
-            asyncio.create_task(self._minded(work))
-            for work in (
-                self._talk(leg, patience),
-                self._hear(asks),
-                self._watch(patience),
-                self._succession.watch(),
-            )
-        ]
-        try:
-            yield leg, [self._ready(leg), *self._told(told)]
+        async with self._begun(target, fallback, asks) as (first, told):
+            yield first, [self._ready(first), *self._told(told)]
             while True:
                 self._taken = True
                 leg, events = await self._out.get()
@@ -205,31 +177,6 @@ class Synthesis:
                     yield leg, events
                     if isinstance(events[-1], (Over, Ended)):
                         return
-        finally:
-            tasks += self._guesses.values()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._succession.stop()
-            await self.let_go(asyncio.CancelledError())
-
-    async def _minded(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do a part of the session's work. What goes wrong with it ends the session; what nobody foresaw is logged."""
-        try:
-            await work
-        except Failure as error:
-            await self._break_off(error)
-        except Exception as error:  # noqa: BLE001 - a session that just stopped would hang its caller
-            self._log.error(
-                "unexpected", error=error, operation=OPERATION, request_id=self._origin.request_id
-            )
-            await self._break_off(Failure(Kind.INTERNAL, "internal error; the log has its request id"))
-
-    async def _break_off(self, error: Failure) -> None:
-        """Record what went wrong, beside the leg that went on without it, and tell of it last."""
-        if self._leg is not None:
-            self._leg.call.failed(error, usage=self._usage())
-        await self._out.put((self._latest, [Ended(error)]))
 
     # --- one leg after another ---------------------------------------------------------------
 
@@ -254,7 +201,6 @@ class Synthesis:
         )
 
     async def _talk(self, leg: Leg[Speaking], patience: float) -> None:
-        """Hear one leg after another until the session has ended, well or not."""
         while True:
             error = await self._listen(leg)
             if self._finishing or (error is None and not leg.redial):
@@ -276,33 +222,16 @@ class Synthesis:
                 self._finishing = False
                 await self._finish(leg)
 
-    async def _listen(self, leg: Leg[Speaking]) -> Failure | None:
-        """Tell what a leg says until it ends; return why, where it did not end well."""
-        cause: BaseException | None = None
-        try:
-            async for events in leg.events(partial(self._hear_at_once, leg)):
-                leg.call.tell_first_token()
-                told = self._told(events)
-                self._waiting_since = clock.perf() if self._owed() else 0.0
-                if not self.silent_since():
-                    self._succession.drop()
-                if told:
-                    await self._out.put((leg, told))
-                await self._finish(leg)
-        except Failure as error:
-            cause = error
-            return error
-        except BaseException as error:
-            cause = error
-            raise
-        finally:
-            await self.let_go(cause)
-        return None
-
-    async def let_go(self, cause: BaseException | None) -> None:
-        leg, self._leg = self._leg, None
-        if leg is not None:
-            await leg.close(cause, self._usage())
+    async def _hear_out(self, leg: Leg[Speaking]) -> None:
+        async for events in leg.events(partial(self._hear_at_once, leg)):
+            leg.call.tell_first_token()
+            told = self._told(events)
+            self._waiting_since = clock.perf() if self._owed() else 0.0
+            if not self.silent_since():
+                self._succession.drop()
+            if told:
+                await self._out.put((leg, told))
+            await self._finish(leg)
 
     def _hear_at_once(self, leg: Leg[Speaking], events: Sequence[object]) -> bool:
         """Pass on sound where it arrives: tasks that have to be woken for each frame cost more than the frame.
@@ -362,10 +291,6 @@ class Synthesis:
     def is_word(self, event: TtsEvent) -> bool:
         return isinstance(event, Sound | Spoken) and event.utterance_id in self._open
 
-    def outrun(self) -> None:
-        if self._leg is not None and self.silent_since():
-            self._leg.give_up(Outrun())
-
     async def _finish(self, leg: Leg[Speaking]) -> None:
         """Let the provider go once nothing is left to be spoken."""
         if self._asked_to_end and not self._open and not self._gone and not self._finishing:
@@ -408,7 +333,6 @@ class Synthesis:
     # --- the caller's side -------------------------------------------------------------------
 
     async def _hear(self, asks: AsyncIterator[Ask]) -> None:
-        """Do what the caller asks. What can not be understood ends the session."""
         async for ask in asks:
             if isinstance(ask, Left):
                 await self._out.put((self._latest, [Over("caller_left")]))
@@ -588,7 +512,7 @@ class Synthesis:
         self._audio_ms += 0 if one.spoken else one.audio_ms
         if leg is not None and leg.session.capabilities.tells_spoken and one.began:
             self._gone[one.id] = one
-            self._guesses[one.id] = asyncio.create_task(self._minded(self._guess(one, ask.played_ms)))
+            self._guesses[one.id] = self._work(self._guess(one, ask.played_ms))
             return []
         return [_guessed(one, ask.played_ms), *self._next_turn()]
 
