@@ -12,12 +12,16 @@ PARAMETERS = frozenset({
     "model", "encoding", "sample_rate", "eot_threshold", "eager_eot_threshold", "eot_timeout_ms", "keyterm", "tag",
     "mip_opt_out", "language_hint", "numerals",
 })  # fmt: skip
+RANGES = {"eot_threshold": (0.5, 1.0), "eager_eot_threshold": (0.3, 0.9), "eot_timeout_ms": (500, 60_000)}
 
 
 def live(call: Call) -> Response:
     """GET /v2/listen. Raises `Refused`."""
     client.admit(call)
     client.known(call, PARAMETERS)
+    for name, (low, high) in RANGES.items():
+        if not low <= float(call.query.get(name, low)) <= high:
+            client.refuse(call, f"{name} must be between {low} and {high}")
     call.model = call.query.get("model", "")
     if not call.model.startswith("flux"):
         client.refuse(call, "v2 has flux models only")

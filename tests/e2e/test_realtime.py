@@ -110,14 +110,21 @@ ONE_TURN = bytes(RATE * 2 * 3 // 10) + mouth.pcm("a" * 48, RATE) + bytes(RATE * 
 """What `HEARD` begins with, and four seconds of silence behind it."""
 
 
+WAYS = {
+    "in frames": (PIECE, {"type": "server_vad"}),
+    "at once": (len(ONE_TURN), {"type": "server_vad"}),
+    "by meaning": (PIECE, {"type": "semantic_vad", "eagerness": "high"}),
+}
+
+
 @pytest.mark.parametrize("model", EARS)
-@pytest.mark.parametrize("size", [PIECE, len(ONE_TURN)], ids=["in frames", "at once"])
+@pytest.mark.parametrize("size, turns", WAYS.values(), ids=WAYS)
 async def test_a_turn_ends_by_silence_whoever_listens(
-    service: Service, lab: str, model: str, size: int
+    service: Service, lab: str, model: str, size: int, turns: dict[str, str]
 ) -> None:
     ask_lab(lab, "PUT", "script", {model.partition("/")[0]: [{"heard": HEARD[:2]}]})
     async with realtime(service) as connection:
-        await connection.session.update(session=session(model))
+        await connection.session.update(session=session(model, turn_detection=turns))
         await say(connection, ONE_TURN, size)
         told = (await heard(connection, 1))[-1]
     assert told.transcript == TURNS[0]

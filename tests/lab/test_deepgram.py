@@ -152,6 +152,16 @@ async def test_a_wrong_key_is_refused_before_the_socket_opens(lab) -> None:
         assert refused.value.status_code == 401
 
 
+@pytest.mark.parametrize("wrong", [{"eot_timeout_ms": 300}, {"eager_eot_threshold": 0.95}])
+async def test_flux_refuses_what_is_out_of_its_ranges(deepgram, wrong: dict[str, float]) -> None:
+    with pytest.raises(ApiError) as refused:
+        async with deepgram.listen.v2.connect(
+            model="flux-general-en", encoding="linear16", sample_rate=16000, **wrong
+        ):
+            pass
+    assert refused.value.status_code == 400
+
+
 async def test_a_fault_at_the_handshake_and_one_amid_the_sound(lab, deepgram) -> None:
     lab.fault("deepgram", Fault(status=429))
     with pytest.raises(ApiError) as refused:

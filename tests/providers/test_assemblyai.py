@@ -94,6 +94,15 @@ def test_what_is_asked_for_is_written_as_its_parameters() -> None:
     }  # fmt: skip
 
 
+def test_a_turn_is_over_after_so_much_silence_by_either_name() -> None:
+    later = Endpointing(utterance_end_ms=2000)
+    asked = dict(parse_qsl(universal(endpointing=later).request.url.split("?")[1]))
+    assert asked["max_turn_silence"] == "2000"
+    (said,) = universal().update(Update(endpointing=later))
+    assert isinstance(said, Say)
+    assert json.loads(said.message) == {"type": "UpdateConfiguration", "max_turn_silence": 2000}
+
+
 REGIONS = {
     "https://api.assemblyai.com": "wss://streaming.assemblyai.com/v3/ws",
     "https://api.eu.assemblyai.com": "wss://streaming.eu.assemblyai.com/v3/ws",

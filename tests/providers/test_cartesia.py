@@ -93,6 +93,9 @@ def test_what_is_asked_for_is_written_as_its_parameters() -> None:
     assert turns(endpointing=Endpointing(eager_threshold=0.5, silence_ms=100)).request.url.endswith(
         "turn_eager_end_threshold=0.5&turn_end_timeout_ms=640"
     )
+    assert turns(endpointing=Endpointing(utterance_end_ms=2000)).request.url.endswith(
+        "turn_end_timeout_ms=2000"
+    )
 
 
 def test_texts_are_deltas_and_bring_their_own_space() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -91,6 +92,39 @@ def test_after_the_end_was_asked_for_a_close_is_the_end() -> None:
     list(session.feed(result("One")))
     assert list(session.finish()) == [Say('{"type":"CloseStream"}')]
     assert [one.reason for one in session.close(Closed(1000))] == ["stream_end"]
+
+
+def test_flux_is_asked_for_what_it_takes() -> None:
+    def asked(**endpointing: Any) -> dict[str, str]:
+        ask = ListenRequest(model="flux-general-en", endpointing=Endpointing(**endpointing))
+        url = Flux(ask, CREDENTIAL, Utterances()).request.url
+        return {
+            name: value for name, value in parse_qsl(url.split("?")[1]) if name.startswith(("eot", "eager"))
+        }
+
+    assert asked() == {}
+    assert asked(silence_ms=300, eager_threshold=0.1) == {
+        "eager_eot_threshold": "0.3",
+        "eot_timeout_ms": "500",
+    }
+    assert asked(silence_ms=60_000, eager_threshold=1) == {
+        "eager_eot_threshold": "0.9", "eot_timeout_ms": "10000",
+    }  # fmt: skip
+    assert asked(utterance_end_ms=2_000) == {"eot_timeout_ms": "2000"}
+    assert asked(mode="client", silence_ms=900) == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (Endpointing(silence_ms=900), 900),
+        (Endpointing(utterance_end_ms=2_000), 2_000),
+        (Endpointing(mode="client", silence_ms=900), False),
+    ],
+)
+def test_nova_changes_the_silence_that_ends_a_turn(asked: Endpointing, told: Any) -> None:
+    (said,) = nova().update(Update(endpointing=asked))
+    assert json.loads(said.message) == {"type": "Configure", "features": {"endpointing": told}}
 
 
 def test_flux_changes_its_thresholds_and_terms() -> None:

@@ -34,6 +34,13 @@ class Endpointing(Struct, frozen=True, kw_only=True):
     eager_threshold: float | None = None
     """Confidence, 0 to 1, at which the end of a turn is guessed early."""
 
+    @property
+    def longest_silence_ms(self) -> int | None:
+        """After how much silence a turn is over at the latest; None where nobody said so, or the caller ends turns."""
+        if self.mode != "provider":
+            return None
+        return self.utterance_end_ms if self.silence_ms is None else self.silence_ms
+
 
 class ListenRequest(Struct, frozen=True, kw_only=True):
     """What a live session is asked for. `input` is what the caller sends."""

@@ -78,8 +78,8 @@ class Universal:
             said["keyterms_prompt"] = update.keyterms
         if update.languages is not None:
             said["language_codes"] = languages(update.languages)
-        if update.endpointing is not None and update.endpointing.silence_ms is not None:
-            said["max_turn_silence"] = update.endpointing.silence_ms
+        if update.endpointing is not None and update.endpointing.longest_silence_ms is not None:
+            said["max_turn_silence"] = update.endpointing.longest_silence_ms
         return [Say(json_body(said).decode())]
 
     def finish(self) -> Outcome[SttEvent]:
@@ -191,8 +191,8 @@ def query(ask: ListenRequest) -> client.Parameters:
         found.append(("language_codes", languages(ask.languages)))
     if ask.detect_language:
         found.append(("language_detection", True))
-    if ask.endpointing.silence_ms is not None:
-        found.append(("max_turn_silence", ask.endpointing.silence_ms))
+    if ask.endpointing.longest_silence_ms is not None:
+        found.append(("max_turn_silence", ask.endpointing.longest_silence_ms))
     if ask.diarize:
         found.append(("speaker_labels", True))
     if ask.profanity_filter:

@@ -71,7 +71,7 @@ def silence_ms(endpointing: Endpointing) -> int | None:
     """Return the silence that ends a phrase; None is Azure's own. It can not be told never to end one."""
     if endpointing.mode != "provider":
         return MOST_SILENCE_MS
-    asked = endpointing.silence_ms if endpointing.silence_ms is not None else endpointing.utterance_end_ms
+    asked = endpointing.longest_silence_ms
     return None if asked is None else min(max(asked, LEAST_SILENCE_MS), MOST_SILENCE_MS)
 
 

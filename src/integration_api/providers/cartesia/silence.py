@@ -23,7 +23,8 @@ class Silence:
         self.change(endpointing)
 
     def change(self, endpointing: Endpointing) -> None:
-        self._enough = None if (asked := asked_ms(endpointing)) is None else self._form.size(asked)
+        asked = endpointing.longest_silence_ms
+        self._enough = None if asked is None else self._form.size(asked)
 
     def text(self) -> None:
         """Hear that there is a text, of somebody who may speak too softly to be heard here."""
@@ -46,10 +47,3 @@ class Silence:
                     begun = at + len(step)
         if begun < len(sound):
             yield sound[begun:], False
-
-
-def asked_ms(endpointing: Endpointing) -> int | None:
-    """Return after how much silence a turn is over; None where the caller has not said so, or ends turns itself."""
-    if endpointing.mode != "provider":
-        return None
-    return endpointing.utterance_end_ms if endpointing.silence_ms is None else endpointing.silence_ms

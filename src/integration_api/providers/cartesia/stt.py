@@ -16,7 +16,7 @@ from integration_api.core.stt import (
 )
 from integration_api.core.utterances import Utterances
 from integration_api.providers.cartesia import client, formats, wire
-from integration_api.providers.cartesia.silence import Silence, asked_ms
+from integration_api.providers.cartesia.silence import Silence
 
 FINALIZE = Say("finalize")
 CLOSE = Say("close")
@@ -41,7 +41,7 @@ class Ink:
         self._raw = ask.want_raw_events
         self._interims = ask.interim_results
         self._bytes_per_second = ask.input.bytes_per_second
-        self.capabilities = replace(CAPABILITIES, turns=asked_ms(ask.endpointing) is not None)
+        self.capabilities = replace(CAPABILITIES, turns=ask.endpointing.longest_silence_ms is not None)
         self._silence = Silence(ask.input, ask.endpointing)
         self._utterances = so_far
         self._sent = 0

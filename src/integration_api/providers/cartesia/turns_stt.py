@@ -173,8 +173,8 @@ def thresholds(endpointing: Endpointing) -> dict[str, float]:
     found: dict[str, float] = {}
     if endpointing.eager_threshold is not None:
         found["eager_end_threshold"] = _within(EAGER, round(1 - endpointing.eager_threshold, 4))
-    if endpointing.silence_ms is not None:
-        found["end_timeout_ms"] = _within(TIMEOUT_MS, endpointing.silence_ms)
+    if (silence := endpointing.longest_silence_ms) is not None:
+        found["end_timeout_ms"] = _within(TIMEOUT_MS, silence)
     return found
 
 

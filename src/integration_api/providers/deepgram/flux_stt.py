@@ -7,6 +7,7 @@ from integration_api.core.credential import Credential
 from integration_api.core.exchange import json_body
 from integration_api.core.session import Act, Began, Closed, KeepAlive, Message, Outcome, Say, Warned
 from integration_api.core.stt import (
+    Endpointing,
     EndReason,
     ListenCapabilities,
     ListenRequest,
@@ -19,6 +20,11 @@ from integration_api.providers.deepgram import client, wire
 
 FORCE_END = Say('{"type":"ForceEndTurn"}')
 CLOSE = Say('{"type":"CloseStream"}')
+EAGER = (0.3, 0.9)
+TIMEOUT_MS = (500, 10_000)
+"""Ranges outside of which a setting is refused: https://developers.deepgram.com/docs/flux/configuration. The page says
+60,000 today, and said 10,000 before.
+"""
 CAPABILITIES = ListenCapabilities(
     language_id=True, vad=True, turns=True, eager_eot=True, live_update=True, finalize_ack=True
 )
@@ -125,19 +131,21 @@ class Flux:
 def query(ask: ListenRequest) -> client.Query:
     """Write what is asked for as Flux's parameters; what it has no word for is left to it."""
     found = [("model", ask.model), *client.sound(ask.input)[:2]]
-    endpointing = ask.endpointing
-    if endpointing.eager_threshold is not None:
-        found.append(("eager_eot_threshold", endpointing.eager_threshold))
-    if endpointing.silence_ms is not None:
-        found.append(("eot_timeout_ms", endpointing.silence_ms))
+    found += _thresholds(ask.endpointing).items()
     found += [("keyterm", term) for term in ask.keyterms]
     found += [("language_hint", language) for language in ask.languages if ask.model.endswith("multi")]
     return [*found, *ask.extras.items()]
 
 
-def _thresholds(endpointing: Any) -> dict[str, Any]:
-    found = {
-        "eager_eot_threshold": endpointing.eager_threshold,
-        "eot_timeout_ms": endpointing.silence_ms,
-    }
-    return {name: value for name, value in found.items() if value is not None}
+def _thresholds(endpointing: Endpointing) -> dict[str, float]:
+    """Write when a turn is over, within Deepgram's ranges."""
+    found: dict[str, float] = {}
+    if endpointing.eager_threshold is not None:
+        found["eager_eot_threshold"] = _within(EAGER, endpointing.eager_threshold)
+    if (silence := endpointing.longest_silence_ms) is not None:
+        found["eot_timeout_ms"] = _within(TIMEOUT_MS, silence)
+    return found
+
+
+def _within(span: tuple[float, float], value: float) -> float:
+    return min(max(value, span[0]), span[1])

@@ -59,7 +59,7 @@ class Nova:
         if update.languages is not None:
             told.append(Warned("unsupported_update", "deepgram cannot change the language of a session"))
         if update.endpointing is not None:
-            features = {"endpointing": update.endpointing.silence_ms or False}
+            features = {"endpointing": update.endpointing.longest_silence_ms or False}
             told.append(Say(json_body({"type": "Configure", "features": features}).decode()))
         return told
 
