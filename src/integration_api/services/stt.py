@@ -70,6 +70,8 @@ TEXT_MS = 2_000
 """How long after the pause that ends a turn its text may come, where it has no times."""
 PONG_SECONDS = 2.0
 """Who has not answered a ping for so long is gone, and was not only kept waiting by a network."""
+ROUNDED_MS = 1
+"""How much later than it was the end of a text may be told: times are whole milliseconds."""
 SETTLING_MS = 5_000
 """How much a provider may hear behind a text, beyond the silence that ends a turn, until the text is final."""
 
@@ -184,8 +186,7 @@ class Transcription(LiveSession[Listening, Ear, Told]):
                 return
             silent_since = leg.heard_at
             async with self._turn:
-                if self._postponed_at is not None:
-                    self._recent.finalize_at, self._postponed_at = self._postponed_at, None
+                self._ask_next_for_what_was_left()
                 try:
                     following, told = await self._succession.follow(leg, error, patience)
                 except Failure as failure:
@@ -212,6 +213,12 @@ class Transcription(LiveSession[Listening, Ear, Told]):
             raise late("the provider was gone before the session ended")
         if leg.broken and self._unheard:
             raise StreamCut(self._who)
+
+    def _ask_next_for_what_was_left(self) -> None:
+        """Have the next leg asked for what was said, where this one left that to it and nothing was asked for since."""
+        left, self._postponed_at = self._postponed_at, None
+        if left is not None and left > max(self._recent.settled, self._recent.finalize_at or 0.0):
+            self._recent.finalize_at = left
 
     def _usage(self) -> Usage:
         """Return what the present leg has heard, or the latest."""
@@ -478,6 +485,8 @@ class Transcription(LiveSession[Listening, Ear, Told]):
                 self._recent.settle(self._told_up_to(event) if end is None else end)
                 if event.from_finalize:
                     self._recent.finalize_at = None
+                    if end is not None and end > self._said_at + ROUNDED_MS:
+                        self._postponed_at = None  # That was answered after all.
                 event = replace(
                     event,
                     start_ms=self._shifted(event.start_ms),
