@@ -357,8 +357,8 @@ async def test_noise_is_no_reason_to_leave_who_is_there(service: Service, lab: s
     alone, accompanied = asked(OLDER, "deepgram/nova-3"), asked(OLDER, "deepgram/nova-3")
     alone["fallback"]["targets"] = []
     assert await asyncio.gather(ended(alone), ended(accompanied)) == [
-        ["ready", "closed"],
-        ["ready", "closed"],
+        ["ready", "usage", "closed"],
+        ["ready", "usage", "closed"],
     ]
 
 
@@ -390,7 +390,7 @@ async def test_what_is_announced_and_never_told_is_a_warning_where_nobody_else_i
         await say(socket, SPEECH[: 32 * 2200])
         await socket.send('{"type": "end"}')
         events = await told(socket)
-    kinds = ["ready", "speech_started", "reconnected", "warning", "closed"]
+    kinds = ["ready", "speech_started", "reconnected", "warning", "usage", "closed"]
     assert [one["type"] for one in events] == kinds
     assert of(events, "warning")[0]["code"] == "unanswered_speech"
     assert events[-1]["reason"] == "finished"
