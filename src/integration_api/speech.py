@@ -13,6 +13,7 @@ from integration_api.core.tts import Sound, SpeakRequest, SynthesisRequest
 from integration_api.dialects.voice_surface import TargetChoice
 from integration_api.services import batch_stt, clock, live_words, stt_words, tts_words
 from integration_api.services.voice import target_of
+from integration_api.services.whole_tts import only_whole
 from integration_api.settings import Settings
 
 PIECE_MS = 20
@@ -41,8 +42,7 @@ async def say(
     """Speak a text: live where the voice can, else whole. Raises `Failure`."""
     target = target_of(choice)
     async with opened(settings) as (house, _, origin):
-        offered = target.provider.tts
-        if offered is not None and offered.synthesize is None:
+        if only_whole(target):
             whole = SpeakRequest(
                 model="", voice=request.voice, text=text, output=request.output, manner=request.manner
             )

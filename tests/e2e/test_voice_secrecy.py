@@ -40,6 +40,7 @@ VOICES = {
     "sarvam": ("bulbul:v3",),
     "elevenlabs": ("eleven_flash_v2_5",),
     "google-speech": ("chirp-3-hd",),
+    "openai": ("gpt-4o-mini-tts",),
 }
 RECORDINGS = {
     "openai": ("whisper-1",),
@@ -124,7 +125,7 @@ WHOLE = {
 def test_every_provider_that_hears_or_speaks_is_looked_into() -> None:
     speech = PROVIDERS.values()
     assert EARS.keys() == {one.name for one in speech if one.stt and one.stt.listen}
-    assert VOICES.keys() == {one.name for one in speech if one.tts and one.tts.synthesize}
+    assert VOICES.keys() == {one.name for one in speech if one.tts and (one.tts.synthesize or one.tts.speak)}
     assert set(RECORDINGS) == {one.name for one in speech if one.stt and one.stt.transcribe}
     assert set(TEXTS) == {one.name for one in speech if one.tts and one.tts.speak}
 

@@ -393,10 +393,19 @@ def test_gemini_is_named_beside_its_voice_and_takes_instructions_once() -> None:
     assert b"whisper" not in next(iter(session.text("a", "Two."))).message
 
 
-def test_only_chirp_speaks_live() -> None:
-    with pytest.raises(Failure) as refused:
-        voice(voice="en-US-Wavenet-A")
-    assert refused.value.kind is Kind.UNSUPPORTED
+@pytest.mark.parametrize(
+    "model, name, whole",
+    [
+        ("en-US-Wavenet-A", None, True),
+        ("en-US-Wavenet-A", "en-US-Chirp3-HD-Charon", False),
+        ("en-US-Chirp3-HD-Charon", "de-DE-Neural2-B", True),
+        ("gemini-2.5-flash-tts", "Kore", False),
+    ],
+)
+def test_only_the_newer_voices_speak_live(model: str, name: str | None, whole: bool) -> None:
+    offered = GOOGLE_SPEECH.tts
+    assert offered is not None
+    assert offered.only_whole(model, name) is whole
 
 
 def test_an_utterance_is_a_call_and_the_others_wait_for_the_next_one() -> None:

@@ -66,10 +66,19 @@ class Tts:
     synthesize: Callable[[SynthesisRequest, Credential], Speaking] | None = None
     speak: Callable[[SpeakRequest, Credential], Stream[TtsEvent]] | None = None
     """One text whose sound comes as it is made."""
+    streams: Callable[[str, str | None], bool] | None = None
+    """Which voices speak live, by model and voice, where not all do."""
+    ssml: bool = True
+    """Whether a text that is spoken whole may be SSML."""
     voices: Callable[[Credential], Exchange[tuple[Voice, ...]]] | None = None
     relay: SpeechRelay | None = None
     warm_seconds: float = 0.0
     """How long an open socket may wait for its first text; 0 where none may."""
+
+    def only_whole(self, model: str, voice: str | None) -> bool:
+        """Whether a voice speaks whole texts and nothing else."""
+        live = self.synthesize is not None and (self.streams is None or self.streams(model, voice))
+        return not live and self.speak is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from contextlib import ExitStack
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from integration_api.core.credential import Secrets
 from integration_api.core.errors import Failure, Kind, Phase, ProviderError
-from integration_api.core.exchange import Fault
+from integration_api.core.exchange import Auth, Fault, HttpRequest
 from integration_api.core.llm import Usage
 from integration_api.core.session import Began, HalfClose, HangUp, Outcome, Redial, Say, Session
 from integration_api.services import clock
 from integration_api.services.call import Call, Ending
 from integration_api.telemetry.log import Log
-from integration_api.transport.drive import Trace, Transport
+from integration_api.transport.drive import Trace
 from integration_api.transport.link import Link
 
 Talk = TypeVar("Talk", bound=Session[Any])
@@ -22,13 +22,32 @@ WELL = (0, 1000, 1005)
 """How a conversation ends without a fault: gRPC's OK, a normal closure, and one that says nothing."""
 
 
+class Dialer(Protocol):
+    """What opens links: `Transport` does."""
+
+    async def dial(
+        self,
+        request: HttpRequest,
+        fault: Fault,
+        secrets: Secrets | None,
+        trace: Trace,
+        account: Hashable | None,
+    ) -> Link: ...
+
+    def clean(
+        self, error: ProviderError, secrets: Secrets | None, auth: Auth | None, account: Hashable | None
+    ) -> None:
+        """Take the secrets of a session out of everything an error of its quotes."""
+        ...
+
+
 class Conversation(Generic[Talk]):
     """A session and its socket, whoever it is for. Raises `Failure`, from any of its methods."""
 
     def __init__(
         self,
         session: Talk,
-        transport: Transport,
+        dialer: Dialer,
         fault: Fault,
         secrets: Secrets | None,
         account: Hashable | None,
@@ -49,7 +68,7 @@ class Conversation(Generic[Talk]):
         """Whether the provider ended the session by a close that tells of a fault, or by none."""
         self._left = False
         """Whether it was ended from here."""
-        self._transport = transport
+        self._dialer = dialer
         self._fault = fault
         self._secrets = secrets
         self._account = account
@@ -65,7 +84,7 @@ class Conversation(Generic[Talk]):
 
     async def open(self) -> list[Any]:
         """Dial, and wait until the provider listens; return what it told by then."""
-        self._socket = await self._transport.dial(
+        self._socket = await self._dialer.dial(
             self.session.request, self._fault, self._secrets, self.trace, self._account
         )
         self.heard_at = self._said_at = clock.perf()
@@ -210,7 +229,7 @@ class Conversation(Generic[Talk]):
             return word(*about)
         except ProviderError as error:
             error.phase = Phase.STREAM
-            self._transport.clean(error, self._secrets, self.session.request.auth, self._account)
+            self._dialer.clean(error, self._secrets, self.session.request.auth, self._account)
             raise
         except (ValueError, UnicodeDecodeError, RecursionError):  # msgspec's errors are ValueErrors.
             raise ProviderError(

@@ -15,8 +15,12 @@ from msgspec import Struct
 
 from integration_api.core.errors import Failure
 from integration_api.core.exchange import Query
+from integration_api.core.provider import Tts
+from integration_api.core.tts import Speaking, SynthesisRequest
 from integration_api.services.call import Call
-from integration_api.services.leg import Conversation, Leg, Talk
+from integration_api.services.leg import Conversation, Dialer, Leg, Talk
+from integration_api.services.sentence_link import SentenceDialer
+from integration_api.services.sentence_voice import SentenceVoice
 from integration_api.telemetry.log import Log
 from integration_api.transport.budget import Budget
 from integration_api.transport.drive import Trace, Transport
@@ -64,6 +68,13 @@ class Lines:
             return Leg(call, self._new(call, session))
         return Leg(call, spare.conversation, spare.told)
 
+    def by_sentence(self, call: Call, asked: SynthesisRequest, tts: Tts) -> Leg[Speaking]:
+        """Return a leg for a voice that speaks whole texts only: it is given a sentence at a time."""
+        assert tts.speak is not None  # noqa: S101 - whoever does not speak live speaks so
+        dialer = SentenceDialer(self._transport, tts.speak, asked, call.credential)
+        session: Speaking = SentenceVoice(asked, call.target.provider.name, ssml=tts.ssml)
+        return Leg(call, self._new(call, session, dialer=dialer))
+
     def drop(self, gone: Callable[[Hashable], bool]) -> None:
         """Let no socket wait whose credential changed."""
         for key in [key for key in self._waiting if gone(key[0])]:
@@ -75,10 +86,12 @@ class Lines:
         self.drop(lambda _: True)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _new(self, call: Call, session: Talk, trace: Trace | None = None) -> Conversation[Talk]:
+    def _new(
+        self, call: Call, session: Talk, trace: Trace | None = None, dialer: Dialer | None = None
+    ) -> Conversation[Talk]:
         fault = call.target.provider.fault
-        trace = trace or call.trace
-        return Conversation(session, self._transport, fault, call.secrets, call.account, trace, self._log)
+        dialer, trace = dialer or self._transport, trace or call.trace
+        return Conversation(session, dialer, fault, call.secrets, call.account, trace, self._log)
 
     def _take(self, key: Key) -> _Spare | None:
         for spare in self._waiting.get(key, ()):

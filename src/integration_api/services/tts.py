@@ -1,7 +1,6 @@
 """Live speech: one caller's text to a provider and back as frames of sound, whatever happens to the provider."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import partial
 
@@ -22,7 +21,7 @@ from integration_api.core.tts import (
     Timestamps,
     TtsEvent,
 )
-from integration_api.services import clock
+from integration_api.services import clock, sentences
 from integration_api.services.call import Calls, Origin
 from integration_api.services.fallback import Fallback, options_of, voice_of
 from integration_api.services.leg import Leg, late
@@ -66,8 +65,6 @@ MOST_MARKS = 1_000
 """Of one utterance."""
 LONGEST_UTTERANCE = 1_000_000
 """Characters, in however many messages: half a day of speech."""
-_SENTENCE = re.compile(r"[.!?…]+[\"')\]]*\s+|[。\uff01\uff1f।]\s*")
-"""The end of a sentence: in Chinese, Japanese and Hindi no space follows it."""
 
 
 class _Nobody:
@@ -182,7 +179,7 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
 
     async def _begin(self, target: Target) -> Leg[Speaking]:
         tts = target.provider.tts
-        if tts is None or tts.synthesize is None:
+        if tts is None or (tts.synthesize is None and tts.speak is None):
             raise unsupported(target, OPERATION)
         made = tts.gives(self._request.output, target.model)
         Converter(made, self._request.output)  # Refuses here what can not be converted.
@@ -196,6 +193,8 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
             extras=options_of(target, first, request.extras),
         )
         synthesize = tts.synthesize
+        if synthesize is None or tts.only_whole(asked.model, asked.voice):
+            return self._lines.by_sentence(call, asked, tts)
         return self._lines.leg(
             call, asked, lambda: synthesize(asked, call.credential), warm_seconds=tts.warm_seconds
         )
@@ -460,8 +459,7 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
         if self._request.text_buffering == "sentence" and not ask.ssml:
             text = self._pending.pop(id, "") + text
             if not ask.final:
-                ends = [found.end() for found in _SENTENCE.finditer(text)]
-                cut = ends[-1] if ends else 0
+                cut = sentences.whole(text)
                 self._pending[id], text = text[cut:], text[:cut]
         if text:
             one.said.append((text, ask.ssml))

@@ -40,9 +40,9 @@ class Speaker(Struct, frozen=True):
 
 
 def only_whole(target: Target) -> bool:
-    """Return whether a target speaks whole texts and nothing else."""
+    """Return whether a target's voice speaks whole texts and nothing else."""
     tts = target.provider.tts
-    return tts is not None and tts.synthesize is None and tts.speak is not None
+    return tts is not None and tts.only_whole(target.model, target.voice or None)
 
 
 async def speak_whole(

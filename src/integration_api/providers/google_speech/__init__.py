@@ -11,7 +11,7 @@ from integration_api.providers.google_speech.batch_stt import transcribe
 from integration_api.providers.google_speech.rest_tts import speak
 from integration_api.providers.google_speech.stt import GoogleEar
 from integration_api.providers.google_speech.tts import GoogleVoice
-from integration_api.providers.google_speech.voices import voices
+from integration_api.providers.google_speech.voices import streams, voices
 
 GOOGLE_SPEECH = Provider(
     name=client.NAME,
@@ -30,5 +30,5 @@ GOOGLE_SPEECH = Provider(
     verify=verify_credential.verify,
     fault=client.fault,
     stt=Stt(takes=formats.takes, listen=GoogleEar, transcribe=transcribe),
-    tts=Tts(gives=formats.gives, synthesize=GoogleVoice, speak=speak, voices=voices),
+    tts=Tts(gives=formats.gives, synthesize=GoogleVoice, speak=speak, streams=streams, voices=voices),
 )

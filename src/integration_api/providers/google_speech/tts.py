@@ -27,7 +27,7 @@ from integration_api.core.tts import Sound, Spoken, SynthesisCapabilities, Synth
 from integration_api.dialects import google_cloud, ssml_text
 from integration_api.proto import google_speech_pb2 as wire
 from integration_api.providers.google_speech import client
-from integration_api.providers.google_speech.voices import is_gemini, selection, streams
+from integration_api.providers.google_speech.voices import is_gemini, selection
 
 METHOD = "google.cloud.texttospeech.v1.TextToSpeech/StreamingSynthesize"
 PCM = 7
@@ -45,13 +45,6 @@ class GoogleVoice:
     keep_alive: KeepAlive | None = None
 
     def __init__(self, ask: SynthesisRequest, credential: Credential) -> None:
-        if not streams(ask.model, ask.voice):
-            raise Failure(
-                Kind.UNSUPPORTED,
-                f"{ask.voice or ask.model} speaks whole texts only; take a Chirp 3 HD voice for live speech",
-                code="voice_not_live",
-                param="voice",
-            )
         self.request = client.call(client.SPEAKING, METHOD, credential, google_cloud.location(credential))
         self._opening = wire.StreamingSynthesizeRequest(streaming_config=config(ask)).SerializeToString()
         self._prompt = ask.manner.instructions if is_gemini(ask.model) else None

@@ -45,5 +45,7 @@ OPENAI = Provider(
     moderation=moderation.moderate,
     models=models.models,
     stt=Stt(takes=lambda form, model: form, transcribe=batch_stt.transcribe, relay=relay_stt.RELAY),
-    tts=Tts(gives=rest_tts.gives, speak=rest_tts.speak, voices=rest_tts.voices, relay=relay_tts.RELAY),
+    tts=Tts(
+        gives=rest_tts.gives, speak=rest_tts.speak, voices=rest_tts.voices, relay=relay_tts.RELAY, ssml=False
+    ),
 )

@@ -1,0 +1,14 @@
+"""Where sentences end, for voices that are given whole ones."""
+
+import re
+
+_END = re.compile(r"[.!?…]+[\"')\]]*\s+|[。\uff01\uff1f।]\s*")
+"""In Chinese, Japanese and Hindi no space follows."""
+
+
+def whole(text: str) -> int:
+    """Return where the last sentence of a text ends that is there to its end; 0 where none is."""
+    end = 0
+    for found in _END.finditer(text):
+        end = found.end()
+    return end
