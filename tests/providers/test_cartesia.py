@@ -203,6 +203,15 @@ def test_who_speaks_too_softly_to_be_heard_has_turns_too() -> None:
     assert acts(session, QUIET * 200, 640) == ["finalize at 2000"]
 
 
+def test_a_turn_that_another_provider_heard_ends_though_only_silence_follows() -> None:
+    so_far = Utterances()
+    so_far.final("A table for two.")
+    session = Ink(ListenRequest(model="ink-whisper", endpointing=HALF), CREDENTIAL, so_far)
+    assert acts(session, QUIET * 100, 640) == ["finalize at 500"]
+    (ended,) = session.feed(said("flush_done"))
+    assert (ended.text, ended.reason) == ("A table for two.", EndReason.SILENCE)
+
+
 def test_who_ends_its_turns_itself_is_not_listened_to_until_it_changes_its_mind() -> None:
     session = ink(endpointing=Endpointing(mode="client", silence_ms=500))
     assert not session.capabilities.turns

@@ -44,6 +44,8 @@ class Ink:
         self.capabilities = replace(CAPABILITIES, turns=ask.endpointing.longest_silence_ms is not None)
         self._silence = Silence(ask.input, ask.endpointing)
         self._utterances = so_far
+        if so_far.open:
+            self._silence.text()
         self._sent = 0
         """Bytes."""
         self._asked: list[int | None] = []
