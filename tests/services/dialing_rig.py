@@ -53,6 +53,8 @@ class Carrier:
     """When it was asked to make a call (monotonic seconds), and to whom."""
     made: list[dict[str, Any]] = field(default_factory=list)
     questions: int = 0
+    heard: Callable[[], None] = lambda: None
+    """Called each time that it is asked to make a call."""
 
     @property
     def called(self) -> Counter[str]:
@@ -67,6 +69,7 @@ class Carrier:
         form = {name: values[0] for name, values in parse_qs(asked.body.decode()).items()}
         to = form["To"]
         self.asked.append((time.monotonic(), to))
+        self.heard()
         script = self.script.get(to, [])
         word = script.pop(0) if script else self.usually
         if word in ("429", "400", "401", "500"):

@@ -324,6 +324,21 @@ async def test_pausing_and_cancelling_are_obeyed_at_once(one: Rig) -> None:
     assert (queued.id, True) not in one.ended
 
 
+async def test_a_large_batch_that_is_cancelled_holds_up_no_other(
+    one: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialing_follow_up, "SETTLED_AT_ONCE", 2)
+    large = await one.batch(60)
+    await one.batches.control(one.tenant, large.id, Action.CANCEL)
+    other = await one.batch(3, 500)
+    settled_first: list[int] = []
+    one.carrier.heard = lambda: settled_first.append(len(one.ended))
+    one.dial()
+    await one.completed(other)
+    await one.until(lambda: len({id for id, _ in one.ended}) == 63)
+    assert settled_first[0] < 60, "whoever is due is dialed meanwhile"
+
+
 async def test_a_batch_waits_once_its_credential_is_deleted(one: Rig) -> None:
     one.dial()
     batch = await one.batch(40, calls_per_second=20)

@@ -73,19 +73,19 @@ class FollowUp:
         """In how many seconds a call is to be asked for again that could not be; infinite where there is none."""
         return min((until for until, _ in self._pauses.values()), default=math.inf) - clock.perf()
 
-    async def settle(self) -> None:
+    async def settle(self) -> bool:
         """Make sure of the records of calls that have ended, give them their further attempts, and complete batches
-        that are through.
+        that are through. Return whether there may be more of them: those that are dialed have their turn in between.
         """
-        while calls := await self._store.dialing.unsettled(self._line, SETTLED_AT_ONCE):
+        calls = await self._store.dialing.unsettled(self._line, SETTLED_AT_ONCE)
+        if calls:
             now = clock.now()
             settlements = []
             for call in calls:
                 self._dials.settled(call)
                 settlements.append(Settlement(call, await self._retry(call, now)))
             await self._store.dialing.settle(self._line, settlements, now)
-            if len(calls) < SETTLED_AT_ONCE:
-                return
+        return len(calls) == SETTLED_AT_ONCE
 
     async def _retry(self, call: CallRecord, now: float) -> CallRecord | None:
         if not call.batch_id:

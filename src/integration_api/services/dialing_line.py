@@ -121,13 +121,16 @@ class DialingLine:
     async def _step(self) -> float | None:
         """Do what is to be done now; return in how many seconds there may be more, or None for the end."""
         await self._keep()
-        now = clock.perf()
+        now, more = clock.perf(), False
         if now >= self._looked_at + LOOK_SECONDS:
             self._looked_at = now
             self._batches = await self._store.running(self._line)
-            await self._follow_up.settle()
+            if more := await self._follow_up.settle():
+                self._looked_at = -LOOK_SECONDS
             await self._follow_up.ask()
         wait = await self._dial() if self._batches else math.inf
+        if more:
+            return 0.0
         if self._tasks or wait <= IDLE_SECONDS:
             return min(wait, LOOK_SECONDS)
         again = self._follow_up.again_in

@@ -152,14 +152,14 @@ def _claim(line: Line, batch_id: int, most: int, now: float) -> Operation[list[C
     )
     claimed = [replace(read_call(row), state=CallState.DIALING, dialed_at=now) for row in rows]
     if claimed:
-        places = ", ".join(f"${at}" for at in range(4, 4 + len(claimed)))
+        ids = [call.id for call in claimed]
         yield from execute(
             "UPDATE calls SET state = 'dialing', dialed_at = $3, updated_at = $3"
-            f" WHERE {MINE} AND id IN ({places})",
+            f" WHERE {MINE} AND id IN ({_places(4, ids)})",
             line.tenant.organization_id,
             line.tenant.project_id,
             now,
-            *(call.id for call in claimed),
+            *ids,
         )
     return claimed
 
@@ -232,21 +232,20 @@ def settle(line: Line, settlements: Sequence[Settlement], now: float) -> Operati
     yield from call_batches.alone(line.credential_id)
     key = (line.tenant.organization_id, line.tenant.project_id)
     open_: dict[int, bool] = {}
+    for batch_id in {settlement.call.batch_id for settlement in settlements}:
+        batch = yield from call_batches.by_id(line.tenant, batch_id)
+        open_[batch_id] = batch is not None and batch.state.open
+    waiting = yield from _unsettled_among(line, [settlement.call.id for settlement in settlements])
     added: list[CallRecord] = []
+    followed: list[int] = []
     for settlement in settlements:
         call, retry = settlement.call, settlement.retry
-        if call.batch_id not in open_:
-            batch = yield from call_batches.by_id(line.tenant, call.batch_id)
-            open_[call.batch_id] = batch is not None and batch.state.open
-        again = retry is not None and open_[call.batch_id]
-        changed = yield from execute(
-            f"UPDATE calls SET settled = true, latest = $4 WHERE {MINE} AND id = $3 AND {UNSETTLED}",
-            *key,
-            call.id,
-            not again,
-        )
-        if changed and again and retry is not None:
+        if retry is not None and open_[call.batch_id] and call.id in waiting:
+            waiting.remove(call.id)
+            followed.append(call.id)
             added.append(retry)
+    yield from _settled(line, followed, latest=False)
+    yield from _settled(line, sorted(waiting), latest=True)
     if added:
         yield from calls.insert(added)
     done = []
@@ -266,6 +265,27 @@ def settle(line: Line, settlements: Sequence[Settlement], now: float) -> Operati
         yield from call_batches.wake(line.tenant, line.credential_id)
         yield from calls.tell(line.tenant, added)
     yield from changes.note(line.tenant, "batch", done)
+
+
+def _unsettled_among(line: Line, ids: Sequence[int]) -> Operation[set[int]]:
+    rows = yield from fetch(
+        f"SELECT id FROM calls WHERE {LINE} AND {UNSETTLED} AND id IN ({_places(4, ids)})", *_key(line), *ids
+    )
+    return {row[0] for row in rows}
+
+
+def _settled(line: Line, ids: Sequence[int], *, latest: bool) -> Operation[None]:
+    if ids:
+        yield from execute(
+            f"UPDATE calls SET settled = true, latest = $4 WHERE {LINE} AND id IN ({_places(5, ids)})",
+            *_key(line),
+            latest,
+            *ids,
+        )
+
+
+def _places(first: int, values: Sequence[int]) -> str:
+    return ", ".join(f"${at}" for at in range(first, first + len(values)))
 
 
 def forget_told(most: int, limit: int) -> Operation[int]:
