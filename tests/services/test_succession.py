@@ -290,7 +290,8 @@ async def test_a_rival_that_takes_nothing_is_not_waited_for(watching: Any) -> No
     await stage.outrun_by_now.wait()
     leg, _ = await stage.succession.follow(stage.legs["a"], Outrun(), 0.01)
     assert leg is c
-    assert len(b.closed) == 1
+    assert b.code == "upstream_timeout"
+    assert b.usage.characters == 0
 
 
 async def test_who_fails_while_it_is_told_is_followed_by_the_next() -> None:

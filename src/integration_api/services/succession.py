@@ -198,7 +198,9 @@ class _Rival(Generic[Talk, Told]):
         leg, _ = self._racer.task.result()
         await asyncio.wait({self._telling}, timeout=patience)
         if not self._telling.done():
-            await self.stop(outrun=False)
+            self._telling.cancel()
+            await asyncio.wait({self._telling})
+            await leg.close(late("the provider did not take what was said before"), self._briefing.usage())
             return None
         return Successor(leg, self._told, self._briefing)
 
