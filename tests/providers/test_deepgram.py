@@ -11,7 +11,7 @@ from integration_api.core.errors import Kind, ProviderError
 from integration_api.core.exchange import Bearer, Header, HttpResponse
 from integration_api.core.session import Began, Closed, Say
 from integration_api.core.stt import Endpointing, ListenRequest, Update
-from integration_api.core.tts import Sound, Spoken, SynthesisRequest, Voice
+from integration_api.core.tts import Interrupted, Sound, Spoken, SynthesisRequest, Voice
 from integration_api.core.utterances import Utterances
 from integration_api.providers.deepgram import DEEPGRAM, client
 from integration_api.providers.deepgram.flux_stt import Flux
@@ -170,6 +170,14 @@ def test_a_flux_utterance_that_is_flushed_in_its_middle_is_one_and_its_turns_do_
     assert said(session.cancel("a", None)) == ["Interrupt"]
     assert said([*session.end_utterance("b"), *session.feed(over)]) == []
     assert said(session.feed('{"type":"SpeechInterrupted"}')) == ["Interrupted", "Speak", "Flush"]
+    assert said([*session.feed(over), *session.text("c", "Six."), *session.flush("c")]) == [
+        "Spoken",
+        "Speak",
+        "Flush",
+    ]
+    assert said([*session.feed(over), *session.text("d", "Seven.")]) == ["Flushed"]
+    untold, speak = session.cancel("c", 100)
+    assert (untold, said([speak])) == (Interrupted(utterance_id="c", text_spoken=None), ["Speak"])
 
 
 REFUSALS = {401: Kind.CREDENTIAL_REJECTED, 402: Kind.QUOTA, 403: Kind.PERMISSION, 429: Kind.RATE_LIMITED}

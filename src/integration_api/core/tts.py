@@ -128,7 +128,8 @@ class Interrupted(Struct, frozen=True, kw_only=True, tag="interrupted", omit_def
     """The provider's own word on what was said of an utterance that was cancelled."""
 
     utterance_id: str
-    text_spoken: str
+    text_spoken: str | None
+    """None where it knows no better than whoever counts what was played."""
     text_remaining: str = ""
 
 

@@ -72,12 +72,11 @@ class LiveSession(Side[Talk, Brief], Generic[Talk, Brief, Event]):
             await self._succession.stop()
             await self.let_go(asyncio.CancelledError())
 
-    def _work(self, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _work(self, part: Coroutine[Any, Any, None]) -> None:
         """Begin a part of the session's work, which ends with the session at the latest."""
         task = asyncio.create_task(self._minded(part))
         self._tasks.append(task)
         task.add_done_callback(self._tasks.remove)
-        return task
 
     async def _minded(self, part: Coroutine[Any, Any, None]) -> None:
         """Do a part of the session's work. What goes wrong with it ends the session; what nobody foresaw is logged."""

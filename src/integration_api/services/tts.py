@@ -140,10 +140,10 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
         """What is to be told of an utterance whose turn has not come."""
         self._pending: dict[str, str] = {}
         """Text that waits for the end of its sentence."""
-        self._gone: dict[str, Utterance] = {}
-        """Utterances that were cancelled, until their provider has told what it spoke of them."""
-        self._guesses: dict[str, asyncio.Task[None]] = {}
-        """What is guessed of those that it does not tell in time."""
+        self._cut: dict[Utterance, int | None] = {}
+        """Utterances that were cancelled, until it is told what was spoken of them, in the order in which they were;
+        with how much of each was played, where the caller knows.
+        """
         self._turn_since = 0.0
         """When the last utterance made way for the next."""
         self._waiting_since = 0.0
@@ -216,7 +216,8 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
                 except Failure as failure:
                     await self._out.put((self._latest, [Ended(failure)]))
                     return
-                if events := self._told(told):
+                guesses = [guess for one in list(self._cut) for guess in self._guessed(one)]
+                if events := [*guesses, *self._told(told)]:
                     await self._out.put((leg, events))
                 self._finishing = False
                 await self._finish(leg)
@@ -292,7 +293,7 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
 
     async def _finish(self, leg: Leg[Speaking]) -> None:
         """Let the provider go once nothing is left to be spoken."""
-        if self._asked_to_end and not self._open and not self._gone and not self._finishing:
+        if self._asked_to_end and not self._open and not self._cut and not self._finishing:
             self._finishing = True
             await leg.tell(leg.session.finish)
 
@@ -508,18 +509,19 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
             # Else it were the next one's, which may have the same name.
             leg.forget(lambda event: isinstance(event, OF_ONE) and event.utterance_id == one.id)
         self._audio_ms += 0 if one.spoken else one.audio_ms
+        self._cut[one] = ask.played_ms
         if leg is not None and leg.session.capabilities.tells_spoken and one.began:
-            self._gone[one.id] = one
-            self._guesses[one.id] = self._work(self._guess(one, ask.played_ms))
+            self._work(self._guess(one))
             return []
-        return [_guessed(one, ask.played_ms), *self._next_turn()]
+        return self._guessed(one)
 
-    async def _guess(self, one: Utterance, played_ms: int | None) -> None:
+    async def _guess(self, one: Utterance) -> None:
         """Tell what was spoken of an utterance where the provider does not in time."""
         await asyncio.sleep(SPOKEN_SECONDS)
         async with self._turn:
-            del self._gone[one.id], self._guesses[one.id]
-            await self._out.put((self._latest, [_guessed(one, played_ms), *self._next_turn()]))
+            if one not in self._cut:
+                return
+            await self._out.put((self._latest, self._guessed(one)))
             leg = self._leg
             if leg is None:
                 return
@@ -611,10 +613,12 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
         return self._in_turn(one.id, [event]) if self._request.timestamps != "none" else []
 
     def _interrupted(self, event: Interrupted) -> list[Told]:
-        one = self._gone.pop(event.utterance_id, None)
+        one = next((one for one in self._cut if one.id == event.utterance_id), None)
         if one is None:
             return []
-        self._guesses.pop(one.id).cancel()
+        if event.text_spoken is None:
+            return self._guessed(one)
+        del self._cut[one]
         exact = Cancelled(
             utterance_id=one.id,
             text_spoken=event.text_spoken,
@@ -622,6 +626,13 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
             estimated=False,
         )
         return [exact, *self._next_turn()]
+
+    def _guessed(self, one: Utterance) -> list[Told]:
+        spoken, remaining, estimated = one.heard(self._cut.pop(one))
+        guess = Cancelled(
+            utterance_id=one.id, text_spoken=spoken, text_remaining=remaining, estimated=estimated
+        )
+        return [guess, *self._next_turn()]
 
     # --- whose turn it is --------------------------------------------------------------------
 
@@ -651,8 +662,3 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
     def _made_way(self, id: str) -> None:
         del self._open[id]
         self._turn_since = clock.perf()
-
-
-def _guessed(one: Utterance, played_ms: int | None) -> Cancelled:
-    spoken, remaining, estimated = one.heard(played_ms)
-    return Cancelled(utterance_id=one.id, text_spoken=spoken, text_remaining=remaining, estimated=estimated)

@@ -70,7 +70,8 @@ class FluxVoice:
         if not self._queue.cancel(utterance_id):
             return []
         if not self._fresh and not self._flushing:
-            return self._next()  # There is no turn that could be interrupted.
+            # There is no turn that could be interrupted, and nothing will be told of it.
+            return [Interrupted(utterance_id=utterance_id, text_spoken=None), *self._next()]
         self._interrupting = True
         said: dict[str, object] = {"type": "Interrupt"}
         if played_ms is not None:

@@ -1,0 +1,213 @@
+"""A live voice whose provider tells what was spoken of an utterance that was cut off: in time, late, or never."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from io import StringIO
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from integration_api.core.errors import Kind, ProviderError
+from integration_api.core.tts import Interrupted, Sound, Spoken, SynthesisCapabilities, SynthesisRequest
+from integration_api.providers import PROVIDERS
+from integration_api.services import tts
+from integration_api.services.fallback import Fallback
+from integration_api.services.live_words import End, Ended, Over
+from integration_api.services.target import Target
+from integration_api.services.tts_words import Cancel, Cancelled, Done, Started, Text
+from integration_api.telemetry.log import Log
+from integration_api.transport.budget import Budget
+
+FIRST, SECOND = (Target(PROVIDERS["deepgram"], name) for name in ("first", "second"))
+TEXT = "Nobody hears the end of this."
+NEVER = 3_600.0
+
+
+class Mute:
+    """A voice that notes what it is told, and does nothing."""
+
+    capabilities = SynthesisCapabilities(cancel_native=True, tells_spoken=True, multi_context=True)
+
+    def __init__(self) -> None:
+        self.told: asyncio.Queue[str] = asyncio.Queue()
+
+    def __getattr__(self, word: str) -> Callable[..., Sequence[Any]]:
+        def note(*about: Any, **more: Any) -> Sequence[Any]:
+            self.told.put_nowait(word)
+            return ()
+
+        return note
+
+    async def hears(self, word: str) -> None:
+        while await self.told.get() != word:
+            pass
+
+
+class FakeLeg:
+    """Says what a test has it say, and goes at None."""
+
+    redial = reused = broken = heard = False
+    heard_at = 0.0
+    connect_ms = 0
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+        self.session = Mute()
+        self.says: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def open(self) -> list[Any]:
+        return []
+
+    async def tell(self, word: Callable[..., Sequence[Any]], *about: Any) -> list[Any]:
+        return [*word(*about)]
+
+    async def events(self, sink: Any = None) -> AsyncGenerator[list[Any], None]:
+        while (said := await self.says.get()) is not None:
+            if isinstance(said, Exception):
+                raise said
+            yield [said]
+
+    def forget(self, those: Any) -> None:
+        pass
+
+    def give_up(self, error: Any) -> None:
+        self.says.put_nowait(error)
+
+    async def close(self, error: Any, usage: Any) -> None:
+        pass
+
+
+class Stage:
+    """A caller in front of a voice."""
+
+    def __init__(self) -> None:
+        self.voice: FakeLeg
+        self.asks: asyncio.Queue[Any] = asyncio.Queue()
+        self.told: Any = None
+
+    async def open(self, origin: Any, target: Target, operation: str, *, streamed: bool) -> Any:
+        """Stand in for `Calls`."""
+        return SimpleNamespace(target=target, tell_first_token=lambda: None, failed=lambda *_, **__: None)
+
+    def leg(self, call: Any, *_: Any, **__: Any) -> FakeLeg:
+        """Stand in for `Lines`."""
+        self.voice = FakeLeg(call)
+        return self.voice
+
+    async def asked(self) -> AsyncIterator[Any]:
+        while True:
+            yield await self.asks.get()
+
+    def say(self, *events: Any) -> None:
+        for event in events:
+            self.voice.says.put_nowait(event)
+
+    async def until(self, *kinds: type) -> Any:
+        """Return what is told next of some kinds."""
+        async for _, events in self.told:
+            for event in events:
+                if isinstance(event, kinds):
+                    return event
+        raise AssertionError("nothing more is told")
+
+    async def spoken(self, id: str, text: str = TEXT) -> None:
+        """Have an utterance spoken until its sound comes."""
+        self.asks.put_nowait(Text(utterance_id=id, text=text, final=True))
+        await self.voice.session.hears("end_utterance")
+        self.say(Sound(id, bytes(4_800)))
+        await self.until(Started)
+
+    async def cut(self, id: str, text: str = TEXT) -> None:
+        await self.spoken(id, text)
+        self.asks.put_nowait(Cancel(id, None))
+        await self.voice.session.hears("cancel")
+
+    async def ends(self) -> list[Any]:
+        """Let the caller end, and the voice go; return how utterances ended, and the session."""
+        self.asks.put_nowait(End())
+        told: list[Any] = []
+        going = asyncio.create_task(self._goes())
+        while not told or not isinstance(told[-1], Over | Ended):
+            told.append(await self.until(Cancelled, Done, Over, Ended))
+        await going
+        return told
+
+    async def _goes(self) -> None:
+        await self.voice.session.hears("finish")
+        self.say(None)
+
+
+@asynccontextmanager
+async def speaking() -> AsyncIterator[Stage]:
+    stage: Any = Stage()
+    lines: Any = SimpleNamespace(hedges=Budget(), leg=stage.leg)
+    origin: Any = SimpleNamespace(principal=SimpleNamespace(tenant="tenant"), request_id="r")
+    service = tts.TtsService(stage, lines, Log("error", StringIO()))
+    request = SynthesisRequest(model="", voice=None)
+    stage.told = service.synthesize(origin, FIRST, request, stage.asked(), Fallback(targets=(SECOND,)))
+    async with asyncio.timeout(20):
+        await anext(stage.told)
+        try:
+            yield stage
+        finally:
+            await stage.told.aclose()
+
+
+def word(id: str, spoken: str | None) -> Interrupted:
+    return Interrupted(utterance_id=id, text_spoken=spoken)
+
+
+async def test_two_of_one_name_are_cut_and_each_is_told_though_the_provider_says_nothing() -> None:
+    async with speaking() as stage:
+        await stage.cut("a")
+        await stage.cut("a")
+        await stage.cut("b")
+        cuts = [await stage.until(Cancelled, Ended) for _ in range(3)]
+        assert [one.utterance_id for one in cuts] == ["a", "a", "b"]
+        assert all(one.estimated for one in cuts)
+        await stage.spoken("a")
+        stage.say(Spoken(utterance_id="a"))
+        assert [type(one) for one in await stage.ends()] == [Done, Over]
+
+
+async def test_what_a_provider_says_of_a_name_is_of_the_one_that_was_cut_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tts, "SPOKEN_SECONDS", NEVER)
+    async with speaking() as stage:
+        for id, text in (("a", "One."), ("b", "Two."), ("a", "Three.")):
+            await stage.cut(id, text)
+        stage.say(word("a", "On"), word("b", "Tw"), word("a", None), word("a", "Thr"))
+        first, other, guess, over = await stage.ends()
+        assert [(one.utterance_id, one.text_spoken) for one in (first, other)] == [("a", "On"), ("b", "Tw")]
+        assert (guess.utterance_id, guess.text_spoken + guess.text_remaining) == ("a", "Three.")
+        assert over == Over("finished")
+
+
+async def test_what_nobody_will_tell_any_more_is_guessed_before_the_next_provider_says_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tts, "SPOKEN_SECONDS", NEVER)
+    async with speaking() as stage:
+        await stage.cut("a")
+        stage.say(ProviderError(Kind.UPSTREAM, "gone", retryable=True))
+        guess = await stage.until(Cancelled, Ended)
+        assert (guess.utterance_id, guess.estimated) == ("a", True)
+        await stage.cut("a")
+        stage.say(word("a", "Nobody"))
+        cut, over = await stage.ends()
+        assert (cut.text_spoken, cut.estimated) == ("Nobody", False)
+        assert over == Over("finished")
+
+
+async def test_a_provider_that_knows_no_better_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tts, "SPOKEN_SECONDS", NEVER)
+    async with speaking() as stage:
+        await stage.cut("a")
+        stage.say(word("a", None))
+        cut, over = await stage.ends()
+        assert cut.estimated
+        assert cut.text_spoken + cut.text_remaining == TEXT
+        assert over == Over("finished")
