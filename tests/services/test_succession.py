@@ -253,6 +253,17 @@ async def test_a_rival_that_fails_leaves_the_own_leg_alone_and_the_next_is_tried
     assert leg is c
 
 
+async def test_a_rival_that_has_failed_is_nobody_who_could_go_on() -> None:
+    stage = await Stage(B).open()
+    b, watch = stage.legs["b"], asyncio.create_task(stage.succession.watch())
+    await b.dialled.wait()
+    assert stage.succession.others
+    watch.cancel()  # Before it looks again.
+    b.opens.set_exception(ProviderError(Kind.OVERLOADED, "busy"))
+    await until(lambda: not stage.succession.others)
+    assert not stage.succession.further
+
+
 async def test_a_rival_that_fails_while_it_is_heard_is_closed_with_what_it_was_given(watching: Any) -> None:
     stage = watching(await Stage(B).open())
     a, b = stage.legs["a"], stage.legs["b"]
@@ -292,6 +303,22 @@ async def test_a_rival_that_takes_nothing_is_not_waited_for(watching: Any) -> No
     assert leg is c
     assert b.code == "upstream_timeout"
     assert b.usage.characters == 0
+
+
+async def test_nobody_is_opened_beside_a_leg_that_is_being_followed(watching: Any) -> None:
+    """Who follows would be waited for, whoever has a word meanwhile."""
+    stage = watching(await Stage(B, C).open())
+    stage.plan._fallback = Fallback(connect_timeout_ms=60_000)  # Each is tried by itself.
+    a, b, c = (stage.legs[one] for one in "abc")
+    stage.silent = False
+    following = asyncio.create_task(stage.succession.follow(a, late("gone"), PATIENCE))
+    await b.dialled.wait()
+    stage.silent, looked_after = True, stage.looked_after
+    await until(lambda: c.dialled.is_set() or stage.looked_after > looked_after + 3)
+    assert not c.dialled.is_set()
+    b.opens.set_result([])
+    assert (await following)[0] is b
+    await c.dialled.wait()
 
 
 async def test_who_fails_while_it_is_told_is_followed_by_the_next() -> None:

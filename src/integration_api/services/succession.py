@@ -73,6 +73,8 @@ class Succession(Generic[Talk, Told]):
         self._after = None if hedge_after_ms is None else hedge_after_ms / 1000
         self._side = side
         self._rival: _Rival[Talk, Told] | None = None
+        self._following = False
+        """Whether a leg is being followed: then nobody has the session who could owe a word."""
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
@@ -85,10 +87,8 @@ class Succession(Generic[Talk, Told]):
             # What becomes due meanwhile has at least as long.
             await asyncio.sleep(wait)
             wait = after
-            if self._rival is not None and self._rival.failed:
-                self._rival = None
             since = self._side.silent_since()
-            if not since or self._rival is not None:
+            if not since or self._accompanied or self._following:
                 continue
             if (left := since + after - clock.perf()) > 0:
                 wait = left
@@ -103,12 +103,16 @@ class Succession(Generic[Talk, Told]):
     @property
     def further(self) -> bool:
         """Whether somebody may go on where the session's own leg fails."""
-        return self._rival is not None or self._plan.more
+        return self._accompanied or self._plan.more
 
     @property
     def others(self) -> bool:
         """Whether another target may go on, or is about to."""
-        return self._rival is not None or self._plan.others
+        return self._accompanied or self._plan.others
+
+    @property
+    def _accompanied(self) -> bool:
+        return self._rival is not None and not self._rival.failed
 
     def drop(self) -> None:
         """Hang up on the rival, if there is one: the session's own leg has the word, or nobody wants one any more."""
@@ -131,6 +135,15 @@ class Succession(Generic[Talk, Told]):
         The rival goes on if there is one, even if it is still being opened, and is told all within `patience` seconds.
         Raises `Failure` where nobody goes on.
         """
+        self._following = True
+        try:
+            return await self._followed(leg, error, patience)
+        finally:
+            self._following = False
+
+    async def _followed(
+        self, leg: Leg[Talk], error: Failure | None, patience: float
+    ) -> tuple[Leg[Talk], list[Any]]:
         if error is None or not self._plan.goes_on(leg, error):
             self.drop()
         successor = None if self._rival is None else await self._rival.stay(patience)
