@@ -9,6 +9,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from integration_api.core.errors import Failure, Kind
+
 
 class CredentialField(Struct, frozen=True):
     """One field of a provider's credential, as a form would ask for it."""
@@ -64,3 +66,13 @@ class Secrets(Protocol):
         Raises `Failure` when the field is missing or the ciphertext does not open.
         """
         ...
+
+
+def unusable(field: str, why: str) -> Failure:
+    """Build the failure for a credential one of whose fields is of no use, or missing."""
+    return Failure(
+        Kind.CREDENTIAL_INVALID,
+        f"the credential's {field} cannot be used: {why}",
+        code="credential_invalid",
+        param=field,
+    )

@@ -8,8 +8,7 @@ import re
 from typing import Literal, TypeAlias
 
 from integration_api.core.credential import KEY as ANY_KEY
-from integration_api.core.credential import Credential, CredentialField
-from integration_api.core.errors import Failure, Kind
+from integration_api.core.credential import Credential, CredentialField, unusable
 from integration_api.core.exchange import Auth, Bearer, EntraToken, Header
 
 Proof: TypeAlias = Literal["secret", "certificate", "assertion"]
@@ -129,14 +128,4 @@ def _entra(credential: Credential, root: str, public: str, held: str, proof: Pro
         held,
         fields.get(AUTHORITY.name) or authority,
         proof,
-    )
-
-
-def unusable(field: str, why: str) -> Failure:
-    """Build the failure for a credential that does not say where or how to ask."""
-    return Failure(
-        Kind.CREDENTIAL_INVALID,
-        f"the credential's {field} cannot be used: {why}",
-        code="credential_invalid",
-        param=field,
     )

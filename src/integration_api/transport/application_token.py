@@ -6,10 +6,11 @@ https://developer.vonage.com/en/getting-started/concepts/authentication#json-web
 import time
 import uuid
 
+from integration_api.core.credential import unusable
 from integration_api.core.exchange import ApplicationToken, Exchange
 from integration_api.core.secret import Secret
 from integration_api.transport.assertion import NotAKey, jwt
-from integration_api.transport.grant import Grant, unusable
+from integration_api.transport.grant import Grant
 
 TOKEN_SECONDS = 900
 """How long a token is good for: what Vonage's own libraries take."""

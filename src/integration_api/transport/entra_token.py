@@ -14,9 +14,10 @@ import time
 import uuid
 from collections.abc import Callable
 
+from integration_api.core.credential import unusable
 from integration_api.core.exchange import EntraToken, Exchange
 from integration_api.transport.assertion import NotAKey, jwt, segment
-from integration_api.transport.grant import Grant, Pocket, ask, unusable
+from integration_api.transport.grant import Grant, Pocket, ask
 
 CLOUDS = frozenset({
     "https://login.microsoftonline.com",

@@ -18,11 +18,12 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from integration_api.core.credential import unusable
 from integration_api.core.errors import Failure
 from integration_api.core.exchange import Bearer, Exchange, GoogleToken, HttpRequest, decode, unreadable
 from integration_api.core.secret import read_string, wipe, wipe_bytes
 from integration_api.transport.assertion import NotAKey, jwt
-from integration_api.transport.grant import Grant, Pocket, ask, post_json, token_in, unusable
+from integration_api.transport.grant import Grant, Pocket, ask, post_json, token_in
 from integration_api.transport.signing import fits
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address

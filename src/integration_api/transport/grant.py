@@ -159,13 +159,3 @@ def fault(reply: HttpResponse) -> ProviderError:
             request_id=said.trace_id or reply.headers.get("x-ms-request-id"),
         ),
     )
-
-
-def unusable(field: str, why: str) -> Failure:
-    """Build the failure for a credential that no token can be got with."""
-    return Failure(
-        Kind.CREDENTIAL_INVALID,
-        f"the credential's {field} cannot be used: {why}",
-        code="credential_invalid",
-        param=field,
-    )

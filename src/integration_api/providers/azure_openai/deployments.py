@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from integration_api.core.credential import Credential, CredentialField
-from integration_api.dialects.azure_resource import unusable
+from integration_api.core.credential import Credential, CredentialField, unusable
 
 DEPLOYMENTS = CredentialField(
     "deployments", "Deployments and their models, as a JSON object", secret=False, required=False

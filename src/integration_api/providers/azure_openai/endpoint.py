@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl, quote
 
 from msgspec import Struct
 
-from integration_api.core.credential import Credential, CredentialField
+from integration_api.core.credential import Credential, CredentialField, unusable
 from integration_api.core.errors import Failure, Kind
 from integration_api.dialects import azure_resource
-from integration_api.dialects.azure_resource import ENDPOINT, parted, unusable
+from integration_api.dialects.azure_resource import ENDPOINT, parted
 
 Style: TypeAlias = Literal["v1", "deployment", "verbatim"]
 STYLES: tuple[Style, ...] = ("v1", "deployment", "verbatim")

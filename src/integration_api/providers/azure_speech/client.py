@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from integration_api.core.credential import Credential, CredentialField
+from integration_api.core.credential import Credential, CredentialField, unusable
 from integration_api.core.errors import (
     Kind,
     Phase,
@@ -24,7 +24,7 @@ from integration_api.core.errors import (
 from integration_api.core.exchange import Auth, HttpRequest, HttpResponse
 from integration_api.core.session import Closed
 from integration_api.dialects import azure_resource
-from integration_api.dialects.azure_resource import SCOPE, unusable
+from integration_api.dialects.azure_resource import SCOPE
 
 NAME = "azure-speech"
 DOMAIN = "cognitiveservices.azure.com"
