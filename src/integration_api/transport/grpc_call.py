@@ -19,6 +19,7 @@ from integration_api.transport.decompress import broken
 from integration_api.transport.grpc_head import STREAM
 from integration_api.transport.limits import KIB, MESSAGE, READ_AHEAD, SocketLimits
 from integration_api.transport.signing import Wire
+from integration_api.transport.watched import Watched
 
 CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = (
     1,
@@ -65,7 +66,7 @@ _PERCENT = 0x25
 _PING = frames.ping(b"are you?", ack=False)
 
 
-class GrpcCall(asyncio.BufferedProtocol):
+class GrpcCall(Watched):
     """Driven by one task that sends and one that receives. Messages are bytes.
 
     `seconds` is the call's deadline, which `opening` tells the provider too.
@@ -73,9 +74,7 @@ class GrpcCall(asyncio.BufferedProtocol):
 
     def __init__(self, connection: Connection, limits: SocketLimits, opening: Wire, seconds: float) -> None:
         """Say the first words. Raises `ProviderError` (BAD_RESPONSE) when TLS did not agree on HTTP/2."""
-        self._connection = connection
-        self._limits = limits
-        self._loop = asyncio.get_running_loop()
+        super().__init__(connection, limits, limits.call_ping)
         self._fields = FieldReader(HEAD_BYTES)
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._filled = 0
@@ -94,18 +93,12 @@ class GrpcCall(asyncio.BufferedProtocol):
         self._no_more = self._half_closed = False
         self._paused = False
         self._greeted = False
-        self._lost = False
         self._closed: Closed | None = None
-        self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
         self._opening: Wire | None = None
         """What is being sent of the call's head, with the secret."""
         self.unauthenticated: Callable[[], None] | None = None
         """Called when the provider refuses who calls."""
         self._transport = connection.hand_over(self)
-        self._heard_at = perf_counter()
-        self._pinged_at = 0.0
         self._timer = self._loop.call_later(limits.pong, self._tick)
         self._deadline = self._loop.call_later(seconds, self._late)
         tls = self._transport.get_extra_info("ssl_object")
@@ -179,22 +172,6 @@ class GrpcCall(asyncio.BufferedProtocol):
         """Whether the provider listens and reads as fast as it is spoken to."""
         return self.open and not self._no_more and self._room.is_set()
 
-    async def drain(self) -> None:
-        """Wait while the provider reads slowly. Raises `ProviderError` (TIMEOUT) when it stops reading."""
-        if self._room.is_set():
-            return
-        try:
-            async with asyncio.timeout(self._limits.stall):
-                await self._room.wait()
-        except TimeoutError:
-            self.abort()
-            raise ProviderError(
-                Kind.TIMEOUT,
-                "the provider stopped reading the call",
-                code="upstream_timeout",
-                phase=Phase.STREAM,
-            ) from None
-
     def attend(self, heard: Callable[[str | bytes], bool]) -> None:
         """All messages are received as usual: what they are read from is acknowledged as they are taken."""
 
@@ -210,11 +187,6 @@ class GrpcCall(asyncio.BufferedProtocol):
         ):
             self._pinged_at = now
             self._transport.write(_PING)
-
-    @property
-    def unanswered(self) -> float:
-        """For how many seconds the provider owes an answer to a ping, and has sent nothing else; 0 when it does not."""
-        return perf_counter() - self._pinged_at if self._pinged_at > self._heard_at else 0.0
 
     def half_close(self) -> None:
         """Say that nothing more will be said. What is still to come is received."""
@@ -250,11 +222,6 @@ class GrpcCall(asyncio.BufferedProtocol):
         finally:
             self.abort()
 
-    def abort(self) -> None:
-        """Hang up at once."""
-        if not self._lost:
-            self._transport.abort()
-
     # --- for the loop ------------------------------------------------------------------------
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -272,19 +239,15 @@ class GrpcCall(asyncio.BufferedProtocol):
         self._arrived.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
         if self._opening is not None:
             self._opening.wipe()
             self._opening = None
-        self._timer.cancel()
         self._deadline.cancel()
         self._fields.forget()
         self.unauthenticated = None
         self._forget_block()
         self._buffer[:] = bytes(_BUFFER_BYTES)
-        self._arrived.set()
-        self._room.set()
-        self._connection.connection_lost(exc)
+        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -329,16 +292,6 @@ class GrpcCall(asyncio.BufferedProtocol):
                 frames.window_update(0, self._owed) + frames.window_update(STREAM, self._owed)
             )
             self._owed = 0
-
-    def _tick(self) -> None:
-        """Ping a provider that has been silent, and hang up on one that does not answer."""
-        silent = perf_counter() - self._heard_at
-        if silent > self._limits.call_ping + self._limits.pong and self.unanswered:
-            self.abort()
-            return
-        if silent > self._limits.call_ping:
-            self.ping()
-        self._timer = self._loop.call_later(self._limits.pong, self._tick)
 
     def _late(self) -> None:
         if self.open:

@@ -14,12 +14,12 @@ from websockets.exceptions import ProtocolError
 from websockets.frames import Close, CloseCode, Opcode
 from websockets.utils import accept_key
 
-from integration_api.core.errors import Kind, Phase, ProviderError
 from integration_api.core.secret import wipe
 from integration_api.core.session import Closed
 from integration_api.transport.connection import SWITCHED, Connection
 from integration_api.transport.decompress import broken
 from integration_api.transport.limits import READ_AHEAD, SocketLimits
+from integration_api.transport.watched import Watched
 from integration_api.transport.websocket_frames import (
     FINAL,
     HEADER_BYTES,
@@ -66,13 +66,11 @@ def check_handshake(key: str, subprotocols: tuple[str, ...], connection: Connect
         raise broken("the provider did not open a WebSocket")
 
 
-class Socket(asyncio.BufferedProtocol):
+class Socket(Watched):
     """Driven by one task that sends and one that receives. Masked, as a client's frames are."""
 
     def __init__(self, connection: Connection, limits: SocketLimits) -> None:
-        self._connection = connection
-        self._limits = limits
-        self._loop = asyncio.get_running_loop()
+        super().__init__(connection, limits, limits.ping)
         self._messages: deque[str | bytes] = deque()
         self._part: bytearray | None = None
         """What follows the last whole frame, in a buffer with room for the rest of its own."""
@@ -88,13 +86,7 @@ class Socket(asyncio.BufferedProtocol):
         """Whether what still comes is nobody's: the provider has said goodbye, or broken the rules."""
         self._backlog = 0
         self._reading = True
-        self._lost = False
         self._heard: Callable[[str | bytes], bool] | None = None
-        self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._heard_at = perf_counter()
-        self._pinged_at = 0.0
         self.opened_at = self._heard_at
         self._transport = connection.hand_over(self)
         self._timer = self._loop.call_later(limits.ping, self._tick)
@@ -130,22 +122,6 @@ class Socket(asyncio.BufferedProtocol):
         """Whether the provider listens and reads as fast as it is spoken to."""
         return self.open and self._room.is_set()
 
-    async def drain(self) -> None:
-        """Wait while the provider reads slowly. Raises `ProviderError` (TIMEOUT) when it stops reading."""
-        if self._room.is_set():
-            return
-        try:
-            async with asyncio.timeout(self._limits.stall):
-                await self._room.wait()
-        except TimeoutError:
-            self.abort()
-            raise ProviderError(
-                Kind.TIMEOUT,
-                "the provider stopped reading the socket",
-                code="upstream_timeout",
-                phase=Phase.STREAM,
-            ) from None
-
     def attend(self, heard: Callable[[str | bytes], bool]) -> None:
         """Have messages given to `heard` first: see `Link`."""
         self._heard = heard
@@ -155,11 +131,6 @@ class Socket(asyncio.BufferedProtocol):
         if self._pinged_at <= self._heard_at and self.open:
             self._pinged_at = perf_counter()
             self._write(Opcode.PING, b"")
-
-    @property
-    def unanswered(self) -> float:
-        """For how many seconds the provider owes an answer to a ping, and has sent nothing else; 0 when it does not."""
-        return perf_counter() - self._pinged_at if self._pinged_at > self._heard_at else 0.0
 
     def half_close(self) -> None:
         """A WebSocket knows no such thing: it stays open."""
@@ -194,11 +165,6 @@ class Socket(asyncio.BufferedProtocol):
         finally:
             self.abort()
 
-    def abort(self) -> None:
-        """Hang up at once."""
-        if not self._lost:
-            self._transport.abort()
-
     # --- for the loop ------------------------------------------------------------------------
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -217,15 +183,11 @@ class Socket(asyncio.BufferedProtocol):
         """The provider has left: the transport closes."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
-        self._timer.cancel()
         if self._part is not None:
             wipe(self._part)
             self._part = None
         self._forget()
-        self._arrived.set()
-        self._room.set()
-        self._connection.connection_lost(exc)
+        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         self._room.clear()
@@ -356,13 +318,3 @@ class Socket(asyncio.BufferedProtocol):
         if not self._closing:
             self._say_goodbye(code)
         self._deaf = True
-
-    def _tick(self) -> None:
-        """Ping a provider that has been silent, and hang up on one that does not answer."""
-        silent = perf_counter() - self._heard_at
-        if silent > self._limits.ping + self._limits.pong and self.unanswered:
-            self.abort()
-            return
-        if silent > self._limits.ping:
-            self.ping()
-        self._timer = self._loop.call_later(self._limits.pong, self._tick)
