@@ -7,7 +7,7 @@ from typing import Any
 
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import Exchange
-from integration_api.core.media import Heard, Media, MediaEvent
+from integration_api.core.media import Heard, Media, MediaEvent, Started
 from integration_api.core.provider import Provider, Telephony
 from integration_api.core.session import HangUp, Say
 from integration_api.core.telephony import CallReport, CallState, DialRequest, Notice, Routes
@@ -34,6 +34,8 @@ class Bench:
     secrets: Mapping[str, str]
     notice: Callable[[Told], Notice]
     """How one of its webhooks is read."""
+    to: str = TO
+    from_: str = FROM
     carrier: Any = field(init=False)
     routes: Routes = field(init=False)
     dialed: CallReport | None = None
@@ -56,7 +58,7 @@ class Bench:
             assert not held.lent or held.all_wiped
 
     async def dial(self, **more: Any) -> str:
-        asked = DialRequest(**{"to": TO, "from_": FROM, "routes": self.routes, **more})
+        asked = DialRequest(**{"to": self.to, "from_": self.from_, "routes": self.routes, **more})
         self.dialed = report = await self.run(self.phone.dial(asked, self.credential))
         assert report.state is CallState.DIALING
         return str(report.provider_call_id)
@@ -112,6 +114,18 @@ class Talk:
 
     def of(self, kind: type) -> list[Any]:
         return [one for one in self.told if isinstance(one, kind)]
+
+
+def saying(sound: bytes) -> Callable[[Any, MediaEvent], list[Any]]:
+    """Once it has started say a sound, in pieces that are as long as nobody's, and mark its end."""
+
+    def say(session: Any, event: MediaEvent) -> list[Any]:
+        if not isinstance(event, Started):
+            return []
+        pieces = [sound[at : at + 333] for at in range(0, len(sound), 333)]
+        return [act for piece in pieces for act in session.say(piece)] + [*session.mark("said")]
+
+    return say
 
 
 def said(*acts: Act, **more: Any) -> Phone:

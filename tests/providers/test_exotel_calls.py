@@ -1,7 +1,7 @@
 """Calls by way of Exotel's emulator, which is derived from documentation, as our adapter is."""
 
-import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -9,107 +9,38 @@ import pytest
 
 from integration_api.core.credential import Credential
 from integration_api.core.errors import Kind, ProviderError
-from integration_api.core.exchange import Exchange
-from integration_api.core.media import Dtmf, Heard, MarkReached, MediaEvent, Started, Stopped
-from integration_api.core.session import HangUp, Say
-from integration_api.core.telephony import CallState, DialRequest, Lookup, Notice, Routes
+from integration_api.core.media import Dtmf, MarkReached, MediaEvent, Started, Stopped
+from integration_api.core.telephony import CallState, DialRequest, Lookup, Notice
 from integration_api.providers.exotel import EXOTEL
 from integration_api.providers.exotel.media import ExotelMedia
-from integration_api.transport.drive import Trace, Transport
 from lab import Lab
-from lab.carrier import Arrival, Carrier
+from lab.carrier import Arrival
 from lab.exotel.resources import NUMBERS
-from lab.http import Peer
-from lab.phone import Act, Phone
-from tests.lab.callee import Callee, listening, until
+from lab.phone import Act
+from tests.lab.callee import Told, listening, until
 from tests.lab.test_exotel import notice
-from tests.transport.upstream import Held, transport
+from tests.providers import carrier_bench
+from tests.providers.carrier_bench import Bench, said, saying
+from tests.transport.upstream import transport
 
 TO, FROM = "+919876543210", "+918047491899"
 TOKEN = "0123456789abcdef"
 PHONE = EXOTEL.telephony
 
 
-class Talk:
-    """Our media session on a socket: it says its sound and a mark once it has started, and remembers what it is told."""
-
-    def __init__(self, sound: bytes = b"", leaves: bool = False) -> None:
-        self.sound = sound
-        self.leaves = leaves
-        self.told: list[MediaEvent] = []
-
-    async def __call__(self, peer: Peer) -> None:
-        session = ExotelMedia()
-        while (message := await peer.receive()) is not None:
-            for event in session.feed(message):
-                self.told.append(event)
-                if not isinstance(event, Started):
-                    continue
-                pieces = [self.sound[at : at + 333] for at in range(0, len(self.sound), 333)]
-                does = [one for piece in pieces for one in session.say(piece)]
-                does += [*session.mark("said"), *(session.hang_up() if self.leaves else ())]
-                for one in does:
-                    if isinstance(one, Say):
-                        await peer.send(one.message)
-                    elif isinstance(one, HangUp):
-                        await peer.close()
-        self.told += session.close()
-
-    @property
-    def heard(self) -> bytes:
-        return b"".join(one.data for one in self.told if isinstance(one, Heard))
-
-    def of(self, kind: type) -> list[Any]:
-        return [one for one in self.told if isinstance(one, kind)]
+Talk = partial(carrier_bench.Talk, ExotelMedia)
 
 
-class Bench:
-    """Our adapter on a real transport, in front of the lab."""
-
-    def __init__(self, lab: Lab, us: Callee, over: Transport) -> None:
-        self.us = us
-        self.over = over
-        self.carrier: Carrier = lab.carriers["exotel"]
-        self.routes = Routes(f"{us.http}/status", f"{us.ws}/media")
-        fields = {"account_sid": "lab1", "client_id": "key1", "base_url": lab.url("exotel", version="")}
-        self.credential = Credential("exotel", fields, held=frozenset({"client_secret"}))
-
-    async def run(self, exchange: Exchange[Any], token: str = TOKEN) -> Any:
-        held = Held(client_secret=token)
-        try:
-            return await self.over.run(exchange, EXOTEL.fault, held, Trace(0.0), "account")
-        finally:
-            assert held.all_wiped
-
-    async def dial(self, **more: Any) -> str:
-        asked = DialRequest(**{"to": TO, "from_": FROM, "routes": self.routes, "reference": "7", **more})
-        report = await self.run(PHONE.dial(asked, self.credential))
-        assert report.state is CallState.DIALING
-        return str(report.provider_call_id)
-
-    async def over_is(self, sid: str) -> None:
-        async with asyncio.timeout(60):
-            await self.carrier.legs[sid].done.wait()
-
-    @property
-    def states(self) -> list[CallState]:
-        told = [
-            PHONE.events(
-                Notice(method="POST", fields=tuple((name, str(value)) for name, value in notice(one).items()))
-            )
-            for one in self.us.told
-        ]
-        return [event.report.state for events in told for event in events if event.report is not None]
+def read(one: Told) -> Notice:
+    return Notice(method="POST", fields=tuple((name, str(value)) for name, value in notice(one).items()))
 
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     async with Lab() as lab, listening() as us, transport() as over:
-        yield Bench(lab, us, over)
-
-
-def said(*acts: Act) -> Phone:
-    return Phone(acts=list(acts), speed=50.0)
+        fields = {"account_sid": "lab1", "client_id": "key1", "base_url": lab.url("exotel", version="")}
+        credential = Credential("exotel", fields, held=frozenset({"client_secret"}))
+        yield Bench(lab, us, over, EXOTEL, credential, {"client_secret": TOKEN}, read, TO, FROM)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -117,7 +48,7 @@ async def test_an_outbound_call_from_end_to_end(bench: Bench, number: str) -> No
     style = NUMBERS[number]
     answer = style.sound.voice("How can I help you", 8_000)
     answer += style.sound.silence * (-len(answer) % 320 // style.sound.width)
-    bench.us.talk = talk = Talk(answer)
+    bench.us.talk = talk = Talk(saying(answer))
     bench.carrier.phones[TO] = said(
         Act(says="Hello"), Act(presses="42#"), Act(awaits="said"), Act(says="Bye"), Act(hangs_up=True)
     )
@@ -142,7 +73,11 @@ async def test_an_outbound_call_from_end_to_end(bench: Bench, number: str) -> No
 async def test_an_inbound_call_is_answered_by_our_document_and_its_end_told_by_an_applet(
     bench: Bench,
 ) -> None:
-    bench.us.talk = talk = Talk(leaves=True)
+
+    def leave(session: ExotelMedia, event: MediaEvent) -> list[Any]:
+        return [*session.mark("said"), *session.hang_up()] if isinstance(event, Started) else []
+
+    bench.us.talk = talk = Talk(leave)
     arrival = PHONE.arrival(Notice(method="GET", fields=(("CallSid", "c1"),)))
     document = PHONE.answer(arrival, bench.routes, {"a": "b", "sample-rate": "16000"}, bench.credential)
     bench.us.answers["/answer"] = document.body
@@ -166,7 +101,7 @@ async def test_an_inbound_call_is_answered_by_our_document_and_its_end_told_by_a
 async def test_a_call_is_found_once_it_has_ended(bench: Bench) -> None:
     bench.carrier.phones[TO] = said(Act(waits_ms=500), Act(hangs_up=True))
     bench.us.talk = Talk()
-    sid = await bench.dial()
+    sid = await bench.dial(reference="7")
     leg = bench.carrier.legs[sid]
     asked = Lookup(to=TO, from_=FROM, reference="7", since=leg.created)
     assert await bench.run(PHONE.find(asked, bench.credential)) == ()
@@ -183,7 +118,7 @@ async def test_numbers_the_account_and_refusals(bench: Bench) -> None:
         bench.carrier.tokens.clear()
         with pytest.raises(ProviderError) as error:
             asked = DialRequest(to=TO, from_=FROM, routes=bench.routes)
-            await bench.run(PHONE.dial(asked, bench.credential), token)
+            await bench.run(PHONE.dial(asked, bench.credential), client_secret=token)
         assert error.value.kind is kind
     bench.carrier.tokens.clear()
     bench.carrier.calls_per_second = 0.0

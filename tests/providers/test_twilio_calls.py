@@ -24,7 +24,7 @@ from lab.carrier import Arrival
 from lab.phone import Act, Phone
 from tests.lab.callee import until
 from tests.providers import carrier_bench
-from tests.providers.carrier_bench import FROM, TO, Bench, said
+from tests.providers.carrier_bench import FROM, TO, Bench, said, saying
 from tests.providers.twilio_bench import opened
 
 SPEECH = (Path(__file__).parents[1] / "samples/speech/en-8000.ulaw").read_bytes()
@@ -40,14 +40,7 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 async def test_an_outbound_call_from_end_to_end(bench: Bench) -> None:
     answer = mouth.mulaw("How can I help you")
-
-    def speak(session: MediaStream, event: MediaEvent) -> list[Any]:
-        if not isinstance(event, Started):
-            return []
-        pieces = [answer[at : at + 333] for at in range(0, len(answer), 333)]
-        return [act for piece in pieces for act in session.say(piece)] + [*session.mark("said")]
-
-    bench.us.talk = talk = Talk(speak)
+    bench.us.talk = talk = Talk(saying(answer))
     bench.carrier.phones[TO] = said(
         Act(sound=b64encode(SPEECH).decode()),
         Act(presses="42#"),

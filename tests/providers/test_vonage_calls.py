@@ -23,7 +23,7 @@ from lab.phone import Act, Phone
 from tests.lab.callee import until
 from tests.lab.vonage_keys import APPLICATION, keys
 from tests.providers import carrier_bench
-from tests.providers.carrier_bench import FROM, TO, Bench, said
+from tests.providers.carrier_bench import FROM, TO, Bench, said, saying
 from tests.providers.vonage_bench import notice, opened
 
 PHONE = VONAGE.telephony
@@ -38,14 +38,7 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 async def test_an_outbound_call_from_end_to_end(bench: Bench) -> None:
     answer = mouth.pcm("How can I help you", 16_000)
-
-    def speak(session: VonageMedia, event: MediaEvent) -> list[Any]:
-        if not isinstance(event, Started):
-            return []
-        pieces = [answer[at : at + 333] for at in range(0, len(answer), 333)]
-        return [act for piece in pieces for act in session.say(piece)] + [*session.mark("said")]
-
-    bench.us.talk = talk = Talk(speak)
+    bench.us.talk = talk = Talk(saying(answer))
     bench.carrier.phones[TO] = said(
         Act(says="Hello"), Act(presses="42#"), Act(awaits="said"), Act(says="Bye"), Act(hangs_up=True)
     )
