@@ -4,13 +4,18 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
+from integration_api.core.records import Change
+from integration_api.core.stt import Final
 from integration_api.core.telephony import CallState, Direction
-from integration_api.core.telephony_records import CallRecord
+from integration_api.core.telephony_records import CallRecord, Dialing, MediaMode, MediaPlan
 from integration_api.core.tenant import Tenant
+from integration_api.services import live_words
 from integration_api.services.media import MediaHub
-from integration_api.services.media_guest import Attached, Audio
+from integration_api.services.media_guest import Attached, Audio, Over
 from integration_api.services.media_peers import MediaPeers
+from integration_api.services.voice_loop import Listened
 from integration_api.services.webhook import Admitted
 from tests.services.test_media_room import Language, Wire
 
@@ -56,10 +61,10 @@ class NoRecords:
 CARRIER = SimpleNamespace(name="twilio", telephony=SimpleNamespace(media=Language))
 
 
-def hub_of(store, folder):
+def hub_of(store, folder, ears=None):
     ids = SimpleNamespace(next=lambda: 1)
     alone = MediaPeers("", None, None, None, None)
-    return MediaHub(store, NoRecords(), None, None, ids, None, alone, folder=folder, detach_seconds=60.0)
+    return MediaHub(store, NoRecords(), ears, None, ids, None, alone, folder=folder, detach_seconds=60.0)
 
 
 async def test_whoever_is_told_that_the_sound_has_begun_finds_the_call_answered(tmp_path):
@@ -140,4 +145,39 @@ async def test_a_socket_that_comes_while_ear_and_voice_take_their_leave_is_the_c
         assert hub.attached(CALL)
         wires[1].heard.put_nowait(None)
         await serving[1]
+    await hub.close()
+
+
+async def test_what_an_ear_tells_last_is_told_although_the_carrier_says_first_that_the_call_is_over(tmp_path):
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def listen(origin, target, request, asks, *_):
+        async for ask in asks:
+            if isinstance(ask, live_words.End):
+                asked.set()
+                await over.wait()
+                yield None, [Final(segment_id="1", text="Goodbye.")]
+
+    ear = {"type": "start", "target": {"model": "deepgram/nova-3"}}
+    plan = MediaPlan(mode=MediaMode.INLINE, inline={"stt": ear})
+    store, wire = SlowStore(), Wire()
+    store.let.set()
+    store.held = call = replace(CALL, dialing=Dialing(media=plan))
+    hub = hub_of(store, tmp_path, SimpleNamespace(listen=listen))
+    guest = await hub.attach(TENANT, CALL.id, None)
+    serving = asyncio.create_task(hub.serve(Admitted(call, CARRIER), wire))
+    wire.heard.put_nowait("start")
+    async with asyncio.timeout(30):
+        assert isinstance(await guest.next(), Attached)
+        wire.heard.put_nowait(None)
+        await asked.wait()
+        store.held = replace(store.held, state=CallState.COMPLETED)
+        await hub.changed(Change(1, "call", TENANT, str(CALL.id)))
+        over.set()
+        told = []
+        while (event := await guest.next()) is not None:
+            told.append(event)
+        await serving
+    assert [event.event.text for event in told if isinstance(event, Listened)] == ["Goodbye."]
+    assert told[-1] == Over("finished")
     await hub.close()

@@ -231,13 +231,15 @@ class MediaHub:
     async def _unwire(self, room: Room) -> None:
         """Hear the last of what was said, within the time there is for it."""
         loop, room.loop = room.loop, None
-        task = self._loops.pop(room.call.id, None)
+        task = self._loops.get(room.call.id)
         if loop is None or task is None:
             return
         loop.end()
         await asyncio.wait([task], timeout=GOODBYE_SECONDS)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        if self._loops.get(room.call.id) is task:
+            del self._loops[room.call.id]
 
     @staticmethod
     def _check(call: CallRecord, event: Started) -> None:
@@ -495,6 +497,10 @@ class MediaHub:
             room.call = call
             if call.state.ended and room.carrier is not None:
                 self._later(self._outlast(room.carrier))
+            elif call.state.ended and call.id in self._loops:
+                room.rejoin_until = (
+                    0.0  # Nobody comes any more; it is closed once ear and voice have told their last.
+                )
             elif call.state.ended:
                 self._close(room, "call_ended")
             else:
