@@ -11,8 +11,8 @@ from integration_api.core.errors import Failure, Kind
 from integration_api.core.session import Warned
 from integration_api.services.call import Origin
 from integration_api.services.media_guest import Guest, Over, Told
+from integration_api.services.spoken_texts import Said
 from integration_api.services.telephony import TelephonyService
-from integration_api.services.voice_loop import Said
 
 MOST_PRESSED = 64
 """Times that keys may wait to be pressed."""

@@ -12,7 +12,8 @@ from integration_api.core.audio import AudioFormat
 from integration_api.core.errors import Failure
 from integration_api.core.media import Cleared, Dtmf, MarkReached, Stopped
 from integration_api.core.session import Warned
-from integration_api.services.voice_loop import Listened, Said, Spoke
+from integration_api.services.spoken_texts import Said
+from integration_api.services.voice_loop import Listened, Spoke
 
 FRAME_MS = 20
 """Of sound that is converted for its caller; sound that is not is told as the carrier cuts it."""

@@ -25,7 +25,7 @@ from integration_api.core.session import Warned
 from integration_api.core.stt import SttEvent
 from integration_api.core.tenant import Tenant
 from integration_api.core.tts import Flushed, Timestamps
-from integration_api.services import clock, live_words, stt_words, tts_words, voice_loop
+from integration_api.services import clock, live_words, spoken_texts, stt_words, tts_words, voice_loop
 from integration_api.services.media_guest import Attached, Audio, Guest, Over, Told
 
 MOST_BYTES = 32 << 20
@@ -228,7 +228,7 @@ class FarSeat:
     async def clear(self, guest: Guest) -> None:
         await self._peer.send(Clear())
 
-    async def speak(self, guest: Guest, said: voice_loop.Said) -> None:
+    async def speak(self, guest: Guest, said: spoken_texts.Said) -> None:
         match said:
             case tts_words.Text():
                 await self._peer.send(Speak(text=said))

@@ -10,7 +10,8 @@ from integration_api.core.session import Warned
 from integration_api.core.telephony_records import CallRecord
 from integration_api.services.media_carrier import Carrier
 from integration_api.services.media_guest import Attached, Guest, Over
-from integration_api.services.voice_loop import Listened, LoopEvent, Said, Spoke, VoiceLoop
+from integration_api.services.spoken_texts import Said
+from integration_api.services.voice_loop import Listened, LoopEvent, Spoke, VoiceLoop
 from integration_api.telemetry.metrics import MEDIA_LOST
 
 RING_MS = 400

@@ -7,7 +7,7 @@ voice does, the voice falls silent at once, and what was heard of it is told.
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -23,7 +23,8 @@ from integration_api.dialects import voice_stt_surface, voice_tts_surface
 from integration_api.services import clock, live_words, stt_words, tts_words
 from integration_api.services.call import Origin
 from integration_api.services.fallback import Fallback
-from integration_api.services.leg import Leg
+from integration_api.services.leg import Leg, recoverable
+from integration_api.services.spoken_texts import Said, SpokenTexts
 from integration_api.services.stt import SttService
 from integration_api.services.target import Target
 from integration_api.services.tts import TtsService
@@ -32,8 +33,10 @@ from integration_api.services.voice import fallback_of, target_of
 
 EARLY_MS = 5_000
 """Of sound that waits for an ear that is still being opened; the oldest is lost then."""
-MOST_ASKED = 1_000
-"""Texts that wait for a voice."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds from the end of an ear until another is opened; doubled each time."""
+LASTED_SECONDS = 10.0
+"""An ear that has listened for so long was opened in vain by nobody: the pause after it is the first again."""
 GOODBYE_SECONDS = 5.0
 """How long an ear has, after the call, for the last of what was said."""
 BARGE_IN = ("words", "speech", "off")
@@ -70,7 +73,6 @@ class Spoke(Struct, frozen=True, tag="tts"):
 
 
 LoopEvent: TypeAlias = Listened | Spoke | Warned
-Said: TypeAlias = tts_words.Text | tts_words.Flush | tts_words.Cancel
 
 
 class Mouth(Protocol):
@@ -152,16 +154,18 @@ class VoiceLoop:
         self._early: deque[bytes] = deque()
         self._early_ms = 0
         self._arrived = asyncio.Event()
-        self._ended = False
-        self._asked: asyncio.Queue[tts_words.Ask] = asyncio.Queue(MOST_ASKED)
-        self._open: set[str] = set()
-        """Utterances that the voice was given text of, and has not told the end of."""
+        self._ended = asyncio.Event()
+        self._deaf = False
+        """Whether it was told that the ear has failed, and none has been opened since."""
+        self._texts = SpokenTexts()
         self._segment = ""
         """Of the latest text that was heard."""
         self._answered = ""
         """The segment that had been heard when the voice began: what is still told of it silences nothing."""
         self._playing: dict[str, _Playing] = {}
         """What the carrier was given and has not played, in its order."""
+        self._left_until = 0.0
+        """When the carrier has played what a voice that failed had given of an utterance."""
 
     # --- the call's two sides ----------------------------------------------------------------
 
@@ -185,15 +189,9 @@ class VoiceLoop:
             case tts_words.Cancel(utterance_id, played_ms):
                 await self.silence({utterance_id: played_ms})
                 return
-            case tts_words.Text(utterance_id=utterance_id):
-                if not self._open and not self._playing:
-                    self._answered = self._segment
-                self._open.add(utterance_id)
-        if self._asked.full():
-            raise Failure(
-                Kind.OVERLOADED, "too many texts wait to be spoken; wait for some", code="too_many_texts"
-            )
-        self._asked.put_nowait(said)
+            case tts_words.Text() if not self._speaking:
+                self._answered = self._segment
+        self._texts.put(said)
 
     def reached(self, name: str) -> None:
         """Hear that the carrier has played an utterance to its end."""
@@ -205,10 +203,10 @@ class VoiceLoop:
         `played` says how much of an utterance was heard, by who knows it better than we.
         """
         now = clock.perf()
-        if not self._open and not self._playing:
+        if not self._speaking:
             return
         playing, self._playing = self._playing, {}
-        opened, self._open = self._open, set()
+        opened, self._left_until = self._texts.silence(), 0.0
         await self._mouth.clear()
         known = played or {}
         for id in [*playing, *(id for id in opened if id not in playing)]:
@@ -223,15 +221,14 @@ class VoiceLoop:
                         utterance_id=id, text_spoken=spoken, text_remaining=left, estimated=estimated
                     )
                     self._tell(Spoke(told))
-            elif not self._asked.full():
-                self._asked.put_nowait(tts_words.Cancel(id, heard))
+            else:
+                self._texts.put(tts_words.Cancel(id, heard))
 
     def end(self) -> None:
         """Hear that the call is over."""
-        self._ended = True
+        self._ended.set()
         self._arrived.set()
-        if not self._asked.full():
-            self._asked.put_nowait(live_words.End())
+        self._texts.end()
 
     async def run(self) -> None:
         """Work until the call is over."""
@@ -243,12 +240,39 @@ class VoiceLoop:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def _speaking(self) -> bool:
+        """Whether a text waits to be spoken, or the carrier still plays one."""
+        return bool(self._texts.open or self._playing) or clock.perf() < self._left_until
+
     # --- the ear -----------------------------------------------------------------------------
 
     async def _listen(self) -> None:
+        """Hear with one ear after another: one that has ended is followed by another, unless that were in vain."""
+        pause = FIRST_PAUSE
+        while True:
+            began = clock.perf()
+            failure = await self._hear_out()
+            if clock.perf() - began > LASTED_SECONDS:
+                pause = FIRST_PAUSE
+            if failure is not None and not self._deaf:
+                self._deaf = True
+                self._failed("stt", failure)
+            if self._ended.is_set() or (failure is not None and not recoverable(failure)):
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._ended.wait()
+                    return
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _hear_out(self) -> Failure | None:
+        """Hear with one ear to its end; return why, where it did not end well."""
         plan = self._plan
         if plan.ear is None or plan.listen is None:
-            return
+            await self._ended.wait()
+            return None
+        self._segment = self._answered = ""  # Each ear names them by itself.
         request = replace(plan.listen, input=self._format)
         told = self._ears.listen(
             self._origin, plan.ear, request, self._sound(), plan.ear_fallback, self._attend
@@ -256,17 +280,18 @@ class VoiceLoop:
         try:
             async with aclosing(told):
                 async for leg, events in told:
+                    self._deaf = False
                     for event in events:
                         if isinstance(event, live_words.Ended):
-                            self._failed("stt", event.error)
-                            return
+                            return event.error
                         if self._interrupts(event):
                             await self.silence()
                         self._tell(Listened(event, leg))
         except Failure as failure:
-            self._failed("stt", failure)
+            return failure
         finally:
             self._at_once = None
+        return None
 
     def _attend(self, heard: Callable[[bytes], bool]) -> None:
         self._at_once = heard
@@ -277,7 +302,7 @@ class VoiceLoop:
                 sound = self._early.popleft()
                 self._early_ms -= self._format.milliseconds(len(sound))
                 yield stt_words.Sound(sound)
-            if self._ended:
+            if self._ended.is_set():
                 yield live_words.End()
                 return
             self._arrived.clear()
@@ -285,11 +310,11 @@ class VoiceLoop:
 
     def _interrupts(self, event: Any) -> bool:
         if isinstance(event, SpeechStarted):
-            return self._plan.barge_in == "speech" and bool(self._open or self._playing)
+            return self._plan.barge_in == "speech" and self._speaking
         if not isinstance(event, Interim | Final) or not event.text.strip():
             return False
         self._segment = event.segment_id
-        if self._plan.barge_in == "off" or not (self._open or self._playing):
+        if self._plan.barge_in == "off" or not self._speaking:
             return False
         return event.segment_id != self._answered
 
@@ -302,11 +327,12 @@ class VoiceLoop:
         first: tts_words.Ask | None = None
         while not isinstance(first, live_words.End):
             await self._session(first)
-            if self._ended:
+            if self._ended.is_set():
                 return
-            first = await self._asked.get()
+            first = await self._texts.next(self._texts.voice)
             while not isinstance(first, tts_words.Text | live_words.End):
-                first = await self._asked.get()  # Nothing is said that could be flushed or cancelled.
+                # Nothing is said that could be flushed or cancelled.
+                first = await self._texts.next(self._texts.voice)
 
     async def _session(self, first: tts_words.Ask | None) -> None:
         plan = self._plan
@@ -317,7 +343,7 @@ class VoiceLoop:
             self._origin,
             plan.voice,
             request,
-            self._texts(first),
+            self._given(first),
             plan.voice_fallback,
             frame_ms=plan.frame_ms,
             put=self._put,
@@ -328,46 +354,56 @@ class VoiceLoop:
                     for event in events:
                         if isinstance(event, live_words.Ended | live_words.Over):
                             # At once: what is asked for while the session goes is spoken by the next.
-                            self._open.clear()
+                            self._lose()
                         if isinstance(event, live_words.Ended):
                             self._failed("tts", event.error)
                             return
                         await self._take(event, leg)
         except Failure as failure:
-            self._open.clear()
+            self._lose()
             self._failed("tts", failure)
 
-    async def _texts(self, first: tts_words.Ask | None) -> AsyncGenerator[tts_words.Ask, None]:
-        if first is not None:
-            yield first
-        while True:
-            ask = await self._asked.get()
+    async def _given(self, first: tts_words.Ask | None) -> AsyncGenerator[tts_words.Ask, None]:
+        voice = self._texts.voice
+        ask = await self._texts.next(voice) if first is None else first
+        while ask is not None:
             yield ask
-            if isinstance(ask, live_words.End):
-                return
+            ask = None if isinstance(ask, live_words.End) else await self._texts.next(voice)
+
+    def _lose(self) -> None:
+        """Tell what was spoken of the utterances that end with a voice."""
+        for id, text in self._texts.lose().items():
+            spoken, left, estimated = "", text, False
+            if (playing := self._playing.pop(id, None)) is not None:
+                spoken, left, estimated = playing.utterance.heard(None)
+                self._left_until = max(self._left_until, playing.ends_at)
+            told = tts_words.Cancelled(
+                utterance_id=id, text_spoken=spoken, text_remaining=left, estimated=estimated
+            )
+            self._tell(Spoke(told))
 
     async def _take(self, event: tts_words.Told, leg: Leg[Any]) -> None:
         match event:
             case tts_words.Audio(utterance=utterance, data=data):
-                if utterance.id in self._open:
+                if utterance.id in self._texts.open:
                     self._note(utterance, data)
                     await self._mouth.say(data)
                 return
             case tts_words.Done(utterance_id=id):
-                self._open.discard(id)
+                self._texts.done(id)
                 if (playing := self._playing.get(id)) is not None:
                     playing.done = True
                     self._tell(Spoke(event, leg))
                     await self._mouth.mark(id)
                     return
             case tts_words.Cancelled(utterance_id=id):
-                self._open.discard(id)
+                self._texts.done(id)
                 self._playing.pop(id, None)
         self._tell(Spoke(event, leg))
 
     def _put(self, utterance: Utterance, data: bytes) -> bool:
         """Take a frame where it arrives: see `tts_words.Put`."""
-        if utterance.id in self._open:
+        if utterance.id in self._texts.open:
             if not self._mouth.say_at_once(data):
                 return False
             self._note(utterance, data)
@@ -377,7 +413,7 @@ class VoiceLoop:
         now = clock.perf()
         playing = self._playing.get(utterance.id)
         if playing is None:
-            busy = max((one.ends_at for one in self._playing.values()), default=now)
+            busy = max([self._left_until, *(one.ends_at for one in self._playing.values())])
             playing = self._playing[utterance.id] = _Playing(utterance, max(now, busy))
         playing.ends_at = max(now, playing.ends_at) + self._format.milliseconds(len(data)) / 1000
 
