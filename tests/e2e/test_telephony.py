@@ -98,6 +98,39 @@ async def ended(service: Service, id: str) -> dict[str, Any]:
     return await until(lambda: (call := get(service, id))["state"] in ENDED and call)
 
 
+async def call_with_all(service: Service, exchange: Exchange, number: int) -> None:
+    """Make a call, and do by its sound all that one can: hear and speak, come again, press keys, hang up."""
+    carrier, theirs = exchange.carrier, f"+4930112{number:03}"
+    spoken, answered, later = noise(carrier, 300), noise(carrier, 300), noise(carrier, 200)
+    exchange.phone({"awaits": "now"}, sound(spoken), {"presses": "5"}, number=theirs)
+    call = await asyncio.to_thread(create, service, carrier, to=theirs)
+    # Half of them wait for the sound, the others come when it is there.
+    if number % 2:
+        await until(lambda: get(service, call["id"])["media_open"])
+    async with attached(service, call["id"]) as caller:
+        await until(lambda: caller.of("started"))
+        await caller.socket.send(answered)
+        await caller.say("mark", name="now")
+        await until(lambda: spoken in bytes(caller.sound))
+        assert answered in exchange.heard(call["provider_call_id"])
+        assert [mark["name"] for mark in caller.of("mark_reached")] == ["now"]
+        assert (await until(lambda: caller.of("dtmf")))[0]["digit"] == "5"
+    async with attached(service, call["id"]) as again:
+        await until(lambda: again.of("started"))
+        await again.say("dtmf", digits="7")
+        await until(lambda: exchange.call(call["provider_call_id"])["keyed"])
+        # The carrier has opened another socket.
+        await until(lambda: len(again.of("started")) == 2)
+        await until(lambda: get(service, call["id"])["media_open"])
+        await again.socket.send(later)
+        await until(lambda: later in exchange.heard(call["provider_call_id"]))
+        await again.say("hangup")
+        await until(lambda: again.done)
+        assert again.events[-1]["type"] == "closed"
+    over = await ended(service, call["id"])
+    assert (over["state"], over["hung_up_by"], over["media_open"]) == ("completed", "caller", False)
+
+
 async def test_an_outbound_call_from_dialing_to_its_records(service: Service, exchange: Exchange) -> None:
     carrier = exchange.carrier
     spoken, answered = noise(carrier, 400), noise(carrier, 600)

@@ -41,7 +41,7 @@ from tests.e2e.telephones import (
     sound,
     until,
 )
-from tests.e2e.test_telephony import ended, lab, noise
+from tests.e2e.test_telephony import call_with_all, ended, lab, noise
 from tests.e2e.test_voice import ask_lab
 from tests.e2e.test_voice_loop import SPEECH, inline, told
 from tests.ports import free_port
@@ -148,38 +148,7 @@ async def test_sound_keys_marks_and_hanging_up_from_another_machine(machines: Ma
     exchange = Exchange(lab, TWILIO)
     exchange.reset()
     there = machines.there
-
-    async def one(number: int) -> None:
-        theirs, spoken, answered = f"+4930112{number:03}", noise(TWILIO, 300), noise(TWILIO, 300)
-        exchange.phone({"awaits": "now"}, sound(spoken), {"presses": "5"}, number=theirs)
-        call = await asyncio.to_thread(create, there, TWILIO, to=theirs)
-        # Half of them wait for the sound, the others come when it is there.
-        if number % 2:
-            await until(lambda: get(there, call["id"])["media_open"])
-        async with attached(there, call["id"]) as caller:
-            await until(lambda: caller.of("started"))
-            await caller.socket.send(answered)
-            await caller.say("mark", name="now")
-            await until(lambda: spoken in bytes(caller.sound))
-            assert answered in exchange.heard(call["provider_call_id"])
-            assert [mark["name"] for mark in caller.of("mark_reached")] == ["now"]
-            assert (await until(lambda: caller.of("dtmf")))[0]["digit"] == "5"
-        async with attached(there, call["id"]) as again:
-            await until(lambda: again.of("started"))
-            await again.say("dtmf", digits="7")
-            await until(lambda: exchange.call(call["provider_call_id"])["keyed"])
-            # The carrier has opened another socket.
-            await until(lambda: len(again.of("started")) == 2)
-            await until(lambda: get(there, call["id"])["media_open"])
-            await again.socket.send(later := noise(TWILIO, 200))
-            await until(lambda: later in exchange.heard(call["provider_call_id"]))
-            await again.say("hangup")
-            await until(lambda: again.done)
-            assert again.events[-1]["type"] == "closed"
-        over = await ended(there, call["id"])
-        assert (over["state"], over["hung_up_by"], over["media_open"]) == ("completed", "caller", False)
-
-    await asyncio.gather(*(one(number) for number in range(CALLS)))
+    await asyncio.gather(*(call_with_all(there, exchange, number) for number in range(CALLS)))
     assert not [path for path in (there.folder / "data" / "media").iterdir() if path.is_symlink()]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.service import Service
-from tests.e2e.telephones import TWILIO, Exchange, attached, create, get, sound, until
-from tests.e2e.test_telephony import ended, lab, noise
+from tests.e2e.telephones import TWILIO, Exchange, until
+from tests.e2e.test_telephony import call_with_all, lab
 from tests.ports import free_port
 
 __all__ = ["lab"]
@@ -36,36 +36,7 @@ def service(tmp_path: Path, lab: str) -> Iterator[Service]:
 async def test_sound_keys_and_hanging_up_from_any_worker(service: Service, lab: str) -> None:
     exchange = Exchange(lab, TWILIO)
     exchange.reset()
-
-    async def one(number: int) -> None:
-        theirs, spoken, answered = f"+4930111{number:03}", noise(TWILIO, 300), noise(TWILIO, 300)
-        exchange.phone({"awaits": "now"}, sound(spoken), number=theirs)
-        call = await asyncio.to_thread(create, service, TWILIO, to=theirs)
-        # Half of them wait for the sound, the others come when it is there.
-        if number % 2:
-            await until(lambda: get(service, call["id"])["media_open"])
-        async with attached(service, call["id"]) as caller:
-            await until(lambda: caller.of("started"))
-            await caller.socket.send(answered)
-            await caller.say("mark", name="now")
-            await until(lambda: spoken in bytes(caller.sound))
-            assert answered in exchange.heard(call["provider_call_id"])
-            assert [mark["name"] for mark in caller.of("mark_reached")] == ["now"]
-        async with attached(service, call["id"]) as again:
-            await until(lambda: again.of("started"))
-            await again.say("dtmf", digits="7")
-            await until(lambda: exchange.call(call["provider_call_id"])["keyed"])
-            await until(lambda: len(again.of("started")) == 2)
-            await until(lambda: get(service, call["id"])["media_open"])
-            await again.socket.send(later := noise(TWILIO, 200))
-            await until(lambda: later in exchange.heard(call["provider_call_id"]))
-            await again.say("hangup")
-            await until(lambda: again.done)
-            assert again.events[-1]["type"] == "closed"
-        over = await ended(service, call["id"])
-        assert (over["state"], over["hung_up_by"]) == ("completed", "caller")
-
-    await asyncio.gather(*(one(number) for number in range(CALLS)))
+    await asyncio.gather(*(call_with_all(service, exchange, number) for number in range(CALLS)))
     folder = service.folder / "data" / "media"
     await until(lambda: not [path for path in folder.iterdir() if path.is_symlink()])
     assert len(list(folder.iterdir())) == WORKERS
