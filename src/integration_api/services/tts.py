@@ -30,6 +30,7 @@ from integration_api.services.live_session import LiveSession
 from integration_api.services.live_words import End, Ended, Left, Over
 from integration_api.services.script import Script
 from integration_api.services.target import Target
+from integration_api.services.telling_order import TellingOrder
 from integration_api.services.tts_words import (
     Ask,
     Audio,
@@ -135,17 +136,14 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
         self._request = request
         self._frame_ms = frame_ms
         self._made = request.output
-        self._open: dict[str, Utterance] = {}
-        self._early: dict[str, list[Told]] = {}
-        """What is to be told of an utterance whose turn has not come."""
+        self._order = TellingOrder()
+        self._open = self._order.open
         self._pending: dict[str, str] = {}
         """Text that waits for the end of its sentence."""
         self._cut: dict[Utterance, int | None] = {}
         """Utterances that were cancelled, until it is told what was spoken of them, in the order in which they were;
         with how much of each was played, where the caller knows.
         """
-        self._turn_since = 0.0
-        """When the last utterance made way for the next."""
         self._waiting_since = 0.0
         """When text was last given to a provider that has said nothing since."""
         self._asked_to_end = False
@@ -286,7 +284,7 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
         if not self._open or any(one.began for one in self._open.values()):
             return 0.0
         owed_since = next(iter(self._open.values())).owed_since
-        return max(owed_since, self._turn_since) if owed_since else 0.0
+        return max(owed_since, self._order.turn_since) if owed_since else 0.0
 
     def is_word(self, event: TtsEvent) -> bool:
         return isinstance(event, Sound | Spoken) and event.utterance_id in self._open
@@ -497,13 +495,11 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
 
     def _cancelled(self, ask: Cancel) -> list[Told]:
         """Fall silent at once. What was spoken is told by the provider if it can, else guessed."""
-        one = self._open.pop(ask.utterance_id, None)
-        self._early.pop(ask.utterance_id, None)
+        one = self._order.drop(ask.utterance_id)
         self._pending.pop(ask.utterance_id, None)
         if one is None:
             return []
         one.cancelled = True
-        self._turn_since = clock.perf()
         leg = self._leg
         if leg is not None:
             # Else it were the next one's, which may have the same name.
@@ -564,7 +560,7 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
             FIRST_AUDIO.of(self._latest.call.target.provider.name).observe(waited)
             told.append(Started(one.id, round(waited * 1000)))
         told += self._framed(one, frames)
-        return self._in_turn(one.id, told)
+        return self._order.tell(one.id, told)
 
     def _framed(self, one: Utterance, frames: list[bytes]) -> list[Told]:
         told: list[Told] = []
@@ -596,21 +592,21 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
                 billed=event.billed,
             )
         )
-        return self._in_turn(one.id, told)
+        return self._order.tell(one.id, told)
 
     def _flushed(self, event: Flushed) -> list[Told]:
         one = self._open.get(event.utterance_id)
         if one is None:
             return []
         one.flush_owed = False
-        return self._in_turn(one.id, [event])
+        return self._order.tell(one.id, [event])
 
     def _timestamps(self, event: Timestamps) -> list[Told]:
         one = self._open.get(event.utterance_id)
         if one is None:
             return []
         one.take(event)
-        return self._in_turn(one.id, [event]) if self._request.timestamps != "none" else []
+        return self._order.tell(one.id, [event]) if self._request.timestamps != "none" else []
 
     def _interrupted(self, event: Interrupted) -> list[Told]:
         one = next((one for one in self._cut if one.id == event.utterance_id), None)
@@ -625,40 +621,11 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
             text_remaining=event.text_remaining,
             estimated=False,
         )
-        return [exact, *self._next_turn()]
+        return [exact, *self._order.go_on()]
 
     def _guessed(self, one: Utterance) -> list[Told]:
         spoken, remaining, estimated = one.heard(self._cut.pop(one))
         guess = Cancelled(
             utterance_id=one.id, text_spoken=spoken, text_remaining=remaining, estimated=estimated
         )
-        return [guess, *self._next_turn()]
-
-    # --- whose turn it is --------------------------------------------------------------------
-
-    def _in_turn(self, id: str, told: list[Told]) -> list[Told]:
-        """Return what may be told now: of the utterance whose turn it is. The others' is kept."""
-        if not told:
-            return []
-        if next(iter(self._open)) != id:
-            self._early.setdefault(id, []).extend(told)
-            return []
-        if isinstance(told[-1], Done):
-            self._made_way(id)
-            return [*told, *self._next_turn()]
-        return told
-
-    def _next_turn(self) -> list[Told]:
-        """Let the next utterance be told: what has come of it already, and if that is all, the one after it."""
-        told: list[Told] = []
-        while self._open:
-            first = next(iter(self._open))
-            told += self._early.pop(first, [])
-            if not self._open[first].spoken:
-                break
-            self._made_way(first)
-        return told
-
-    def _made_way(self, id: str) -> None:
-        del self._open[id]
-        self._turn_since = clock.perf()
+        return [guess, *self._order.go_on()]
