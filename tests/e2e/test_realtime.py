@@ -173,6 +173,35 @@ async def test_a_caller_who_detects_turns_itself_commits_them(service: Service, 
     assert (asked["encoding"], asked["sample_rate"]) == ("mulaw", "8000")
 
 
+WAITING = {"azure-speech/default", "sarvam/saaras:v3-realtime", "sarvam/saaras:v4"}
+"""Those that leave the end of a turn to the caller, and tell no final text before it."""
+
+
+def told_of(events: list[Any]) -> str:
+    return "".join(one.delta for one in events if one.type.endswith("transcription.delta"))
+
+
+@pytest.mark.parametrize("model", EARS)
+async def test_turns_are_the_callers_alone_where_it_wants_to_end_them(
+    service: Service, lab: str, model: str
+) -> None:
+    """Whatever the provider finds by itself: many can not be told to leave that."""
+    # What Flux is asked to end can not be told from what it ends by itself.
+    turns, sound = (1, ONE_TURN) if "flux" in model else (2, SPEECH)
+    ask_lab(lab, "PUT", "script", {model.partition("/")[0]: [{"heard": HEARD[: turns + 1]}]})
+    async with realtime(service) as connection:
+        await connection.session.update(session=session(model, turn_detection=None))
+        await say(connection, sound)
+        events: list[Any] = []
+        async with asyncio.timeout(60):
+            while model not in WAITING and not told_of(events).endswith(TURNS[turns - 1]):
+                events.append(await connection.recv())
+        await connection.input_audio_buffer.commit()
+        events += await heard(connection, 1)
+    assert events[-1].transcript == " ".join(TURNS[:turns])
+    assert sum(one.type == "input_audio_buffer.committed" for one in events) == 1
+
+
 async def test_a_change_is_passed_on_and_a_model_in_the_address_is_enough(service: Service, lab: str) -> None:
     async with realtime(service, model="deepgram/nova-3") as connection:
         await connection.recv()

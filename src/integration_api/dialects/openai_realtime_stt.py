@@ -15,7 +15,9 @@ from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.errors import Failure, Kind
 from integration_api.core.stt import (
     Endpointing,
+    EndReason,
     Final,
+    Interim,
     ListenRequest,
     SpeechStarted,
     SttEvent,
@@ -208,6 +210,10 @@ class Writer:
         self._count = 0
         self._place = 0
         self._committed = False
+        self._by_caller = False
+        """Whether turns are the caller's to end: those that a provider finds by itself are parts of an item."""
+        self._speaks = False
+        """Whether more is to come of what is being said."""
         self._text = ""
         self._start_ms: int | None = None
         self._guessed = False
@@ -218,6 +224,7 @@ class Writer:
         return self._event("session.created", session=settings.described(self._session))
 
     def updated(self, settings: Settings) -> dict[str, Any]:
+        self._by_caller = settings.turns is None
         return self._event("session.updated", session=settings.described(self._session))
 
     def failed(self, error: Failure, event_id: str | None = None) -> dict[str, Any]:
@@ -228,6 +235,11 @@ class Writer:
 
     def commit(self) -> list[dict[str, Any]]:
         """Say that what has been sent so far is an item, once."""
+        if self._by_caller and self._text and not self._speaks:
+            return self._ended(self._text)  # The provider has found by itself that it is over.
+        return self._commit()
+
+    def _commit(self) -> list[dict[str, Any]]:
         if self._committed:
             return []
         self._committed = True
@@ -245,12 +257,24 @@ class Writer:
 
     def write(self, event: SttEvent) -> Iterable[dict[str, Any]]:
         match event:
-            case SpeechStarted() if self._start_ms is None:
-                return [self._started(event.audio_time_ms)]
+            case SpeechStarted():
+                self._speaks = True
+                return [self._started(event.audio_time_ms)] if self._start_ms is None else ()
+            case Interim():
+                self._speaks = True
+                return ()
             case Final() if event.text:
+                self._speaks = True
                 return self._final(event)
+            case Final(from_finalize=True):
+                answered = self._by_caller and self._committed and not self._speaks
+                return self._ended(self._text) if answered else ()
             case UtteranceEnd():
-                return self._ended(event)
+                self._speaks = False
+                if not self._by_caller:
+                    return self._ended(event.text)
+                over = self._committed or event.reason is EndReason.STREAM_END
+                return self._ended(self._text) if over else ()
             case _:
                 return ()
 
@@ -278,17 +302,17 @@ class Writer:
         )
         return told
 
-    def _ended(self, event: UtteranceEnd) -> list[dict[str, Any]]:
+    def _ended(self, text: str) -> list[dict[str, Any]]:
         item = self._item(self._place)
         start = self._end_ms if self._start_ms is None else self._start_ms
         told = [
             self._event("input_audio_buffer.speech_stopped", audio_end_ms=self._end_ms, item_id=item),
-            *self.commit(),
+            *self._commit(),
             self._event(
                 "conversation.item.input_audio_transcription.completed",
                 item_id=item,
                 content_index=0,
-                transcript=event.text,
+                transcript=text,
                 usage={"type": "duration", "seconds": max(0, self._end_ms - start) / 1000},
             ),
         ]
