@@ -1,9 +1,9 @@
 """integration.voice.v1.SpeechToText: recordings, and live transcripts as `rest/stt.py` gives them."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from functools import partial
 
-from integration_api.core.errors import Failure
+from integration_api.core.stt import Listening
 from integration_api.core.tenant import Scope
 from integration_api.dialects.voice_messages import read_target
 from integration_api.dialects.voice_stt_messages import (
@@ -16,9 +16,10 @@ from integration_api.proto import voice_pb2 as wire
 from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.reading import parsed
 from integration_api.rpc.told_stt import write
-from integration_api.rpc.voice import Line, first_of, not_understood, start_required
+from integration_api.rpc.voice import first_of, live, not_understood, start_required
 from integration_api.services import live_words, stt_words
 from integration_api.services.batch_stt import transcribe
+from integration_api.services.leg import Leg
 from integration_api.services.particulars import call_headers
 from integration_api.services.stt import SttService
 from integration_api.services.unary import Unary
@@ -39,31 +40,19 @@ class SttDoor:
         ask.call.initial_metadata += call_headers(call, told.warnings)
         return write_transcript(told).SerializeToString()
 
-    async def listen(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
-        line = Line(ask)
-        try:
-            async with aclosing(self._told(ask, line, messages)) as told:
-                async for frame in told:
-                    yield frame
-        except Failure as error:
-            for frame in line.failed(error, wire.SttServer):
-                yield frame
-            raise
+    def listen(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
+        return live(ask, partial(self._opened, ask, messages), write, wire.SttServer)
 
-    async def _told(
-        self, ask: Ask, line: Line, messages: AsyncIterator[bytearray]
-    ) -> AsyncGenerator[bytes, None]:
+    async def _opened(
+        self, ask: Ask, messages: AsyncIterator[bytearray]
+    ) -> AsyncGenerator[tuple[Leg[Listening], list[stt_words.Told]], None]:
         first = await first_of(messages, wire.SttClient)
         if not first.HasField("start"):
             raise start_required()
         start = read_start(first.start)
         target, fallback = target_of(start.target), fallback_of(start.fallback)
-        asks = _asks(messages)
-        source = self._service.listen(ask.origin(start.metadata), target, start.read(), asks, fallback)
-        async with aclosing(source):
-            async for leg, events in source:
-                for event in events:
-                    yield write(event, line.envelope(leg)).SerializeToString()
+        origin, asks = ask.origin(start.metadata), _asks(messages)
+        return self._service.listen(origin, target, start.read(), asks, fallback)
 
     def methods(self) -> list[RpcMethod]:
         return [

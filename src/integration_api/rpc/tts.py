@@ -1,10 +1,9 @@
 """integration.voice.v1.TextToSpeech: texts spoken whole, and live voices as `rest/tts.py` gives them."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from functools import partial
 from typing import TypeAlias
 
-from integration_api.core.errors import Failure
 from integration_api.core.tenant import Scope
 from integration_api.dialects.voice_messages import given, read_target
 from integration_api.dialects.voice_tts_messages import (
@@ -20,7 +19,7 @@ from integration_api.proto import voice_pb2 as wire
 from integration_api.rpc.methods import Ask, RpcMethod
 from integration_api.rpc.reading import parsed
 from integration_api.rpc.told_tts import write
-from integration_api.rpc.voice import Line, Teller, first_of, not_understood, start_required
+from integration_api.rpc.voice import Teller, first_of, live, not_understood, start_required
 from integration_api.services import live_words, tts_words
 from integration_api.services.batch_tts import SpeechService
 from integration_api.services.particulars import call_headers
@@ -47,42 +46,29 @@ class TtsDoor:
         ask.call.initial_metadata += call_headers(call)
         return write_voices(voices).SerializeToString()
 
-    async def speak(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
+    def speak(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
         """Speak one text: a session of one utterance, which says `end` itself; by a provider without live voices
         as `/v1/audio/speech` has it spoken.
         """
-        line = Line(ask)
-        try:
-            asked = await first_of(messages, wire.SynthesizeRequest)
-            asked.start.ssml_allowed = asked.start.ssml_allowed or bool(asked.ssml)
-            text, ssml = read_whole(asked)
-            start = read_start(asked.start)
-            if only_whole(target_of(start.target)):
-                source: Source = self._spoken(ask, start, text, ssml=ssml)
-            else:
-                source = self._live(ask, start, _whole(text, ssml=ssml))
-            async with aclosing(_written(line, source)) as told:
-                async for frame in told:
-                    yield frame
-        except Failure as error:
-            for frame in line.failed(error, wire.TtsServer):
-                yield frame
-            raise
+        return live(ask, partial(self._one, ask, messages), write, wire.TtsServer)
 
-    async def synthesize(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
-        line = Line(ask)
-        try:
-            first = await first_of(messages, wire.TtsClient)
-            if not first.HasField("start"):
-                raise start_required()
-            source = self._live(ask, read_start(first.start), _asks(messages))
-            async with aclosing(_written(line, source)) as told:
-                async for frame in told:
-                    yield frame
-        except Failure as error:
-            for frame in line.failed(error, wire.TtsServer):
-                yield frame
-            raise
+    def synthesize(self, ask: Ask, messages: AsyncIterator[bytearray]) -> AsyncGenerator[bytes, None]:
+        return live(ask, partial(self._many, ask, messages), write, wire.TtsServer)
+
+    async def _one(self, ask: Ask, messages: AsyncIterator[bytearray]) -> Source:
+        asked = await first_of(messages, wire.SynthesizeRequest)
+        asked.start.ssml_allowed = asked.start.ssml_allowed or bool(asked.ssml)
+        text, ssml = read_whole(asked)
+        start = read_start(asked.start)
+        if only_whole(target_of(start.target)):
+            return self._spoken(ask, start, text, ssml=ssml)
+        return self._live(ask, start, _whole(text, ssml=ssml))
+
+    async def _many(self, ask: Ask, messages: AsyncIterator[bytearray]) -> Source:
+        first = await first_of(messages, wire.TtsClient)
+        if not first.HasField("start"):
+            raise start_required()
+        return self._live(ask, read_start(first.start), _asks(messages))
 
     def _live(self, ask: Ask, start: Start, asks: AsyncGenerator[tts_words.Ask, None]) -> Source:
         target, fallback = target_of(start.target), fallback_of(start.fallback)
@@ -103,13 +89,6 @@ class TtsDoor:
             RpcMethod(service=SERVICE, name="StreamSynthesize", scope=Scope.INFER, stream=self.synthesize),
             RpcMethod(service=SERVICE, name="ListVoices", scope=Scope.INFER, unary=self.voices),
         ]
-
-
-async def _written(line: Line, source: Source) -> AsyncGenerator[bytes, None]:
-    async with aclosing(source):
-        async for teller, events in source:
-            for event in events:
-                yield write(event, line.envelope(teller)).SerializeToString()
 
 
 async def _whole(text: str, *, ssml: bool) -> AsyncGenerator[tts_words.Ask, None]:

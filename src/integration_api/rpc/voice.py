@@ -1,7 +1,8 @@
 """What both live speech methods share: how they begin, envelopes, and telling a caller what went wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -17,6 +18,7 @@ from integration_api.services.particulars import call_headers
 from integration_api.services.voice import START_SECONDS
 
 Said = TypeVar("Said", bound=Message)
+Event = TypeVar("Event")
 
 
 class Teller(Protocol):
@@ -55,6 +57,27 @@ class Line:
         told = server(envelope=self.envelope(), error=write_error(error))
         closed = server(envelope=self.envelope(), closed=wire.Closed(reason="error"))
         return [told.SerializeToString(), closed.SerializeToString()]
+
+
+async def live(
+    ask: Ask,
+    open: Callable[[], Awaitable[AsyncGenerator[tuple[Teller, list[Event]], None]]],
+    write: Callable[[Event, wire.Envelope], Message],
+    server: type[Any],
+) -> AsyncGenerator[bytes, None]:
+    """Yield what the session that `open` gives tells, each event in its envelope, and what goes wrong last: that is
+    raised, too.
+    """
+    line = Line(ask)
+    try:
+        async with aclosing(await open()) as told:
+            async for teller, events in told:
+                for event in events:
+                    yield write(event, line.envelope(teller)).SerializeToString()
+    except Failure as error:
+        for frame in line.failed(error, server):
+            yield frame
+        raise
 
 
 async def first_of(messages: AsyncIterator[bytearray], into: type[Said], word: str = "start") -> Said:
