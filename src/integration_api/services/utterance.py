@@ -37,6 +37,9 @@ class Utterance:
         self.marks: dict[str, int] = {}
         """Names, each with the character that it stands before."""
         self.timestamps: list[Mark] = []
+        self._places: list[int] = []
+        self._times: list[int] = []
+        """Characters in ascending order, and when each is heard: of those that were told, in words or alone."""
         self.characters: int | None = None
         self.billed: float | None = None
         self._output = output
@@ -71,6 +74,14 @@ class Utterance:
 
     def take(self, told: Timestamps) -> None:
         self.timestamps += told.items
+        for one in told.items:
+            if one.char_start is None:
+                continue
+            while self._places and self._places[-1] > one.char_start:  # What is told later holds.
+                self._places.pop()
+                self._times.pop()
+            self._places.append(one.char_start)
+            self._times.append(one.start_ms)
 
     def heard(self, played_ms: int | None) -> tuple[str, str, bool]:
         """Return the text that was heard after so long, the rest of it, and whether that is a guess."""
@@ -102,9 +113,8 @@ class Utterance:
         """Return when the character at `offset` is heard, in milliseconds."""
         if offset >= len(self.text):
             return self.audio_ms
-        told = [one for one in self.timestamps if one.char_start is not None and one.char_start <= offset]
-        if told:
-            return told[-1].start_ms
+        if told := bisect_right(self._places, offset):
+            return self._times[told - 1]
         return min(offset, len(self.text)) * self.audio_ms // max(1, len(self.text))
 
     def _guess(self, played_ms: int) -> float:
