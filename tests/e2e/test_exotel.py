@@ -7,9 +7,7 @@ What all carriers do is in test_telephony.py. The service is one whose memory ca
 import asyncio
 import json
 import random
-import re
 import secrets
-import ssl
 import urllib.request
 from base64 import b64decode
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from tests.e2e.carrier_stage import CarrierStage, refusals
 from tests.e2e.memory import copies, spellings
 from tests.e2e.secrecy import Stage, staged
 from tests.e2e.service import free_port, running
@@ -48,74 +47,23 @@ SETTINGS = {
 DICE = random.Random(9)  # noqa: S311 - the same sound each time
 
 
-class Exotel:
-    """The service behind the lab's Exotel."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self._knows = ssl.create_default_context(cafile=stage.service.folder / "lab.pem")
-
-    def lab(self, method: str, path: str = "", body: Any = None) -> Any:
-        url = f"{self.stage.lab}/_lab/carriers/exotel{path}"
-        asked = urllib.request.Request(
-            url, method=method, data=None if body is None else json.dumps(body).encode()
-        )
-        with urllib.request.urlopen(asked, context=self._knows, timeout=60) as answer:
-            return json.loads(answer.read())
-
-    def phone(self, number: str, *acts: dict[str, Any], **more: Any) -> None:
-        self.lab("PUT", body={"phones": {number: {"acts": list(acts), "speed": 10.0, **more}}})
-
-    def store(self, **wrong: str) -> tuple[int, Any]:
-        value = {**VALUE, "base_url": f"{self.stage.lab}/exotel", **wrong}
-        asked = {"provider": "exotel", "name": self.stage.name(), "value": value}
-        return self.stage.ask("POST", "/v1/credentials", asked)
-
-    def create(self, **more: Any) -> tuple[int, Any]:
-        asked = {"provider": "exotel", "to": THEIRS, "from": FROM, **more}
-        return self.stage.ask("POST", "/v1/calls", asked)
-
-    def route(self) -> Any:
-        status, made = self.stage.ask("POST", "/v1/calls/inbound", {"provider": "exotel", "name": "desk"})
-        assert status == 201, made
-        return made
-
-    def get(self, id: str) -> Any:
-        return self.stage.ask("GET", f"/v1/calls/{id}")[1]
-
-    def story(self, id: str) -> list[Any]:
-        return list(self.stage.ask("GET", f"/v1/calls/{id}/events")[1]["data"])
-
-    def inbound(self, route: Any) -> list[Any]:
-        _, found = self.stage.ask("GET", "/v1/calls?direction=inbound&limit=50")
-        return [one for one in found["data"] if one["route_id"] == route["id"]]
-
-    def refused(self) -> dict[str, float]:
-        return refusals(self.stage.client.get("/metrics").text)
-
-    async def ended(self, id: str) -> Any:
-        over = {"completed", "busy", "no_answer", "rejected", "cancelled", "failed"}
-        return await until(lambda: (call := self.get(id))["state"] in over and call)
-
-
-def refusals(metrics: str) -> dict[str, float]:
-    pattern = r'integration_webhooks_refused_total\{[^}]*provider="exotel"[^}]*reason="(\w+)"[^}]*\} (\S+)'
-    return {why: float(count) for why, count in re.findall(pattern, metrics)}
+def on(stage: Stage) -> CarrierStage:
+    return CarrierStage(stage, "exotel", VALUE, FROM)
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(tmp_path_factory.mktemp("exotel"), shared=False, telephony=True, **SETTINGS) as made:
-        status, answer = Exotel(made).store()
+    with staged(tmp_path_factory.mktemp("exotel"), shared=False, telephony=True, **SETTINGS) as ready:
+        status, answer = on(ready).store()
         assert status == 201, answer
-        yield made
+        yield ready
 
 
 @pytest.fixture
-def exotel(stage: Stage) -> Exotel:
-    made = Exotel(stage)
-    made.lab("DELETE")
-    return made
+def exotel(stage: Stage) -> CarrierStage:
+    whole = on(stage)
+    whole.lab("DELETE")
+    return whole
 
 
 # --- credentials ------------------------------------------------------------------------------
@@ -131,7 +79,7 @@ def exotel(stage: Stage) -> Exotel:
     ids=["good", "another token", "forbidden"],
 )
 def test_a_credential_is_verified_when_it_is_stored(
-    exotel: Exotel, wrong: Any, status: int, outcome: Any
+    exotel: CarrierStage, wrong: Any, status: int, outcome: Any
 ) -> None:
     got, answer = exotel.store(**wrong)
     assert got == status, answer
@@ -144,7 +92,7 @@ def test_a_credential_is_verified_when_it_is_stored(
 # --- sound ------------------------------------------------------------------------------------
 
 
-async def spoken(exotel: Exotel, number: int, style: str) -> None:
+async def spoken(exotel: CarrierStage, number: int, style: str) -> None:
     """Have one call: what each says is heard by the other to the sample."""
     from_, rate, encoding, hertz = STYLES[style]
     frame = hertz // 50 * (1 if encoding == "mulaw" else 2)
@@ -159,7 +107,7 @@ async def spoken(exotel: Exotel, number: int, style: str) -> None:
         {"waits_ms": 100},
         {"hangs_up": True},
     ]
-    await asyncio.to_thread(exotel.phone, to, *acts, speed=2.0)
+    await asyncio.to_thread(exotel.phone, *acts, number=to, speed=2.0)
     _, call = await asyncio.to_thread(
         lambda: exotel.create(to=to, **{"from": from_}, media={"params": params})
     )
@@ -180,12 +128,12 @@ async def spoken(exotel: Exotel, number: int, style: str) -> None:
     assert answered in b64decode(told["heard"]), style
 
 
-async def test_both_spellings_and_both_encodings_work(exotel: Exotel) -> None:
+async def test_both_spellings_and_both_encodings_work(exotel: CarrierStage) -> None:
     await asyncio.gather(*(spoken(exotel, number, style) for number, style in enumerate(STYLES)))
 
 
-async def test_a_call_is_made_as_the_documentation_shows(exotel: Exotel) -> None:
-    exotel.phone("+919876543210", {"waits_ms": 600_000})
+async def test_a_call_is_made_as_the_documentation_shows(exotel: CarrierStage) -> None:
+    exotel.phone({"waits_ms": 600_000})
     (shown,) = (code for _, code in BLOCKS if '"provider": "exotel"' in code)
     call = asked(shown, exotel.stage.service)
     async with attached(exotel.stage.service, str(call["id"])) as caller:
@@ -197,8 +145,8 @@ async def test_a_call_is_made_as_the_documentation_shows(exotel: Exotel) -> None
 
 
 @pytest.mark.parametrize("written", WRITTEN)
-async def test_callbacks_are_read_however_they_are_written(exotel: Exotel, written: str) -> None:
-    exotel.phone(THEIRS, {"waits_ms": 1_500}, {"hangs_up": True})
+async def test_callbacks_are_read_however_they_are_written(exotel: CarrierStage, written: str) -> None:
+    exotel.phone({"waits_ms": 1_500}, {"hangs_up": True})
     _, call = exotel.create(provider_options={"StatusCallbackContentType": written})
     over = await exotel.ended(call["id"])
     # How long was spoken is what the callback says of the call's only leg.
@@ -211,7 +159,7 @@ async def test_callbacks_are_read_however_they_are_written(exotel: Exotel, writt
     assert lines == ["ringing", "in-progress", "completed"]
 
 
-async def test_only_addresses_that_are_listed_are_believed(exotel: Exotel) -> None:
+async def test_only_addresses_that_are_listed_are_believed(exotel: CarrierStage) -> None:
     made, before = exotel.route(), exotel.refused()
     asks = f"{made['answer_url']}?{urlencode({'CallSid': 'c1', 'CallFrom': THEIRS, 'CallTo': OURS})}"
     ends = f"{made['status_url']}?{urlencode({'CallSid': 'c1', 'Direction': 'incoming', 'Stream[Status]': 'completed'})}"
@@ -256,14 +204,14 @@ def test_without_a_list_or_a_proxy_to_trust_nobody_is_believed(
             assert knock("GET", at, headers)[0] == 403
         assert service.call("GET", "/v1/calls")[1]["data"] == []
         with urllib.request.urlopen(f"{service.url}/metrics") as reply:
-            assert refusals(reply.read().decode()) == {reason: 2.0}
+            assert refusals("exotel", reply.read().decode()) == {reason: 2.0}
 
 
 # --- calls that end by their socket -----------------------------------------------------------
 
 
-async def test_a_call_is_hung_up_by_its_socket_and_not_before_there_is_one(exotel: Exotel) -> None:
-    exotel.phone(THEIRS, picks_up="no", rings_ms=600_000)
+async def test_a_call_is_hung_up_by_its_socket_and_not_before_there_is_one(exotel: CarrierStage) -> None:
+    exotel.phone(picks_up="no", rings_ms=600_000)
     _, ringing = exotel.create()
     status, refused = exotel.stage.ask("POST", f"/v1/calls/{ringing['id']}/hangup")
     assert (status, refused["error"]["code"]) == (409, "call_not_ready")
@@ -271,7 +219,7 @@ async def test_a_call_is_hung_up_by_its_socket_and_not_before_there_is_one(exote
     for path, body in (("dtmf", {"digits": "1"}), ("transfer", {"to": OURS})):
         status, refused = exotel.stage.ask("POST", f"/v1/calls/{ringing['id']}/{path}", body)
         assert (status, refused["error"]["code"]) == (400, "unsupported_operation")
-    exotel.phone(THEIRS, {"waits_ms": 600_000})
+    exotel.phone({"waits_ms": 600_000})
     _, call = exotel.create()
     await until(lambda: exotel.get(call["id"])["media_open"])
     assert exotel.stage.ask("POST", f"/v1/calls/{call['id']}/hangup")[0] == 200
@@ -279,7 +227,7 @@ async def test_a_call_is_hung_up_by_its_socket_and_not_before_there_is_one(exote
     assert (over["state"], over["hung_up_by"]) == ("completed", "caller")
 
 
-async def test_whoever_calls_hangs_up_and_an_applet_tells_of_it(exotel: Exotel) -> None:
+async def test_whoever_calls_hangs_up_and_an_applet_tells_of_it(exotel: CarrierStage) -> None:
     made = exotel.route()
     phone = {"acts": [{"says": "Hello"}, {"hangs_up": True}], "speed": 10.0}
     arrival = {"to": FROM, "from": "+919876543210", "url": made["answer_url"], "status": made["status_url"]}
@@ -294,8 +242,8 @@ async def test_whoever_calls_hangs_up_and_an_applet_tells_of_it(exotel: Exotel) 
     assert told["detail"]["Stream[DisconnectedBy]"] == "user"
 
 
-def test_what_exotel_would_not_take_is_refused_with_a_reason(exotel: Exotel) -> None:
-    exotel.phone(THEIRS, picks_up="busy")
+def test_what_exotel_would_not_take_is_refused_with_a_reason(exotel: CarrierStage) -> None:
+    exotel.phone(picks_up="busy")
     for wrong, param in (
         ({"media": {"params": dict.fromkeys("abcd", "x")}}, "media.params"),
         ({"amd": True}, "amd"),
@@ -329,9 +277,9 @@ def test_what_exotel_would_not_take_is_refused_with_a_reason(exotel: Exotel) -> 
 # --- secrets ----------------------------------------------------------------------------------
 
 
-async def test_no_secret_stays_in_memory_or_is_written_or_said(exotel: Exotel) -> None:
+async def test_no_secret_stays_in_memory_or_is_written_or_said(exotel: CarrierStage) -> None:
     stage = exotel.stage
-    exotel.phone(THEIRS, {"says": "Hello"}, {"waits_ms": 600_000})
+    exotel.phone({"says": "Hello"}, {"waits_ms": 600_000})
     _, call = exotel.create()
     async with attached(stage.service, call["id"]) as caller:
         await until(lambda: caller.of("started") and caller.sound)

@@ -4,11 +4,8 @@ What all carriers do is in test_telephony.py. The service is one whose memory ca
 """
 
 import json
-import re
 import secrets
-import ssl
 import time
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -17,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from tests.e2e.carrier_stage import CarrierStage
 from tests.e2e.memory import copies, spellings
 from tests.e2e.secrecy import Stage, staged
 from tests.e2e.telephones import OURS, THEIRS, attached, knock, until
@@ -29,84 +27,28 @@ VALUE = {
     "api_secret": API_SECRET,
 }  # fmt: skip
 TOKENS = vonage_keys.tokens() | {APPLICATION: SIGNATURE_SECRET, API_KEY: API_SECRET}
-QUICK = {"speed": 10.0}
 
 
-class Vonage:
-    """The service behind the lab's Vonage."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self._knows = ssl.create_default_context(cafile=stage.service.folder / "lab.pem")
-
-    def lab(self, method: str, path: str = "", body: Any = None) -> Any:
-        url = f"{self.stage.lab}/_lab/carriers/vonage{path}"
-        asked = urllib.request.Request(
-            url, method=method, data=None if body is None else json.dumps(body).encode()
-        )
-        with urllib.request.urlopen(asked, context=self._knows, timeout=60) as answer:
-            return json.loads(answer.read())
-
-    def phone(self, *acts: dict[str, Any], **more: Any) -> None:
-        self.lab("PUT", body={"phones": {"*": {"acts": list(acts), **QUICK, **more}}})
-
-    def store(self, **wrong: str) -> tuple[int, Any]:
-        value = {**VALUE, "base_url": f"{self.stage.lab}/vonage", **wrong}
-        asked = {
-            "provider": "vonage",
-            "name": self.stage.name(),
-            "value": {k: v for k, v in value.items() if v},
-        }
-        return self.stage.ask("POST", "/v1/credentials", asked)
-
-    def create(self, **more: Any) -> tuple[int, Any]:
-        asked = {"provider": "vonage", "to": THEIRS, "from": OURS, **more}
-        return self.stage.ask("POST", "/v1/calls", asked)
-
-    def route(self) -> Any:
-        status, made = self.stage.ask("POST", "/v1/calls/inbound", {"provider": "vonage", "name": "desk"})
-        assert status == 201, made
-        return made
-
-    def get(self, id: str) -> Any:
-        return self.stage.ask("GET", f"/v1/calls/{id}")[1]
-
-    def story(self, id: str) -> list[Any]:
-        return list(self.stage.ask("GET", f"/v1/calls/{id}/events")[1]["data"])
-
-    def inbound(self, route: Any) -> list[Any]:
-        _, found = self.stage.ask("GET", "/v1/calls?direction=inbound&limit=50")
-        return [one for one in found["data"] if one["route_id"] == route["id"]]
-
-    def refused(self) -> dict[str, float]:
-        pattern = (
-            r'integration_webhooks_refused_total\{[^}]*provider="vonage"[^}]*reason="(\w+)"[^}]*\} (\S+)'
-        )
-        return {
-            why: float(count) for why, count in re.findall(pattern, self.stage.client.get("/metrics").text)
-        }
-
-    async def ended(self, id: str) -> Any:
-        over = {"completed", "busy", "no_answer", "rejected", "cancelled", "failed"}
-        return await until(lambda: (call := self.get(id))["state"] in over and call)
+def on(stage: Stage) -> CarrierStage:
+    return CarrierStage(stage, "vonage", VALUE, OURS)
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(tmp_path_factory.mktemp("vonage"), shared=False, telephony=True) as made:
-        whole = Vonage(made)
+    with staged(tmp_path_factory.mktemp("vonage"), shared=False, telephony=True) as ready:
+        whole = on(ready)
         whole.lab("PUT", body={"tokens": TOKENS})
         status, answer = whole.store()
         assert status == 201, answer
-        yield made
+        yield ready
 
 
 @pytest.fixture
-def vonage(stage: Stage) -> Vonage:
-    made = Vonage(stage)
-    made.lab("DELETE")
-    made.lab("PUT", body={"tokens": TOKENS})
-    return made
+def vonage(stage: Stage) -> CarrierStage:
+    whole = on(stage)
+    whole.lab("DELETE")
+    whole.lab("PUT", body={"tokens": TOKENS})
+    return whole
 
 
 # --- credentials ------------------------------------------------------------------------------
@@ -130,7 +72,7 @@ OTHER_KEY = vonage_keys.keys.__wrapped__()[0]
     ids=["good", "without an account", "another key", "another secret", "forbidden", "no key", "half an account", "no region"],
 )  # fmt: skip
 def test_a_credential_is_verified_when_it_is_stored(
-    vonage: Vonage, wrong: Any, status: int, told: Any
+    vonage: CarrierStage, wrong: Any, status: int, told: Any
 ) -> None:
     got, answer = vonage.store(**wrong)
     assert got == status, answer
@@ -160,7 +102,7 @@ def told(**said: Any) -> bytes:
     return json.dumps({"conversation_uuid": "CON-1", "from": THEIRS[1:], "to": OURS[1:], **said}).encode()
 
 
-async def test_a_call_comes_in_and_is_told_of_by_get(vonage: Vonage) -> None:
+async def test_a_call_comes_in_and_is_told_of_by_get(vonage: CarrierStage) -> None:
     made, uuid = vonage.route(), secrets.token_hex(16)
     asked, signed = by_get(
         made["answer_url"], {"to": OURS[1:], "from": THEIRS[1:], "uuid": uuid, "SipHeader_X": "ü &"}
@@ -179,7 +121,7 @@ async def test_a_call_comes_in_and_is_told_of_by_get(vonage: Vonage) -> None:
     assert (ended["state"], ended["duration_s"], ended["price"]) == ("completed", 7.0, "0.0012 EUR")
 
 
-async def test_tokens_that_prove_nothing_change_nothing(vonage: Vonage) -> None:
+async def test_tokens_that_prove_nothing_change_nothing(vonage: CarrierStage) -> None:
     made, uuid = vonage.route(), secrets.token_hex(16)
     assert knock("POST", made["answer_url"], proven(told(uuid=uuid)), told(uuid=uuid))[0] == 200
     [call] = vonage.inbound(made)
@@ -206,7 +148,7 @@ async def test_tokens_that_prove_nothing_change_nothing(vonage: Vonage) -> None:
     assert [one["what"] for one in vonage.story(call["id"])] == ["arrival", "status"]
 
 
-async def test_other_legs_are_neither_calls_nor_move_one(vonage: Vonage) -> None:
+async def test_other_legs_are_neither_calls_nor_move_one(vonage: CarrierStage) -> None:
     made, uuid = vonage.route(), secrets.token_hex(16)
     assert knock("POST", made["answer_url"], proven(told(uuid=uuid)), told(uuid=uuid))[0] == 200
     for leg in (
@@ -235,7 +177,7 @@ async def test_other_legs_are_neither_calls_nor_move_one(vonage: Vonage) -> None
     [("none", "unsigned"), ("of_another_body", "payload_hash"), ("of_another_key", "signature")],
 )
 async def test_notices_that_are_signed_badly_are_refused_whatever_they_say(
-    vonage: Vonage, proof: str, reason: str
+    vonage: CarrierStage, proof: str, reason: str
 ) -> None:
     before = vonage.refused().get(reason, 0)
     vonage.lab("PUT", body={"deliveries": [{"proof": proof, "times": 0}]})
@@ -252,7 +194,7 @@ async def test_notices_that_are_signed_badly_are_refused_whatever_they_say(
     assert vonage.stage.ask("POST", f"/v1/calls/{call['id']}/hangup")[0] == 200
 
 
-async def test_who_answers_is_told_and_what_was_said_is_kept(vonage: Vonage) -> None:
+async def test_who_answers_is_told_and_what_was_said_is_kept(vonage: CarrierStage) -> None:
     vonage.phone({"waits_ms": 300}, {"hangs_up": True}, picks_up="machine")
     _, call = vonage.create(amd=True, record=True)
     await vonage.ended(call["id"])
@@ -263,7 +205,7 @@ async def test_who_answers_is_told_and_what_was_said_is_kept(vonage: Vonage) -> 
     assert states[-1] == "completed"
 
 
-def test_what_vonage_would_not_take_is_refused_with_a_reason(vonage: Vonage) -> None:
+def test_what_vonage_would_not_take_is_refused_with_a_reason(vonage: CarrierStage) -> None:
     vonage.phone(picks_up="busy")
     status, answer = vonage.create(media={"params": {"a": "x" * 512}})
     assert (status, answer["error"]["param"]) == (400, "media.params"), answer
@@ -291,7 +233,7 @@ def needles() -> list[bytes]:
     ]  # fmt: skip
 
 
-async def test_no_secret_stays_in_memory_or_is_written_or_said(vonage: Vonage) -> None:
+async def test_no_secret_stays_in_memory_or_is_written_or_said(vonage: CarrierStage) -> None:
     stage = vonage.stage
     vonage.phone({"says": "Hello"}, {"waits_ms": 60_000})
     _, call = vonage.create()
