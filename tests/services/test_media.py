@@ -11,7 +11,7 @@ from integration_api.core.stt import Final
 from integration_api.core.telephony import CallState, Direction
 from integration_api.core.telephony_records import CallRecord, Dialing, MediaMode, MediaPlan
 from integration_api.core.tenant import Tenant
-from integration_api.services import live_words
+from integration_api.services import live_words, media
 from integration_api.services.media import MediaHub
 from integration_api.services.media_guest import Attached, Audio, Over
 from integration_api.services.media_peers import MediaPeers
@@ -180,4 +180,19 @@ async def test_what_an_ear_tells_last_is_told_although_the_carrier_says_first_th
         await serving
     assert [event.event.text for event in told if isinstance(event, Listened)] == ["Goodbye."]
     assert told[-1] == Over("finished")
+    await hub.close()
+
+
+async def test_whoever_waits_where_keys_were_pressed_is_told_all_the_same_that_the_sound_is_elsewhere(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(media, "ELSEWHERE_SECONDS", 0.01)
+    store = SlowStore()
+    store.held = replace(CALL, state=CallState.ANSWERED, media_generation=1)
+    hub = hub_of(store, tmp_path)
+    guest = await hub.attach(TENANT, CALL.id, None)
+    await hub.expect(store.held, 0.1)
+    async with asyncio.timeout(30):
+        assert (await guest.next()).code == "media_elsewhere"
+        assert await guest.next() == Over("media_elsewhere")
     await hub.close()

@@ -379,10 +379,12 @@ class MediaHub:
 
     async def _dispel(self, room: Room) -> None:
         await asyncio.sleep(ELSEWHERE_SECONDS)
+        while room.rejoining and room.carrier is None:
+            await asyncio.sleep(REJOIN_POLL_SECONDS)
         room.doubted = False
         failure = None
         try:
-            if room.rejoining or await self._move(room):
+            if await self._move(room):
                 return
         except Failure as error:
             failure = error
