@@ -42,7 +42,9 @@ class Audio(Struct, frozen=True, tag="audio"):
 
 
 class Over(Struct, frozen=True, tag="closed"):
-    """Nothing more is told: finished, call_ended, taken_over, detached, overrun or media_elsewhere."""
+    """Nothing more is told: finished, call_ended, taken_over, detached, overrun, media_elsewhere, unsupported_format or
+    error. Between processes there is more: see `services/media_relay.py`.
+    """
 
     reason: str
 
@@ -51,7 +53,7 @@ Told: TypeAlias = Attached | Audio | Dtmf | MarkReached | Cleared | Stopped | Wa
 
 
 class Seat(Protocol):
-    """Where a guest sits: the call in this process."""
+    """Where a guest sits: at the call in this process, or at one in another."""
 
     async def say(self, guest: "Guest", sound: bytes) -> None: ...
     async def mark(self, guest: "Guest", name: str) -> None: ...

@@ -67,7 +67,7 @@ _PING = frames.ping(b"are you?", ack=False)
 
 
 class GrpcCall(Watched):
-    """Driven by one task that sends and one that receives. Messages are bytes.
+    """Driven by those who write and then `drain`, and by one task that receives. Messages are bytes.
 
     `seconds` is the call's deadline, which `opening` tells the provider too.
     """

@@ -67,7 +67,7 @@ def check_handshake(key: str, subprotocols: tuple[str, ...], connection: Connect
 
 
 class Socket(Watched):
-    """Driven by one task that sends and one that receives. Masked, as a client's frames are."""
+    """Driven by those who write and then `drain`, and by one task that receives. Masked, as a client's frames are."""
 
     def __init__(self, connection: Connection, limits: SocketLimits) -> None:
         super().__init__(connection, limits, limits.ping)
