@@ -148,7 +148,11 @@ async def test_a_socket_that_comes_while_ear_and_voice_take_their_leave_is_the_c
     await hub.close()
 
 
-async def test_what_an_ear_tells_last_is_told_although_the_carrier_says_first_that_the_call_is_over(tmp_path):
+@pytest.mark.parametrize("state", [CallState.ANSWERED, CallState.COMPLETED])
+async def test_what_an_ear_tells_last_is_told_whatever_the_carrier_says_meanwhile(
+    tmp_path, monkeypatch, state
+):
+    monkeypatch.setattr(media, "ELSEWHERE_SECONDS", 0.0)
     asked, over = asyncio.Event(), asyncio.Event()
 
     async def listen(origin, target, request, asks, *_):
@@ -162,7 +166,7 @@ async def test_what_an_ear_tells_last_is_told_although_the_carrier_says_first_th
     plan = MediaPlan(mode=MediaMode.INLINE, inline={"stt": ear})
     store, wire = SlowStore(), Wire()
     store.let.set()
-    store.held = call = replace(CALL, dialing=Dialing(media=plan))
+    store.held = call = replace(CALL, dialing=Dialing(media=plan), media_generation=1)
     hub = hub_of(store, tmp_path, SimpleNamespace(listen=listen))
     guest = await hub.attach(TENANT, CALL.id, None)
     serving = asyncio.create_task(hub.serve(Admitted(call, CARRIER), wire))
@@ -171,8 +175,10 @@ async def test_what_an_ear_tells_last_is_told_although_the_carrier_says_first_th
         assert isinstance(await guest.next(), Attached)
         wire.heard.put_nowait(None)
         await asked.wait()
-        store.held = replace(store.held, state=CallState.COMPLETED)
+        store.held = replace(store.held, state=state)
         await hub.changed(Change(1, "call", TENANT, str(CALL.id)))
+        for _ in range(50):
+            await asyncio.sleep(0)
         over.set()
         told = []
         while (event := await guest.next()) is not None:

@@ -388,8 +388,8 @@ class MediaHub:
                 return
         except Failure as error:
             failure = error
-        if room.carrier is not None:
-            return
+        if room.carrier is not None or room.call.id in self._loops:
+            return  # In the latter case ear and voice take their leave, and tell their last.
         if room.guest is not None and failure is None:
             room.guest.tell(Warned("media_elsewhere", ELSEWHERE))
         self._close(room, "media_elsewhere", failure)
