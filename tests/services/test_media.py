@@ -202,3 +202,19 @@ async def test_whoever_waits_where_keys_were_pressed_is_told_all_the_same_that_t
         assert (await guest.next()).code == "media_elsewhere"
         assert await guest.next() == Over("media_elsewhere")
     await hub.close()
+
+
+async def test_a_call_whose_sound_is_nowhere_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(media, "ELSEWHERE_SECONDS", 0.0)
+    monkeypatch.setattr(media, "ASK_SECONDS", 0.0)
+    store, asked = SlowStore(), asyncio.Queue()
+    store.held = replace(CALL, state=CallState.ANSWERED, media_generation=1)
+    hub = hub_of(store, tmp_path)
+    hub.ask_of = asked.put
+    guest = await hub.attach(TENANT, CALL.id, None)
+    async with asyncio.timeout(30):
+        while (event := await guest.next()) is not None:
+            told = event
+        assert told == Over("media_elsewhere")
+        assert await asked.get() == store.held
+    await hub.close()

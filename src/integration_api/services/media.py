@@ -393,6 +393,8 @@ class MediaHub:
         if room.guest is not None and failure is None:
             room.guest.tell(Warned("media_elsewhere", ELSEWHERE))
         self._close(room, "media_elsewhere", failure)
+        if failure is None:  # It may be over, and whoever was to be told of that have died.
+            self._later(self._ask_whether_over(room.call))
 
     async def _seek(self, room: Room) -> None:
         with suppress(Failure):  # Whoever waits is told when it has failed for long enough.
