@@ -20,10 +20,12 @@ async def test_the_sdk_asks_what_we_ask(
         for name in theirs:
             answers = []
             for run in (asyncio.to_thread(theirs[name]), bench.run(ours[name])):
+                before = len(bench.lab.requests)
                 try:
                     await run
                 except Exception as refusal:
                     assert "not found" in str(refusal).lower(), (name, refusal)
+                assert len(bench.lab.requests) > before, f"{name}: nothing was asked"
                 answers.append(carrier.asked(bench))
             by_them, by_our_own = answers
             heads = [one.pop("headers") for one in answers]
