@@ -4,8 +4,8 @@ import re
 
 _IDEOGRAPHS = r"\u2e80-\u9fff\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef"
 """Chinese, Japanese and Korean need no spaces, so nothing of theirs waits for one."""
-_HALF = re.compile(rf"[^\s{_IDEOGRAPHS}]*$")
-"""What may go on."""
+_BREAK = re.compile(rf"[\s{_IDEOGRAPHS}]")
+"""What ends a word: what stands behind the last may go on."""
 ALONE = re.compile(rf"[{_IDEOGRAPHS}]")
 """What is a word by itself."""
 
@@ -18,11 +18,13 @@ class Words:
 
     def feed(self, text: str) -> str:
         """Return what can be spoken by now."""
-        text = self._half + text
-        found = _HALF.search(text)
-        cut = found.start() if found else len(text)
-        self._half = text[cut:]
-        return text[:cut]
+        last = _BREAK.search(text[::-1])
+        if last is None:
+            self._half += text
+            return ""
+        cut = len(text) - last.start()
+        whole, self._half = self._half + text[:cut], text[cut:]
+        return whole
 
     def rest(self) -> str:
         """Return the last word: no more of it will come."""
