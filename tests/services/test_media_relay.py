@@ -178,11 +178,14 @@ async def test_what_is_withdrawn_is_nowhere_and_what_is_left_behind_is_tidied(tw
     one.relay.withdraw(7)
     assert not other.relay.elsewhere(7)
     folder = tmp_path / "media"
-    (folder / "9").symlink_to("nobody.sock")
+    left = range(9, 59)
+    for call in left:
+        (folder / str(call)).symlink_to("nobody.sock")
     (folder / "nobody.sock").touch()
     third = MediaRelay(folder, one.receive)
     await third.start()
     assert not (folder / "nobody.sock").exists()
+    assert not any(third.elsewhere(call) for call in left), "its calls' sound is nowhere"
     assert len([path for path in folder.iterdir() if path.suffix == ".sock"]) == 3
     await third.close()
 

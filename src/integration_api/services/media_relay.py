@@ -400,7 +400,7 @@ class MediaRelay:
 
     def _tidy(self) -> None:
         """Remove what processes have left behind that are no more."""
-        for path in self._folder.iterdir():
+        for path in sorted(self._folder.iterdir(), key=Path.is_symlink):  # Links behind what they lead to.
             if path.is_symlink():
                 if not path.exists():
                     path.unlink(missing_ok=True)
