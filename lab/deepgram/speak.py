@@ -104,8 +104,9 @@ class Aura:
                     text, self.waiting = self.waiting, ""
                     await self.interrupted(peer, said, text)
                 case "Configure":
-                    pass
+                    await self.configured(peer, said)
                 case "Close":
+                    await self.closing(peer)
                     return
                 case _:
                     await self.say(
@@ -123,6 +124,7 @@ class Aura:
     async def speak(self, peer: Peer, fate: Fate) -> bool:
         """Speaks what waits, unless the client interrupts; whether it is still there."""
         text, self.waiting = self.waiting, ""
+        await self.begun(peer)
         size = client.ENCODINGS[self.encoding] * self.rate * STEP_MS // 1000
         for at, piece in enumerate(_pieces(sound(text, self.encoding, self.rate), size)):
             await fate.at(at * STEP_MS)
@@ -140,6 +142,15 @@ class Aura:
         await self.spoken(peer, text)
         return True
 
+    async def begun(self, peer: Peer) -> None:
+        """Tells of the beginning of what was flushed."""
+
+    async def configured(self, peer: Peer, said: dict[str, object]) -> None:
+        """Tells that a change has been made."""
+
+    async def closing(self, peer: Peer) -> None:
+        """Tells what all of it was."""
+
     async def spoken(self, peer: Peer, text: str) -> None:
         await self.say(peer, {"type": "Flushed", "sequence_id": self.sequence})
         self.sequence += 1
@@ -152,29 +163,81 @@ class Aura:
 
 
 class Flux(Aura):
-    """One live voice that tells what was heard of an utterance that was cut off."""
+    """One live voice that tells what was heard of an utterance that was cut off.
+
+    Places are in the session's sound, as its client has heard it: what an interruption cut off is no part of it.
+    """
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call)
+        self.begun_ms = 0
+        """Where the present turn begins."""
+        self.cut_ms = 0
+        """What the last interruption has named, or was told."""
+        self.sounded = False
 
     async def greet(self, peer: Peer) -> None:
-        await self.say(peer, {"type": "Connected", "request_id": client.identity(self.call)})
+        await self.say(peer, {
+            "type": "Connected", "request_id": client.identity(self.call), "model_name": self.call.model,
+            "model_version": "1", "model_uuids": ["00000000-0000-4000-8000-000000000000"],
+        })  # fmt: skip
 
     async def spoken(self, peer: Peer, text: str) -> None:
-        id = f"s{self.sequence}"
-        await self.say(peer, {"type": "Flushed", "speech_id": id})
-        await self.say(peer, {
-            "type": "SpeechMetadata", "speech_id": id, "audio_duration_ms": mouth.milliseconds(text),
-            "input_character_count": len(text), "billable_character_count": len(text), "controls_applied": {},
-        })  # fmt: skip
+        self.begun_ms += mouth.milliseconds(text)
+        self.sounded = self.sounded or bool(text)
+        await self.say(peer, {"type": "Flushed", "speech_id": self.speech})
+        await self.say(peer, {"type": "SpeechMetadata", **self.cost(text, mouth.milliseconds(text))})
         self.sequence += 1
 
     async def interrupted(self, peer: Peer, said: dict[str, object], text: str = "", played: int = 0) -> None:
         offset = said.get("playback_offset")
-        heard = int(offset["value"]) if isinstance(offset, dict) else played
-        cut = min(len(text), heard // mouth.CHARACTER_MS)
+        place = int(offset["value"]) if isinstance(offset, dict) else None
+        if not played and not self.sounded:
+            self.waiting = text
+            return await self.warn(peer, "NO_AUDIO_GENERATED")
+        if not text:
+            return await self.warn(peer, "NO_ACTIVE_SPEECH")
+        if place is not None and place <= self.cut_ms:
+            await self.warn(peer, "INVALID_INTERRUPT_OFFSET")
+            self.waiting = text
+            return None
+        self.sounded = True
+        told: dict[str, object] = {}
+        if place is not None:
+            cut = min(len(text), max(0, place - self.begun_ms) // mouth.CHARACTER_MS)
+            told = {"text_spoken": text[:cut], "text_remaining": text[cut:]}
+        self.cut_ms = self.begun_ms = self.begun_ms + played if place is None else place
         await self.say(peer, {
-            "type": "SpeechInterrupted", "speech_id": f"s{self.sequence}", "audio_played_ms": heard,
-            "text_spoken": text[:cut], "text_remaining": text[cut:], "metadata": {},
+            "type": "SpeechInterrupted", "audio_played_ms": self.cut_ms, **told, "metadata": self.cost(text, played),
         })  # fmt: skip
         self.sequence += 1
+        return None
+
+    @property
+    def speech(self) -> str:
+        return f"dg_sp_{self.sequence:012x}"
+
+    def cost(self, text: str, made_ms: int) -> dict[str, object]:
+        return {
+            "speech_id": self.speech, "audio_duration_ms": made_ms, "input_character_count": len(text),
+            "billable_character_count": len(text),
+            "controls_applied": {"pronunciations_applied": 0, "breaks_applied": 0, "pronunciation_warnings": 0},
+        }  # fmt: skip
+
+    async def begun(self, peer: Peer) -> None:
+        await self.say(peer, {"type": "SpeechStarted", "speech_id": self.speech})
+
+    async def configured(self, peer: Peer, said: dict[str, object]) -> None:
+        await self.say(peer, {"type": "ConfigureSuccess", "applied": {"speed": said.get("speed")}})
+
+    async def closing(self, peer: Peer) -> None:
+        await self.say(peer, {
+            "type": "SessionMetadata", "total_audio_duration_ms": self.begun_ms, "total_input_character_count": 0,
+            "total_billable_character_count": 0, "speech_count": self.sequence,
+        })  # fmt: skip
+
+    async def warn(self, peer: Peer, code: str) -> None:
+        await self.say(peer, {"type": "Warning", "code": code, "description": "The interruption is ignored."})
 
 
 def _pieces(data: bytes, size: int) -> Iterator[bytes]:

@@ -185,6 +185,28 @@ async def test_what_comes_late_is_nobodys(
     assert of(told, "error") == []
 
 
+EXACT = {name: voice for name, (voice, exact) in VOICES.items() if exact}
+
+
+@pytest.mark.parametrize("voice", EXACT.values(), ids=EXACT)
+async def test_what_was_heard_of_a_later_utterance_is_told_as_exactly(
+    service: Service, voice: dict[str, Any]
+) -> None:
+    async with asyncio.timeout(60), over_a_socket(service, target=voice) as line:
+        await line.say(type="text", utterance_id="before", text="Good morning to you.", final=True)
+        while (told := await line.hear()) is not None and not of([told], "done"):
+            pass
+        for id in ("a", "b"):
+            await line.say(type="text", utterance_id=id, text=TEXT, final=True)
+            await heard_of(line, id)
+            await line.say(type="cancel", utterance_id=id, played_ms=PLAYED_MS)
+            while (told := await line.hear()) is not None and not of([told], "cancelled"):
+                pass
+            (cut,) = of([told], "cancelled") if told else ()
+            assert cut["text_spoken"] == TEXT[: PLAYED_MS // mouth.CHARACTER_MS]
+            assert cut["text_spoken"] + cut["text_remaining"] == TEXT
+
+
 # --- contexts side by side on one socket -------------------------------------------------------
 
 ELEVENLABS = {"model": "elevenlabs/eleven_v3-lab-paced-1-5", "voice_id": "v"}

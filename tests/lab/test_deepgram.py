@@ -9,11 +9,16 @@ import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.core.api_error import ApiError
 from deepgram.environment import DeepgramClientEnvironment
+from deepgram.speak.v2.types import (
+    SpeakV2Configure,
+    SpeakV2Interrupt,
+    SpeakV2InterruptPlaybackOffset,
+    SpeakV2Speak,
+)
 
 from lab import Answer, Fault, Lab, mouth
 from lab.script import Heard
 
-UNDRIVEN = {("deepgram", "tts (live)"): "SDK; Flux, the newer voice, is derived from documentation"}
 TWO = Answer(
     heard=[
         Heard(text="I would like a table", start_ms=200, end_ms=1200),
@@ -129,6 +134,68 @@ async def test_a_voice_speaks_what_is_flushed(deepgram) -> None:
             elif message.type == "Flushed":
                 break
     assert sound == mouth.pcm("Hello", 24000)
+
+
+async def told_until(socket, *last: str) -> tuple[list, bytes]:
+    """Return what Flux tells up to a message of these types, and the sound before it."""
+    told, sound = [], b""
+    while not told or told[-1].type not in last:
+        message = await socket.recv()
+        if isinstance(message, bytes):
+            sound += message
+        else:
+            told.append(message)
+    return told, sound
+
+
+async def test_a_voice_of_flux_speaks_turns_and_tells_what_they_cost(deepgram) -> None:
+    async with deepgram.speak.v2.connect(
+        model="flux-haley-en", encoding="linear16", sample_rate="24000"
+    ) as socket:
+        await socket.send_configure(SpeakV2Configure(speed=1.1))
+        for text in ("Hello", "again"):
+            await socket.send_speak(SpeakV2Speak(text=text))
+            await socket.send_flush()
+            told, sound = await told_until(socket, "SpeechMetadata")
+            assert sound == mouth.pcm(text, 24_000)
+            assert [one.type for one in told][-3:] == ["SpeechStarted", "Flushed", "SpeechMetadata"]
+            assert (told[-1].audio_duration_ms, told[-1].input_character_count) == (200, 5)
+        await socket.send_close()
+        (last,), _ = await told_until(socket, "SessionMetadata")
+        assert last.total_audio_duration_ms == 400
+
+
+async def test_a_voice_of_flux_tells_what_was_heard_up_to_a_place_in_the_session(deepgram) -> None:
+    """As the SDK's types say of each message: https://developers.deepgram.com/docs/flux-tts/interrupt-handling."""
+    place = SpeakV2InterruptPlaybackOffset
+    async with deepgram.speak.v2.connect(model="flux-haley-en-lab-paced-1-20") as socket:
+        await socket.send_interrupt()
+        told, _ = await told_until(socket, "Warning")
+        assert told[-1].code == "NO_AUDIO_GENERATED"
+        await socket.send_speak(SpeakV2Speak(text="Good morning."))
+        await socket.send_flush()
+        await told_until(socket, "SpeechMetadata")
+        await socket.send_interrupt()
+        told, _ = await told_until(socket, "Warning")
+        assert told[-1].code == "NO_ACTIVE_SPEECH"
+        for at in (13 * 40 + 8 * 40, None):
+            await socket.send_speak(SpeakV2Speak(text="It goes on and on and on. " * 9))
+            await socket.send_flush()
+            await told_until(socket, "SpeechStarted")
+            while not isinstance(await socket.recv(), bytes):
+                pass
+            offset = None if at is None else place(value=at)
+            await socket.send_interrupt(SpeakV2Interrupt(playback_offset=offset))
+            told, _ = await told_until(socket, "SpeechInterrupted")
+            if at is not None:
+                assert (told[-1].audio_played_ms, told[-1].text_spoken) == (at, "It goes ")
+                assert told[-1].text_remaining.startswith("on and on")
+        assert told[-1].audio_played_ms > 13 * 40 + 8 * 40
+        assert told[-1].text_spoken is None
+        await socket.send_speak(SpeakV2Speak(text="More."))
+        await socket.send_interrupt(SpeakV2Interrupt(playback_offset=place(value=100)))
+        told, _ = await told_until(socket, "Warning")
+        assert told[-1].code == "INVALID_INTERRUPT_OFFSET"
 
 
 async def test_speech_comes_whole(deepgram) -> None:

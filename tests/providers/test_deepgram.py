@@ -180,6 +180,136 @@ def test_a_flux_utterance_that_is_flushed_in_its_middle_is_one_and_its_turns_do_
     assert (untold, said([speak])) == (Interrupted(utterance_id="c", text_spoken=None), ["Speak"])
 
 
+OVER = '{"type":"SpeechMetadata"}'
+MS = bytes(48)
+"""A millisecond of what Flux makes here."""
+
+
+def flux() -> FluxVoice:
+    return FluxVoice(SynthesisRequest(model="flux-haley-en", voice=None), CREDENTIAL)
+
+
+def offset(outcome: Any) -> Any:
+    """Return the place that an interruption names, if it does."""
+    (interrupt,) = outcome
+    message = json.loads(interrupt.message)
+    assert message["type"] == "Interrupt"
+    return message.get("playback_offset", {}).get("value")
+
+
+def cut(spoken: str | None, remaining: str | None, place: int) -> str:
+    told = {"audio_played_ms": place}
+    if spoken is not None:
+        told |= {"text_spoken": spoken, "text_remaining": remaining}
+    return json.dumps({"type": "SpeechInterrupted", **told})
+
+
+def test_flux_is_told_the_place_in_the_sound_of_the_session() -> None:
+    session = flux()
+    list(session.text("a", "One."))
+    list(session.end_utterance("a"))
+    list(session.feed(MS * 1000))
+    list(session.feed(OVER))
+    list(session.text("b", "Two, and so on."))
+    list(session.feed(MS * 700))
+    assert offset(session.cancel("b", 400)) == 1400
+    (told,) = session.feed(cut("Two,", " and so on.", 1400))
+    assert told == Interrupted(utterance_id="b", text_spoken="Two,", text_remaining=" and so on.")
+    list(session.text("c", "Three."))
+    list(session.feed(MS * 300))
+    assert offset(session.cancel("c", 0)) == 1401, "each is to be behind the one before"
+    list(session.feed(cut("", "Three.", 1401)))
+    list(session.text("d", "Four."))
+    assert offset(session.cancel("d", 100)) == 1501
+
+
+def test_flux_tells_of_all_turns_of_an_utterance() -> None:
+    session = flux()
+    list(session.text("a", "One. "))
+    list(session.flush("a"))
+    list(session.feed(MS * 500))
+    list(session.feed(OVER))
+    [*session.text("a", "Two, three."), *session.flush("a"), *session.text("a", "Four.")]
+    assert offset(session.cancel("a", 700)) == 700
+    (told,) = session.feed(cut("Two,", " three.", 700))
+    assert told == Interrupted(utterance_id="a", text_spoken="One. Two,", text_remaining=" three.Four.")
+
+
+def test_flux_does_not_know_how_much_was_heard_of_a_turn_that_is_over() -> None:
+    session = flux()
+    list(session.text("a", "One. "))
+    list(session.flush("a"))
+    list(session.feed(MS * 500))
+    list(session.feed(OVER))
+    list(session.text("a", "Two."))
+    list(session.cancel("a", 200))
+    (told,) = session.feed(cut("", "Two.", 200))
+    assert told == Interrupted(utterance_id="a", text_spoken=None)
+
+
+def test_what_flux_does_not_tell_is_left_to_be_guessed_and_its_place_kept() -> None:
+    session = flux()
+    list(session.text("a", "One."))
+    assert offset(session.cancel("a", None)) is None
+    (told,) = session.feed(cut(None, None, 2000))
+    assert told == Interrupted(utterance_id="a", text_spoken=None)
+    list(session.text("b", "Two."))
+    assert offset(session.cancel("b", 300)) == 2300
+
+
+def ignored(code: str) -> str:
+    return json.dumps({"type": "Warning", "code": code})
+
+
+def test_flux_is_interrupted_once_it_speaks_where_it_did_not_yet() -> None:
+    session = flux()
+    list(session.text("a", "One."))
+    list(session.cancel("a", 0))
+    [*session.text("b", "Two."), *session.end_utterance("b")]
+    (flush,) = session.feed(ignored("NO_AUDIO_GENERATED"))
+    assert json.loads(flush.message) == {"type": "Flush"}
+    assert offset(session.feed(MS)) is None
+    assert list(session.feed(MS)) == []
+    told, *rest = session.feed(cut(None, None, 2))
+    assert told == Interrupted(utterance_id="a", text_spoken=None)
+    assert [json.loads(one.message)["type"] for one in rest] == ["Speak", "Flush"]
+
+
+def test_flux_need_not_be_interrupted_where_it_had_nothing_to_say() -> None:
+    session = flux()
+    list(session.text("a", "…"))
+    list(session.cancel("a", 0))
+    list(session.feed(ignored("NO_AUDIO_GENERATED")))
+    assert list(session.feed(OVER)) == [Interrupted(utterance_id="a", text_spoken=None)]
+
+
+def test_a_turn_that_was_over_when_flux_was_interrupted_stays_so() -> None:
+    session = flux()
+    [*session.text("a", "One."), *session.end_utterance("a")]
+    list(session.feed(MS * 100))
+    list(session.cancel("a", 50))
+    assert [*session.feed(MS * 100), *session.feed(OVER)] == []
+    assert list(session.feed(ignored("NO_ACTIVE_SPEECH"))) == [
+        Interrupted(utterance_id="a", text_spoken=None)
+    ]
+    list(session.text("b", "Two."))
+    assert offset(session.cancel("b", 10)) == 210
+
+
+def test_flux_is_interrupted_without_a_place_that_it_does_not_take() -> None:
+    session = flux()
+    list(session.text("a", "One."))
+    list(session.cancel("a", 50))
+    assert offset(session.feed(ignored("INVALID_INTERRUPT_OFFSET"))) is None
+    (told,) = session.feed(cut(None, None, 70))
+    assert told == Interrupted(utterance_id="a", text_spoken=None)
+
+
+def test_another_warning_of_flux_is_the_callers() -> None:
+    (warned,) = flux().feed(ignored("SYNTHESIS_RETRYING"))
+    assert warned.code == "SYNTHESIS_RETRYING"
+
+
 REFUSALS = {401: Kind.CREDENTIAL_REJECTED, 402: Kind.QUOTA, 403: Kind.PERMISSION, 429: Kind.RATE_LIMITED}
 
 

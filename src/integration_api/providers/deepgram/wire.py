@@ -68,6 +68,7 @@ class Message(Struct):
     variant: str | None = None
     # speech that is made
     speech_id: str | None = None
+    audio_played_ms: int | None = None
     text_spoken: str | None = None
     text_remaining: str | None = None
     input_character_count: int | None = None
