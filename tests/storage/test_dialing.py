@@ -239,6 +239,7 @@ async def test_work_is_seen_until_it_is_done(kept: Kept) -> None:
 async def test_the_feed_forgets_calls_of_long_ago_and_nothing_else(kept: Kept) -> None:
     store = kept.repository
     await running(kept)
+    await claim(kept, 9)
     await store.telephony.add_call(call(1), note(1, 1))
     told = await store.changes_after(0, 1000)
     assert await store.dialing.forget_told(3, 2) == 2

@@ -11,8 +11,9 @@ from integration_api.services.call import Ids
 from integration_api.storage.ids import TIME_SHIFT
 from integration_api.storage.telephony_store import TelephonyStore
 
-MOST_CHANGED = 10_000
-"""Calls that wait for a watcher who reads slowly; one whose calls are more is told to watch anew."""
+MOST_CHANGED = 50_000
+"""Calls that wait for a watcher who reads slowly; one whose calls are more is told to watch anew. Cancelling a batch
+changes ten thousand at once."""
 MOST_KNOWN = 50_000
 """Calls of which one watcher's place is remembered."""
 LINES = 100
@@ -139,8 +140,7 @@ class CallWatching:
                     if id in strangers:
                         continue
                     if id not in places:
-                        call = await self._store.call(tenant, id)
-                        if call is None or (batch_id is not None and call.batch_id != batch_id):
+                        if batch_id is not None and not await self._is_of(tenant, id, batch_id):
                             _make_room(strangers)
                             strangers.add(id)
                             continue
@@ -150,6 +150,10 @@ class CallWatching:
                         yield notes
         finally:
             self._watching.remove(watcher)
+
+    async def _is_of(self, tenant: Tenant, id: int, batch_id: int) -> bool:
+        call = await self._store.call(tenant, id)
+        return call is not None and call.batch_id == batch_id
 
     async def _fresh(self, tenant: Tenant, id: int, place: _Place) -> AsyncGenerator[list[CallNote], None]:
         after = max(0, place.last - LATE)

@@ -50,7 +50,8 @@ def add(batch: BatchRecord, queued: Sequence[CallRecord]) -> Operation[BatchReco
     if added != len(queued):
         raise Failure(Kind.CONFLICT, "a call of this batch exists already")
     yield from wake(tenant, batch.credential_id)
-    yield from calls.tell_ids(tenant, [call.id for call in queued], {batch.id})
+    # Nobody waits for calls of which nothing is to be told yet.
+    yield from changes.note(tenant, "batch", [str(batch.id)])
     return batch
 
 

@@ -170,11 +170,8 @@ def add_notes(notes: Sequence[CallNote]) -> Operation[None]:
 
 def tell(tenant: Tenant, calls: Sequence[CallRecord]) -> Operation[None]:
     """Tell the feed that calls changed, and with them how their batches stand."""
-    yield from tell_ids(tenant, [call.id for call in calls], {call.batch_id for call in calls})
-
-
-def tell_ids(tenant: Tenant, calls: Sequence[int], batches: set[int]) -> Operation[None]:
-    yield from changes.note(tenant, "call", map(str, calls))
+    yield from changes.note(tenant, "call", [str(call.id) for call in calls])
+    batches = {call.batch_id for call in calls}
     yield from changes.note(tenant, "batch", [str(id) for id in sorted(batches) if id])
 
 
