@@ -73,7 +73,8 @@ class Nova:
                 except Broken:
                     return
                 continue
-            kind = json.loads(message).get("type")
+            asked = json.loads(message)
+            kind = asked.get("type")
             if kind == "Finalize":
                 settled = list(self.ear.finalize())
                 for moment in settled:
@@ -81,7 +82,7 @@ class Nova:
                 if not settled:
                     await peer.send(self._empty())
             elif kind == "Configure":
-                await peer.send(json.dumps({"type": "ConfigureSuccess"}))
+                await peer.send(json.dumps(self._configured(asked)))
             elif kind == "CloseStream":
                 break
             elif kind != "KeepAlive":
@@ -130,6 +131,15 @@ class Nova:
             "channel": {"alternatives": [alternative(moment.words, moment.said.language, moment.said.confidence)]},
             "metadata": metadata(self.call),
         })  # fmt: skip
+
+    def _configured(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Says whether a change is made: of keyterms, for later models, and of what is written how."""
+        told = {"request_id": client.identity(self.call)}
+        if asked.get("keyterms") is not None and not self.call.asked.base.startswith("nova-3"):
+            return {"type": "ConfigureFailure", "code": "CONFIGURE_KEYTERMS_NOT_SUPPORTED", **told}
+        if not all(isinstance(one, bool) for one in asked.get("features", {}).values()):
+            return {"type": "ConfigureFailure", "code": "CONFIGURE_INTERNAL_ERROR", **told}
+        return {"type": "ConfigureSuccess", **told, "keyterms": asked.get("keyterms") or []}
 
     def _empty(self) -> str:
         return json.dumps({

@@ -9,6 +9,7 @@ import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.core.api_error import ApiError
 from deepgram.environment import DeepgramClientEnvironment
+from deepgram.listen.v1.types import ListenV1Configure
 from deepgram.speak.v2.types import (
     SpeakV2Configure,
     SpeakV2Interrupt,
@@ -89,6 +90,15 @@ async def test_finalize_settles_what_was_said(lab, deepgram) -> None:
     assert first.channel.alternatives[0].transcript == "I would"
     texts = [one.channel.alternatives[0].transcript for one in said if one.type == "Results"]
     assert texts == ["like a table", "for two please."]
+
+
+async def test_keyterms_are_all_that_nova_changes(deepgram) -> None:
+    async with deepgram.listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=16000) as socket:
+        await socket.send_configure(ListenV1Configure(keyterms=["table"]))
+        assert (await socket.recv()).keyterms == ["table"]
+    async with deepgram.listen.v1.connect(model="nova-2", encoding="linear16", sample_rate=16000) as socket:
+        await socket.send_configure(ListenV1Configure(keyterms=["table"]))
+        assert (await socket.recv()).code == "CONFIGURE_KEYTERMS_NOT_SUPPORTED"
 
 
 async def test_flux_tells_turns(lab, deepgram) -> None:

@@ -114,17 +114,14 @@ def test_flux_is_asked_for_what_it_takes() -> None:
     assert asked(mode="client", silence_ms=900) == {}
 
 
-@pytest.mark.parametrize(
-    ("asked", "told"),
-    [
-        (Endpointing(silence_ms=900), 900),
-        (Endpointing(utterance_end_ms=2_000), 2_000),
-        (Endpointing(mode="client", silence_ms=900), False),
-    ],
-)
-def test_nova_changes_the_silence_that_ends_a_turn(asked: Endpointing, told: Any) -> None:
-    (said,) = nova().update(Update(endpointing=asked))
-    assert json.loads(said.message) == {"type": "Configure", "features": {"endpointing": told}}
+@pytest.mark.parametrize("model, changes", [("nova-3", True), ("nova-3-medical", True), ("nova-2", False)])
+def test_nova_changes_its_keyterms_if_anything(model: str, changes: bool) -> None:
+    session = nova(model=model)
+    assert session.capabilities.live_update is changes
+    told = list(session.update(Update(keyterms=("a",), languages=("de",), endpointing=Endpointing())))
+    said = [json.loads(one.message) for one in told if isinstance(one, Say)]
+    assert said == ([{"type": "Configure", "keyterms": ["a"]}] if changes else [])
+    assert [one.code for one in told if not isinstance(one, Say)] == ["unsupported_update"] * (3 - changes)
 
 
 def test_flux_changes_its_thresholds_and_terms() -> None:

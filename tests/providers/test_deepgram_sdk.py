@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
+from deepgram.listen.v1.types import ListenV1Configure
 from deepgram.listen.v2.types import ListenV2Configure, ListenV2ConfigureThresholds
 from deepgram.speak.v1.types import SpeakV1Text
 from deepgram.speak.v2.types import (
@@ -72,6 +73,7 @@ async def test_nova_is_told_what_the_sdk_would_tell_it() -> None:
         ) as socket:  # fmt: skip
             await socket.send_media(SOUND)
             await socket.send_keep_alive()
+            await socket.send_configure(ListenV1Configure(keyterms=["chair"]))
             await socket.send_finalize()
             await socket.send_close_stream()
             [_ async for _ in socket]
@@ -86,7 +88,10 @@ async def test_nova_is_told_what_the_sdk_would_tell_it() -> None:
     )  # fmt: skip
     same(ours.request, theirs)
     assert ours.keep_alive is not None
-    told = [*ours.audio(SOUND), *ours.keep_alive.acts, *ours.finalize(), *ours.finish()]
+    told = [
+        *ours.audio(SOUND), *ours.keep_alive.acts, *ours.update(Update(keyterms=("chair",))), *ours.finalize(),
+        *ours.finish(),
+    ]  # fmt: skip
     assert read(told) == read(theirs.said)
 
 

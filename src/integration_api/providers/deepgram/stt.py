@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import json_body
 from integration_api.core.session import Began, Closed, KeepAlive, Message, Outcome, Say, Warned
@@ -27,17 +29,18 @@ LEAST_UTTERANCE_END = 1000
 _BOOSTED = re.compile(r"nova-2|nova$|enhanced|base|whisper")
 """Models that know `keywords`, where later ones know `keyterm`."""
 
-CAPABILITIES = ListenCapabilities(language_id=True, vad=True, turns=True, live_update=True, finalize_ack=True)
+CAPABILITIES = ListenCapabilities(language_id=True, vad=True, turns=True, finalize_ack=True)
 
 
 class Nova:
     """One live transcript. An utterance is the finals until `speech_final`."""
 
-    capabilities = CAPABILITIES
     keep_alive = KEEP_ALIVE
 
     def __init__(self, ask: ListenRequest, credential: Credential, so_far: Utterances) -> None:
         self.request = client.socket("/v1/listen", query(ask), credential)
+        # Keyterms alone, and of the later models: https://developers.deepgram.com/docs/configure
+        self.capabilities = replace(CAPABILITIES, live_update=not _BOOSTED.match(ask.model))
         self._raw = ask.want_raw_events
         self._utterances = so_far
         self._finishing = False
@@ -54,13 +57,16 @@ class Nova:
 
     def update(self, update: Update) -> Outcome[SttEvent]:
         told: list[SttEvent | Say] = []
-        if update.keyterms is not None:
+        kept = {"language": update.languages, "silence that ends a turn": update.endpointing}
+        if self.capabilities.live_update and update.keyterms is not None:
             told.append(Say(json_body({"type": "Configure", "keyterms": update.keyterms}).decode()))
-        if update.languages is not None:
-            told.append(Warned("unsupported_update", "deepgram cannot change the language of a session"))
-        if update.endpointing is not None:
-            features = {"endpointing": update.endpointing.longest_silence_ms or False}
-            told.append(Say(json_body({"type": "Configure", "features": features}).decode()))
+        else:
+            kept["keyterms"] = update.keyterms
+        told += [
+            Warned("unsupported_update", f"deepgram cannot change the {name} of a session with this model")
+            for name, wanted in kept.items()
+            if wanted is not None
+        ]
         return told
 
     def finish(self) -> Outcome[SttEvent]:
