@@ -166,6 +166,12 @@ def test_where_the_last_whole_sentence_ends(text: str, end: int) -> None:
     assert sentences.whole(text) == end
 
 
+def test_no_sentence_is_waited_for_for_ever() -> None:
+    assert sentences.whole("word " * 201 + "half") == 201 * 5
+    assert sentences.whole("x" * 1_001) == 1_001
+    assert sentences.whole("x" * 1_000) == 0
+
+
 # --- the link --------------------------------------------------------------------------------
 
 
