@@ -130,6 +130,13 @@ SAID: dict[str, tuple[list[dict[str, Any]], dict[str, str], int, list[str]]] = {
     "cut before its end": (
         [text("a", "Not said. "), word("cancel"), text("b", "Two.", final=True)], {"b": "Two."}, 0, [],
     ),
+    "one that began later has all its text first": (
+        [text("a"), text("b", "Two. ", final=True), text("a", "One. ", final=True)], {"a": "One. ", "b": "Two. "}, 0, [],
+    ),
+    "an utterance without text behind the others": (
+        [text("a", "One. ", final=True), text("b", "Two. ", final=True), text("c", final=True)],
+        {"a": "One. ", "b": "Two. ", "c": ""}, 0, [],
+    ),
     "a mark before any text": ([word("mark", name="m"), text("a", "One. ", final=True)], {"a": "One. "}, 0,
                                ["unknown_utterance"]),
 }  # fmt: skip

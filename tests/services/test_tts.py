@@ -16,7 +16,7 @@ from integration_api.services import tts
 from integration_api.services.fallback import Fallback
 from integration_api.services.live_words import End, Ended, Over
 from integration_api.services.target import Target
-from integration_api.services.tts_words import Cancel, Cancelled, Done, Started, Text
+from integration_api.services.tts_words import Cancel, Cancelled, Done, MarkAt, MarkReached, Started, Text
 from integration_api.telemetry.log import Log
 from integration_api.transport.budget import Budget
 
@@ -111,6 +111,15 @@ class Stage:
                 if isinstance(event, kinds):
                     return event
         raise AssertionError("nothing more is told")
+
+    async def all_until(self, end: Any, *kinds: type) -> list[Any]:
+        """Return all that is told of some kinds until one of them is `end`."""
+        found: list[Any] = []
+        async for _, events in self.told:
+            found += [event for event in events if isinstance(event, kinds)]
+            if end in found:
+                return found
+        raise AssertionError(f"no more is told than {found}")
 
     async def spoken(self, id: str, text: str = TEXT) -> None:
         """Have an utterance spoken until its sound comes."""
@@ -211,3 +220,43 @@ async def test_a_provider_that_knows_no_better_is_not_waited_for(monkeypatch: py
         assert cut.estimated
         assert cut.text_spoken + cut.text_remaining == TEXT
         assert over == Over("finished")
+
+
+async def test_what_is_spoken_and_waits_for_its_turn_is_not_said_again() -> None:
+    async with speaking() as stage:
+        stage.asks.put_nowait(Text(utterance_id="a", text="One."))
+        for id, text in (("b", "Two."), ("c", "")):
+            stage.asks.put_nowait(Text(utterance_id=id, text=text, final=True))
+        await stage.voice.session.hears("end_utterance")
+        stage.say(Sound("b", bytes(4_800)), Spoken(utterance_id="b"))
+        first = stage.voice
+        first.redial = True
+        stage.say(None)
+        while stage.voice is first:
+            await asyncio.sleep(0)
+        stage.asks.put_nowait(Text(utterance_id="a", text="", final=True))
+        await stage.voice.session.hears("end_utterance")
+        stage.say(Sound("a", bytes(4_800)), Spoken(utterance_id="a"))
+        stage.asks.put_nowait(End())
+        await stage.voice.session.hears("finish")
+        stage.say(None)
+        *done, _ = await stage.all_until(Over("finished"), Done, Over, Ended)
+        assert [(one.utterance_id, one.audio_ms) for one in done] == [("a", 100), ("b", 100), ("c", 0)]
+
+
+async def test_a_mark_in_what_is_spoken_and_waits_for_its_turn_is_told_before_its_end() -> None:
+    async with speaking() as stage:
+        stage.asks.put_nowait(Text(utterance_id="a", text="One."))
+        stage.asks.put_nowait(Text(utterance_id="b", text="", final=True))
+        for offset in (None, 0):
+            stage.asks.put_nowait(MarkAt(utterance_id="b", name="m", char_offset=offset))
+        stage.asks.put_nowait(Text(utterance_id="a", text="", final=True))
+        await stage.voice.session.hears("end_utterance")
+        stage.say(Sound("a", bytes(4_800)), Spoken(utterance_id="a"))
+        end = Done(utterance_id="b", audio_ms=0, characters=0, billed=None)
+        told = await stage.all_until(end, Done, MarkReached)
+        assert [(type(one), one.utterance_id) for one in told] == [
+            (Done, "a"),
+            (MarkReached, "b"),
+            (Done, "b"),
+        ]

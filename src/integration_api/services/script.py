@@ -19,7 +19,7 @@ class _Given(Struct):
 
 
 class Script:
-    """Is given what is `open`: the utterances that wait to be spoken."""
+    """Is given what waits to be spoken of the `open` utterances."""
 
     def __init__(self, leg: Leg[Speaking], open: Mapping[str, Utterance]) -> None:
         self.leg = leg
@@ -38,6 +38,8 @@ class Script:
         return Usage(characters=self._characters)
 
     def _say(self, one: Utterance) -> list[object]:
+        if one.spoken:
+            return []
         session = self.leg.session
         given = self._given.setdefault(one.id, _Given())
         acts: list[object] = []

@@ -1,7 +1,7 @@
 """In which order the utterances of a live voice are told: as they began, each to its end, whichever is spoken first."""
 
 from integration_api.services import clock
-from integration_api.services.tts_words import Done, Told
+from integration_api.services.tts_words import Done, MarkReached, Told
 from integration_api.services.utterance import Utterance
 
 
@@ -25,6 +25,12 @@ class TellingOrder:
             self._made_way(id)
             return [*told, *self.go_on()]
         return told
+
+    def amend(self, mark: MarkReached) -> None:
+        """Have a mark told of an utterance that is spoken and waits for its turn: once, and before its end."""
+        early = self._early[mark.utterance_id]
+        early[:] = [one for one in early if not isinstance(one, MarkReached) or one.name != mark.name]
+        early.insert(next(at for at, one in enumerate(early) if isinstance(one, Done)), mark)
 
     def go_on(self) -> list[Told]:
         """Return what waited to be told of the first, and if that is all of it, of those after it."""

@@ -275,10 +275,12 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
         self._leg = self._latest = script.leg
         self._made = self._given(script.leg.call.target)
         now = clock.perf()
-        self._open.update({id: one.again(self._made, now) for id, one in self._open.items()})
+        # What is spoken waits to be told, and is not said again.
+        waiting = {id: one.again(self._made, now) for id, one in self._open.items() if not one.spoken}
+        self._open.update(waiting)
         self._waiting_since = now if self._owed() else 0.0
         # What waits to be spoken is told this leg, whoever was told it before.
-        self._characters_before = self._characters - sum(len(one.text) for one in self._open.values())
+        self._characters_before = self._characters - sum(len(one.text) for one in waiting.values())
 
     def silent_since(self) -> float:
         if not self._open or any(one.began for one in self._open.values()):
@@ -409,6 +411,8 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
                         code="too_many_marks",
                     )
                 one.marks[ask.name] = len(one.text) if ask.char_offset is None else ask.char_offset
+                if one.spoken:  # It waits to be told: so does this, before its end.
+                    self._order.amend(self._mark(one, ask.name))
             case Cancel():
                 self._succession.drop()
                 return self._cancelled(ask)
@@ -578,10 +582,7 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
         self._audio_ms += one.audio_ms
         if self._request.timestamps != "none" and not one.timestamps:
             told.append(one.estimated())
-        told += [
-            MarkReached(utterance_id=one.id, name=name, at_ms=one.reached(offset))
-            for name, offset in one.marks.items()
-        ]
+        told += [self._mark(one, name) for name in one.marks]
         if one.flush_owed:  # Few say when they have spoken what was flushed; by now it is.
             told.append(Flushed(one.id))
         told.append(
@@ -593,6 +594,9 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
             )
         )
         return self._order.tell(one.id, told)
+
+    def _mark(self, one: Utterance, name: str) -> MarkReached:
+        return MarkReached(utterance_id=one.id, name=name, at_ms=one.reached(one.marks[name]))
 
     def _flushed(self, event: Flushed) -> list[Told]:
         one = self._open.get(event.utterance_id)
