@@ -1,6 +1,7 @@
 """A live voice whose provider tells what was spoken of an utterance that was cut off: in time, late, or never."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from io import StringIO
@@ -56,6 +57,8 @@ class FakeLeg:
         self.call = call
         self.session = Mute()
         self.says: asyncio.Queue[Any] = asyncio.Queue()
+        self.closed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        """Why, once it is."""
 
     async def open(self) -> list[Any]:
         return []
@@ -76,7 +79,7 @@ class FakeLeg:
         self.says.put_nowait(error)
 
     async def close(self, error: Any, usage: Any) -> None:
-        pass
+        self.closed.set_result(error)
 
 
 class Stage:
@@ -124,6 +127,8 @@ class Stage:
     async def spoken(self, id: str, text: str = TEXT) -> None:
         """Have an utterance spoken until its sound comes."""
         self.asks.put_nowait(Text(utterance_id=id, text=text, final=True))
+        while self.voice.closed.done():  # Another is about to be opened.
+            await asyncio.sleep(0)
         await self.voice.session.hears("end_utterance")
         self.say(Sound(id, bytes(4_800)))
         await self.until(Started)
@@ -260,3 +265,63 @@ async def test_a_mark_in_what_is_spoken_and_waits_for_its_turn_is_told_before_it
             (MarkReached, "b"),
             (Done, "b"),
         ]
+
+
+# --- voices that close a socket on which nobody speaks -----------------------------------------
+
+
+def gone() -> ProviderError:
+    return ProviderError(Kind.UPSTREAM, "idle for too long", retryable=True)
+
+
+async def rested(stage: Stage) -> FakeLeg:
+    """Have an utterance spoken, and its voice go when it has rested; return it."""
+    await stage.spoken("a")
+    stage.say(Spoken(utterance_id="a"))
+    await stage.until(Done)
+    voice = stage.voice
+    stage.say(gone())
+    await voice.closed
+    return voice
+
+
+async def test_a_voice_that_has_rested_goes_without_a_word_and_another_is_dialled_for_the_next_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tts, "REST_SECONDS", -1.0)
+    async with speaking() as stage:
+        for _ in range(3):  # More often than one that fails is tried again.
+            before = await rested(stage)
+            assert stage.voice is before, "nobody is dialled before there is something to say"
+            assert before.closed.result() is None, "it has not failed"
+            assert before.call.target is FIRST
+        await stage.spoken("b")
+        assert stage.voice is not before
+        stage.say(Spoken(utterance_id="b"))
+        assert [type(one) for one in await stage.ends()] == [Done, Over]
+
+
+async def test_nobody_is_dialled_where_nothing_more_is_to_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tts, "REST_SECONDS", -1.0)
+    async with speaking() as stage:
+        before = await rested(stage)
+        stage.asks.put_nowait(End())
+        assert await stage.until(Over, Ended) == Over("finished")
+        assert stage.voice is before
+
+
+@pytest.mark.parametrize("text", [True, False], ids=["with a text to speak", "at once"])
+async def test_a_voice_that_goes_before_it_has_rested_has_failed(
+    monkeypatch: pytest.MonkeyPatch, text: bool
+) -> None:
+    monkeypatch.setattr(tts, "REST_SECONDS", -1.0 if text else math.inf)
+    async with speaking() as stage:
+        if text:
+            stage.asks.put_nowait(Text(utterance_id="a", text=TEXT, final=True))
+            await stage.voice.session.hears("end_utterance")
+        first = stage.voice
+        stage.say(gone())
+        assert isinstance(await first.closed, ProviderError)
+        while stage.voice is first:
+            await asyncio.sleep(0)
+        assert stage.voice.call.target is SECOND

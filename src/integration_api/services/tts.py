@@ -24,7 +24,7 @@ from integration_api.core.tts import (
 from integration_api.services import clock, sentences
 from integration_api.services.call import Calls, Origin
 from integration_api.services.fallback import Fallback, options_of, voice_of
-from integration_api.services.leg import Leg, late
+from integration_api.services.leg import Leg, late, recoverable
 from integration_api.services.lines import Lines
 from integration_api.services.live_session import LiveSession
 from integration_api.services.live_words import End, Ended, Left, Over
@@ -60,6 +60,8 @@ OF_ONE = (Sound, Spoken, Timestamps, Flushed)
 """What is told of an utterance while it is spoken."""
 SPOKEN_SECONDS = 0.3
 """How long a provider that tells what was spoken has for it, before that is guessed."""
+REST_SECONDS = 5.0
+"""Who closes a socket on which nobody has said anything for so long has not failed: few keep one for ever."""
 MOST_OPEN = 64
 """Utterances that are neither spoken nor cancelled."""
 MOST_MARKS = 1_000
@@ -149,6 +151,11 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
         self._asked_to_end = False
         self._finishing = False
         """Whether all is spoken, and the provider is to go."""
+        self._rested = False
+        """Whether the present leg has gone with nothing to say: who is next is dialled once there is something."""
+        self._asked_at = 0.0
+        """When the caller last wanted anything spoken."""
+        self._wanted = asyncio.Event()
         self._characters = 0
         self._characters_before = 0
         """Those that the present leg was not given."""
@@ -200,7 +207,8 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
     async def _talk(self, leg: Leg[Speaking], patience: float) -> None:
         while True:
             error = await self._listen(leg)
-            if self._finishing or (error is None and not leg.redial):
+            over = error is None and not leg.redial and not (self._rested and await self._is_wanted())
+            if self._finishing or over:
                 used = Used(characters=self._characters, audio_ms=self._audio_ms)
                 await self._out.put((leg, [used, Over("finished")]))
                 return
@@ -221,15 +229,29 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
                 await self._finish(leg)
 
     async def _hear_out(self, leg: Leg[Speaking]) -> None:
-        async for events in leg.events(partial(self._hear_at_once, leg)):
-            leg.call.tell_first_token()
-            told = self._told(events)
-            self._waiting_since = clock.perf() if self._owed() else 0.0
-            if not self.silent_since():
-                self._succession.drop()
-            if told:
-                await self._out.put((leg, told))
-            await self._finish(leg)
+        self._rested = False
+        try:
+            async for events in leg.events(partial(self._hear_at_once, leg)):
+                leg.call.tell_first_token()
+                told = self._told(events)
+                self._waiting_since = clock.perf() if self._owed() else 0.0
+                if not self.silent_since():
+                    self._succession.drop()
+                if told:
+                    await self._out.put((leg, told))
+                await self._finish(leg)
+        except ProviderError as error:
+            quiet = clock.perf() - max(leg.heard_at, self._asked_at)
+            self._rested = quiet > REST_SECONDS and recoverable(error) and not self._open and not self._cut
+            if not self._rested:
+                raise
+
+    async def _is_wanted(self) -> bool:
+        """Wait until there is something to say, or nothing more will be; return which."""
+        while not self._open and not self._asked_to_end:
+            self._wanted.clear()
+            await self._wanted.wait()
+        return bool(self._open)
 
     def _hear_at_once(self, leg: Leg[Speaking], events: Sequence[object]) -> bool:
         """Pass on sound where it arrives: tasks that have to be woken for each frame cost more than the frame.
@@ -401,6 +423,8 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
                     )
                 one.text += ask.text
                 one.complete = one.complete or ask.final
+                self._asked_at = clock.perf()
+                self._wanted.set()
                 self._characters += len(ask.text)
             case MarkAt():
                 one = self._open[ask.utterance_id]
@@ -420,6 +444,7 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
                 self._change(ask)
             case End():
                 self._asked_to_end = True
+                self._wanted.set()
             case _:
                 pass
         return []
