@@ -66,6 +66,7 @@ class Socket(asyncio.Protocol):
         try:
             await self._talk(self)
         except ConnectionResetError:
+            self._flush()  # A goodbye is answered even when nobody was listening for it.
             return
         await self.close()
 

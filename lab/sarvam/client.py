@@ -84,4 +84,4 @@ def switching(call: Call) -> list[tuple[str, str]]:
 def dictionaries(call: Call) -> Response:
     """GET /text-to-speech/pronunciation-dictionary. Raises `Refused`."""
     admit(call)
-    return answer(call, {"dictionaries": [], "total": 0})
+    return answer(call, {"dictionaries": [], "dictionary_count": 0})

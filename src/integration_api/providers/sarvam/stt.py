@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import json_body
-from integration_api.core.json import encode_text
 from integration_api.core.session import Act, Began, Closed, HangUp, KeepAlive, Message, Outcome, Say, Warned
 from integration_api.core.stt import EndReason, ListenCapabilities, ListenRequest, Raw, SttEvent, Update
 from integration_api.core.utterances import Utterances
@@ -134,8 +133,6 @@ def query(ask: ListenRequest) -> client.Query:
         ("vad_signals", True),
         ("flush_signal", True),
     ]
-    if ask.keyterms and ask.model == "saaras:v4":
-        found.append(("keyterms", encode_text(ask.keyterms)))
     if _path(ask.model) == TRANSLATES:
         return [*found[1:], *((name, value) for name, value in ask.extras.items() if name != "prompt")]
     return [*found, *ask.extras.items()]
