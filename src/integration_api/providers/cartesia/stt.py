@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from integration_api.audio.silence import Silence
 from integration_api.core.credential import Credential
 from integration_api.core.session import Act, Began, Closed, KeepAlive, Message, Outcome, Say, Warned
 from integration_api.core.stt import (
@@ -16,7 +17,6 @@ from integration_api.core.stt import (
 )
 from integration_api.core.utterances import Utterances
 from integration_api.providers.cartesia import client, formats, wire
-from integration_api.providers.cartesia.silence import Silence
 
 FINALIZE = Say("finalize")
 CLOSE = Say("close")
