@@ -1,7 +1,7 @@
-"""OpenAI: chat completions, embeddings, moderations, audio, models (platform.openai.com/docs/api-reference)."""
+"""OpenAI: chat completions, embeddings, moderations, audio, live transcripts, models (platform.openai.com/docs/api-reference)."""
 
 from lab.http import Provider
-from lab.openai import audio, chat, client, embedding, models, moderation
+from lab.openai import audio, chat, client, embedding, models, moderation, realtime
 
 PROVIDER = Provider(
     name="openai",
@@ -13,6 +13,7 @@ PROVIDER = Provider(
         ("POST", "/v1/audio/translations"): audio.translated,
         ("POST", "/v1/audio/speech"): audio.spoken,
         ("GET", "/v1/models"): models.listed,
+        ("GET", "/v1/realtime"): realtime.live,
     },
     by_id={("GET", "/v1/models"): models.one},
     refusal=client.refusal,

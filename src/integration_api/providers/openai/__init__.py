@@ -6,12 +6,14 @@ from integration_api.providers.openai import (
     batch_stt,
     client,
     embedding,
+    formats,
     llm,
     models,
     moderation,
     relay_stt,
     relay_tts,
     rest_tts,
+    stt,
     verify_credential,
 )
 
@@ -44,7 +46,12 @@ OPENAI = Provider(
     embedding=embedding.embed,
     moderation=moderation.moderate,
     models=models.models,
-    stt=Stt(takes=lambda form, model: form, transcribe=batch_stt.transcribe, relay=relay_stt.RELAY),
+    stt=Stt(
+        takes=formats.takes,
+        listen=stt.Transcription,
+        transcribe=batch_stt.transcribe,
+        relay=relay_stt.RELAY,
+    ),
     tts=Tts(
         gives=rest_tts.gives, speak=rest_tts.speak, voices=rest_tts.voices, relay=relay_tts.RELAY, ssml=False
     ),

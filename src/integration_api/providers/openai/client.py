@@ -1,9 +1,12 @@
 """OpenAI's address, headers and refusals. https://platform.openai.com/docs/api-reference/introduction"""
 
+import re
 from functools import partial
 
 from integration_api.core.credential import Credential, CredentialField
-from integration_api.core.exchange import Bearer, HttpRequest
+from integration_api.core.errors import ProviderError, StreamCut
+from integration_api.core.exchange import Bearer, HttpRequest, json_body
+from integration_api.core.session import Closed
 from integration_api.dialects import openai_errors
 from integration_api.dialects.openai_address import versioned
 
@@ -13,7 +16,13 @@ BASE = "https://api.openai.com/v1"
 ORGANIZATION = CredentialField("organization", "Organization", secret=False, required=False)
 PROJECT = CredentialField("project", "Project", secret=False, required=False)
 
+NAMED = re.compile(r"(\w+)\.(\w+)")
+"""The reason of a close that refuses: `invalid_request_error.invalid_api_key`. No page tells of it; callers have met
+it, with 3000, where the key was looked at after the socket had opened.
+"""
+
 fault = partial(openai_errors.fault, provider=NAME)
+stream_fault = partial(openai_errors.stream_fault, provider=NAME)
 
 
 def address(path: str, credential: Credential) -> str:
@@ -30,3 +39,18 @@ def get(path: str, credential: Credential) -> HttpRequest:
     return HttpRequest(
         method="GET", url=address(path, credential), headers=headers(credential), auth=Bearer()
     )
+
+
+def socket(path: str, credential: Credential) -> HttpRequest:
+    """Dial a live service."""
+    live = address(path, credential).replace("http", "ws", 1)
+    return HttpRequest(method="GET", url=live, headers=headers(credential), auth=Bearer(), upgrade=())
+
+
+def ended(closed: Closed) -> ProviderError:
+    """Build the error for a socket that closed before it was asked to."""
+    named = NAMED.fullmatch(closed.reason)
+    if named is None:
+        return StreamCut(NAME)
+    said = {"message": f"{NAME} closed the session: {named[2]}", "type": named[1], "code": named[2]}
+    return stream_fault(json_body({"error": said}))
