@@ -91,9 +91,9 @@ def _volume(code: int) -> int:
     return (((code & 0x0F) << 3) + 132 << (code >> 4)) - 132
 
 
-def near(times: tuple[int, int], span: tuple[int, int]) -> bool:
+def near(times: tuple[int, int], span: tuple[int, int], within_ms: int = FRAME_MS) -> bool:
     """Whether something was told to begin and end when it did, to a frame."""
-    return all(abs(told - was) <= FRAME_MS for told, was in zip(times, span, strict=True))
+    return all(abs(told - was) <= within_ms for told, was in zip(times, span, strict=True))
 
 
 # --- live -------------------------------------------------------------------------------------

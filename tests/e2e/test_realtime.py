@@ -1,6 +1,7 @@
 """OpenAI's realtime transcription over live transcripts, driven by the openai SDK through the running service."""
 
 import asyncio
+import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -104,6 +105,7 @@ EARS = [
     "deepgram/nova-3", "deepgram/flux-general-en", "cartesia/ink-2", "cartesia/ink-whisper",
     "assemblyai/universal-streaming-english", "azure-speech/default", "google-speech/latest_long",
     "google-speech/phone_call", "sarvam/saaras:v3", "sarvam/saaras:v2.5", "sarvam/saaras:v3-realtime", "sarvam/saaras:v4",
+    "openai/gpt-4o-transcribe", "openai/gpt-live-transcribe",
 ]  # fmt: skip
 """One of each language that is spoken live."""
 ONE_TURN = bytes(RATE * 2 * 3 // 10) + mouth.pcm("a" * 48, RATE) + bytes(RATE * 2 * 4)
@@ -130,14 +132,34 @@ async def test_a_turn_ends_by_silence_whoever_listens(
     assert told.transcript == TURNS[0]
 
 
-async def test_who_only_writes_recordings_down_is_refused_as_such(service: Service, lab: str) -> None:
-    service.add_credential("openai", base_url=f"{lab}/openai/v1")
+async def test_who_only_speaks_is_refused_as_such(service: Service) -> None:
     async with realtime(service) as connection:
-        await connection.session.update(session=session("openai/gpt-4o-mini-transcribe"))
+        await connection.session.update(session=session("elevenlabs/eleven_flash_v2_5"))
         await connection.recv()
         refused = await connection.recv()
     assert (refused.type, refused.error.code) == ("error", "unsupported_operation")
-    assert "openai does not offer live stt" in refused.error.message
+    assert "elevenlabs does not offer stt" in refused.error.message
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-mini-transcribe", "gpt-4o-transcribe", "whisper-1"])
+async def test_openais_own_models_are_asked_in_their_own_events(
+    service: Service, lab: str, model: str
+) -> None:
+    ask_lab(lab, "PUT", "script", {"openai": [{"heard": HEARD}]})
+    vad = {"type": "server_vad", "silence_duration_ms": 300}
+    async with realtime(service) as connection:
+        await connection.session.update(session=session(f"openai/{model}", turn_detection=vad))
+        await say(connection, SPEECH)
+        events = await heard(connection, 2)
+    completed = [one for one in events if one.type == "conversation.item.input_audio_transcription.completed"]
+    assert [one.transcript for one in completed] == TURNS
+    assert completed[1].usage.seconds == 0.6
+    (asked,) = ask_lab(lab, "GET", "requests?provider=openai")["requests"]
+    assert (asked["path"], asked["query"]) == ("/v1/realtime", {"intent": "transcription"})
+    heard_as = json.loads(asked["said"][0])["session"]["audio"]["input"]
+    assert heard_as == {
+        "format": {"type": "audio/pcm", "rate": 24_000}, "transcription": {"model": model}, "turn_detection": vad,
+    }  # fmt: skip
 
 
 async def test_a_turn_lasts_from_its_first_word_also_where_that_is_told_late(
@@ -173,7 +195,10 @@ async def test_a_caller_who_detects_turns_itself_commits_them(service: Service, 
     assert (asked["encoding"], asked["sample_rate"]) == ("mulaw", "8000")
 
 
-WAITING = {"azure-speech/default", "sarvam/saaras:v3-realtime", "sarvam/saaras:v4"}
+WAITING = {
+    "azure-speech/default", "sarvam/saaras:v3-realtime", "sarvam/saaras:v4", "openai/gpt-4o-transcribe",
+    "openai/gpt-live-transcribe",
+}  # fmt: skip
 """Those that leave the end of a turn to the caller, and tell no final text before it."""
 
 

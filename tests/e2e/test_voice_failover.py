@@ -41,11 +41,14 @@ PAIRS = {
     "azure to saaras": ("azure-speech/default", "sarvam/saaras:v3-realtime"),
     "saaras to flux": ("sarvam/saaras:v3-realtime", "deepgram/flux-general-en"),
     "flux to ink": ("deepgram/flux-general-en", "cartesia/ink-2"),
-    "ink to google": ("cartesia/ink-2", "google-speech/chirp_3"),
+    "ink to gpt": ("cartesia/ink-2", "openai/gpt-4o-transcribe"),
+    "gpt to google": ("openai/gpt-4o-transcribe", "google-speech/chirp_3"),
 }
 """Each listens first once, and once after another."""
 OLDER = "sarvam/saaras:v3"
 """Tells neither times nor a text before a turn is over."""
+WHOLE = (OLDER, "openai/gpt-4o-transcribe")
+"""Tell no text before a turn is over."""
 OTHERS = {
     "google v1 to older saaras": ("google-speech/phone_call", "sarvam/saaras:v3"),
     "older saaras to whisper": ("sarvam/saaras:v3", "cartesia/ink-whisper"),
@@ -144,7 +147,7 @@ async def test_the_next_hears_all_that_was_said(
     again = of(events, "reconnected")
     assert [one["new_provider"] for one in again] == [provider(pair[1])]
     # Who may be silent while somebody speaks has a little less time to answer a ping.
-    assert again[0]["gap_ms"] >= PATIENCE_MS * (0.7 if pair[0] == OLDER else 1)
+    assert again[0]["gap_ms"] >= PATIENCE_MS * (0.7 if pair[0] in WHOLE else 1)
     assert again[0]["replayed_ms"] > 0
     assert events[-1]["reason"] == "finished"
 
@@ -165,6 +168,24 @@ async def test_what_was_settled_is_not_heard_again(service: Service, lab: str, p
     assert " ".join(one["text"] for one in of(events, "final")) == " ".join(TURNS)
     last = of(events, "final")[-1].get("end_ms")
     assert last == (None if pair[1] in UNTIMED else HEARD[2]["end_ms"])
+
+
+async def test_who_ends_a_session_after_an_hour_is_asked_for_another(service: Service, lab: str) -> None:
+    gpt = WHOLE[1]
+    ended = HEARD[1]["end_ms"]
+    rest = [{**HEARD[2], "start_ms": HEARD[2]["start_ms"] - ended, "end_ms": HEARD[2]["end_ms"] - ended}]
+    ask_lab(lab, "PUT", "script", {"openai": [{"heard": HEARD}, {"heard": rest}]})
+    ask_lab(lab, "PUT", "faults", {"openai": [{"limit_ms": 2600}]})
+    start = asked(gpt, gpt)
+    start["fallback"]["targets"] = []
+    async with asyncio.timeout(60):
+        events = await over_a_socket(service, start, spoken(PAUSE))
+    assert [(one["text"], one["end_ms"]) for one in of(events, "final")] == [
+        (TURNS[0], 2200),
+        (TURNS[1], 3600),
+    ]
+    assert len(of(events, "reconnected")) == 1
+    assert events[-1]["reason"] == "finished"
 
 
 NOVAS = ("deepgram/nova-3", "deepgram/nova-2")
@@ -270,18 +291,19 @@ GONE = [{"end": "hang", "after": 1000}, {"end": "stuck", "after": 1000}]
 """Nobody is there any more, or only the socket is, which answers pings."""
 
 
-def unheard(lab: str, fault: dict[str, Any], times: int = 1) -> None:
-    """Have the older Sarvam announce that somebody speaks, and then do as the fault says."""
-    heard = {"sarvam": [{"heard": HEARD, "times": 0}], "deepgram": [{"heard": HEARD, "times": 0}]}
+def unheard(lab: str, fault: dict[str, Any], times: int = 1, model: str = OLDER) -> None:
+    """Have one of the `WHOLE` announce that somebody speaks, and then do as the fault says."""
+    heard = {provider(model): [{"heard": HEARD, "times": 0}], "deepgram": [{"heard": HEARD, "times": 0}]}
     ask_lab(lab, "PUT", "script", heard)
-    ask_lab(lab, "PUT", "faults", {"sarvam": [{**fault, "times": times}]})
+    ask_lab(lab, "PUT", "faults", {provider(model): [{**fault, "times": times}]})
 
 
+@pytest.mark.parametrize("model", WHOLE)
 async def test_speech_that_was_announced_and_never_told_is_heard_by_the_next(
-    service: Service, lab: str
+    service: Service, lab: str, model: str
 ) -> None:
-    unheard(lab, GONE[1])
-    async with asyncio.timeout(60), call(service, "stt", **asked(OLDER, "deepgram/nova-3")) as socket:
+    unheard(lab, GONE[1], model=model)
+    async with asyncio.timeout(60), call(service, "stt", **asked(model, "deepgram/nova-3")) as socket:
         # Silence enough for a turn to end, and the time that a provider has to say so.
         await say(socket, SPEECH + bytes(32 * 6000), pause=PAUSE)
         events: list[dict[str, Any]] = []
@@ -292,19 +314,20 @@ async def test_speech_that_was_announced_and_never_told_is_heard_by_the_next(
 
 
 OWED = {
-    "half open": (GONE[0], "finalize"),
-    "stuck, finalized": (GONE[1], "finalize"),
-    "stuck, ended": (GONE[1], "end"),
-    "never heard": ({"end": "hang", "after": 0}, "end"),
+    "half open": (OLDER, GONE[0], "finalize"),
+    "stuck, finalized": (OLDER, GONE[1], "finalize"),
+    "stuck, ended": (OLDER, GONE[1], "end"),
+    "never heard": (OLDER, {"end": "hang", "after": 0}, "end"),
+    "gpt stuck, ended": (WHOLE[1], GONE[1], "end"),
 }
 
 
-@pytest.mark.parametrize("fault, ask", OWED.values(), ids=OWED)
+@pytest.mark.parametrize("model, fault, ask", OWED.values(), ids=OWED)
 async def test_who_owes_a_text_when_it_is_asked_for_is_left(
-    service: Service, lab: str, fault: dict[str, Any], ask: str
+    service: Service, lab: str, model: str, fault: dict[str, Any], ask: str
 ) -> None:
-    unheard(lab, fault)
-    async with asyncio.timeout(60), call(service, "stt", **asked(OLDER, "deepgram/nova-3")) as socket:
+    unheard(lab, fault, model=model)
+    async with asyncio.timeout(60), call(service, "stt", **asked(model, "deepgram/nova-3")) as socket:
         await say(socket, SPEECH[: 32 * 2200])
         await socket.send(json.dumps({"type": ask}))
         events: list[dict[str, Any]] = []
@@ -343,10 +366,11 @@ async def test_who_was_asked_for_no_interims_is_left_as_well(service: Service, l
     assert [one["new_provider"] for one in of(events, "reconnected")] == ["deepgram"]
 
 
-async def test_noise_is_no_reason_to_leave_who_is_there(service: Service, lab: str) -> None:
-    """It is loud for longer than anybody's patience, and Sarvam hears nobody speak."""
+@pytest.mark.parametrize("model", WHOLE)
+async def test_noise_is_no_reason_to_leave_who_is_there(service: Service, lab: str, model: str) -> None:
+    """It is loud for longer than anybody's patience, and the provider hears nobody speak."""
     nobody = [{"text": "Hello?", "start_ms": 60_000, "end_ms": 61_000}]
-    ask_lab(lab, "PUT", "script", {"sarvam": [{"heard": nobody, "times": 0}]})
+    ask_lab(lab, "PUT", "script", {provider(model): [{"heard": nobody, "times": 0}]})
 
     async def ended(start: dict[str, Any]) -> list[str]:
         async with asyncio.timeout(60), call(service, "stt", **start) as socket:
@@ -354,7 +378,7 @@ async def test_noise_is_no_reason_to_leave_who_is_there(service: Service, lab: s
             await socket.send('{"type": "end"}')
             return [one["type"] for one in await told(socket)]
 
-    alone, accompanied = asked(OLDER, "deepgram/nova-3"), asked(OLDER, "deepgram/nova-3")
+    alone, accompanied = asked(model, "deepgram/nova-3"), asked(model, "deepgram/nova-3")
     alone["fallback"]["targets"] = []
     assert await asyncio.gather(ended(alone), ended(accompanied)) == [
         ["ready", "usage", "closed"],

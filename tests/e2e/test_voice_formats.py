@@ -46,6 +46,7 @@ EARS: dict[str, list[AudioFormat]] = {
     "azure-speech/default": TELEPHONE_AND_WIDE,
     "sarvam/saaras:v3-realtime": TELEPHONE_AND_WIDE,
     "sarvam/saaras:v3": [PCM[16_000]],
+    "openai/gpt-4o-transcribe": [*G711, PCM[24_000]],
 }
 """What each is sent as it is; all else is made something that it takes."""
 

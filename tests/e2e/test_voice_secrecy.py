@@ -32,6 +32,7 @@ EARS = {
     "assemblyai": ("universal-streaming-english",),
     "sarvam": ("saaras:v3-realtime", "saaras:v3"),
     "google-speech": ("chirp_3",),
+    "openai": ("gpt-4o-transcribe",),
 }
 VOICES = {
     "deepgram": ("aura-2-thalia-en", "flux-haley-en"),
