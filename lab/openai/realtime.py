@@ -1,7 +1,7 @@
 """OpenAI's realtime transcription (developers.openai.com/api/docs/guides/realtime-transcription).
 
-What is said of times follows a recorded session of the real service: a turn has the padding before it and the silence
-behind it.
+What is said of times follows recorded sessions of the same service at Azure: a turn has the padding before it and the
+silence behind it.
 """
 
 import asyncio

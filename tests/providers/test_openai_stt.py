@@ -8,6 +8,8 @@ from typing import Any
 
 import openai
 import pytest
+from openai.types.realtime import RealtimeTranscriptionSessionCreateRequest
+from pydantic import BaseModel
 
 from integration_api.core.audio import AudioFormat, Encoding
 from integration_api.core.credential import Credential
@@ -172,6 +174,17 @@ ASKED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_each_wish_has_its_place(more: dict[str, Any], told: dict[str, Any]) -> None:
     heard = asked(**more)["audio"]["input"]
     assert {name: heard[name] for name in told} == told
+
+
+@pytest.mark.parametrize("more", [{}, *(more for more, _ in ASKED.values())], ids=["nothing", *ASKED])
+def test_a_session_is_one_that_the_sdk_knows(more: dict[str, Any]) -> None:
+    def unknown(value: Any) -> list[str]:
+        if not isinstance(value, BaseModel):
+            return []
+        within = [name for field in type(value).model_fields for name in unknown(getattr(value, field))]
+        return [*(value.model_extra or {}), *within]
+
+    assert unknown(RealtimeTranscriptionSessionCreateRequest.model_validate(asked(**more))) == []
 
 
 @pytest.mark.parametrize(

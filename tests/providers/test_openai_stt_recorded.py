@@ -1,4 +1,4 @@
-"""What the real service told of a turn that it heard and wrote down, as others recorded it in conversations.
+"""What the real service, at Azure, told of a turn that it heard and wrote down, as others recorded it in conversations.
 
 The sound that was sent is cut off in the recordings, all but the first samples of each tenth of a second; so one can
 still see where in it somebody spoke.
