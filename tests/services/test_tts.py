@@ -17,7 +17,16 @@ from integration_api.services import tts
 from integration_api.services.fallback import Fallback
 from integration_api.services.live_words import End, Ended, Over
 from integration_api.services.target import Target
-from integration_api.services.tts_words import Cancel, Cancelled, Done, MarkAt, MarkReached, Started, Text
+from integration_api.services.tts_words import (
+    Audio,
+    Cancel,
+    Cancelled,
+    Done,
+    MarkAt,
+    MarkReached,
+    Started,
+    Text,
+)
 from integration_api.telemetry.log import Log
 from integration_api.transport.budget import Budget
 
@@ -265,6 +274,30 @@ async def test_a_mark_in_what_is_spoken_and_waits_for_its_turn_is_told_before_it
             (MarkReached, "b"),
             (Done, "b"),
         ]
+
+
+async def test_another_voice_goes_on_where_nobody_had_heard_what_the_first_began() -> None:
+    async with speaking() as stage:
+        for id in ("a", "b", "c"):
+            stage.asks.put_nowait(Text(utterance_id=id, text=TEXT, final=True))
+            await stage.voice.session.hears("end_utterance")
+        stage.say(Sound("b", bytes(4_800)), Sound("c", bytes(4_800)), Spoken(utterance_id="c"))
+        first = stage.voice
+        stage.say(ProviderError(Kind.UPSTREAM, "gone", retryable=True))
+        while stage.voice is first:
+            await asyncio.sleep(0)
+        for id in ("a", "b"):
+            await stage.voice.session.hears("end_utterance")
+            stage.say(Sound(id, bytes(9_600)), Spoken(utterance_id=id))
+        stage.asks.put_nowait(End())
+        await stage.voice.session.hears("finish")
+        stage.say(None)
+        told = await stage.all_until(Over("finished"), Started, Audio, Done, Over, Ended)
+        done = [(one.utterance_id, one.audio_ms) for one in told if isinstance(one, Done)]
+        assert done == [("a", 200), ("b", 200), ("c", 100)]
+        assert [one.utterance_id for one in told if isinstance(one, Started)] == ["a", "b", "c"]
+        frames = [(one.utterance.id, one.seq) for one in told if isinstance(one, Audio)]
+        assert frames == [(id, seq) for id, count in (("a", 10), ("b", 10), ("c", 5)) for seq in range(count)]
 
 
 # --- voices that close a socket on which nobody speaks -----------------------------------------

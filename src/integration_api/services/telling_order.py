@@ -26,6 +26,10 @@ class TellingOrder:
             return [*told, *self.go_on()]
         return told
 
+    def forget(self, id: str) -> list[Told]:
+        """Take out what waited to be told of one that is to be spoken anew."""
+        return self._early.pop(id, [])
+
     def amend(self, mark: MarkReached) -> None:
         """Have a mark told of an utterance that is spoken and waits for its turn: once, and before its end."""
         early = self._early[mark.utterance_id]

@@ -212,8 +212,9 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
                 used = Used(characters=self._characters, audio_ms=self._audio_ms)
                 await self._out.put((leg, [used, Over("finished")]))
                 return
-            if error is not None and any(one.began for one in self._open.values()):
-                # Another voice in the middle of a sentence would be worse than none.
+            first = next(iter(self._open.values()), None)
+            if error is not None and first is not None and first.began:
+                # Another voice in the middle of a sentence would be worse than none. Others began unheard.
                 await self._out.put((leg, [Ended(error)]))
                 return
             async with self._turn:
@@ -300,6 +301,8 @@ class Synthesis(LiveSession[Speaking, Script, Told]):
         # What is spoken waits to be told, and is not said again.
         waiting = {id: one.again(self._made, now) for id, one in self._open.items() if not one.spoken}
         self._open.update(waiting)
+        for one in waiting.values():
+            one.flush_owed |= any(isinstance(told, Flushed) for told in self._order.forget(one.id))
         self._waiting_since = now if self._owed() else 0.0
         # What waits to be spoken is told this leg, whoever was told it before.
         self._characters_before = self._characters - sum(len(one.text) for one in waiting.values())
