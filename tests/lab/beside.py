@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from integration_api.core.credential import Credential
-from integration_api.core.exchange import Exchange, Stream
+from integration_api.core.exchange import Exchange, HttpRequest, Stream
 from integration_api.core.provider import Provider
 from integration_api.core.session import Say
 from integration_api.transport.drive import Trace, Transport
@@ -61,6 +61,11 @@ class Ours:
         before = len(self.lab.requests)
         await self.over.run(exchange, self.provider.fault, Held(key=KEY), Trace(0.0), None)
         return [sent(one) for one in list(self.lab.requests)[before:]]
+
+    async def send(self, request: HttpRequest) -> Sent:
+        """Return what one request of an exchange is on the wire."""
+        await self.over.send(request, self.provider.fault, Held(key=KEY), Trace(0.0), None)
+        return sent(self.lab.requests[-1])
 
     async def stream(self, stream: Stream[Any]) -> Sent:
         """Return what a stream sends, read to its end."""
