@@ -26,7 +26,7 @@ OF_HTTP = frozenset({
     "sec-websocket-version", "sec-websocket-extensions", "accept", "accept-encoding", "user-agent",
 })  # fmt: skip
 """What each client has its own way with, and no vendor reads."""
-OF_SDKS = ("x-fern-", "x-stainless-")
+OF_SDKS = ("x-fern-", "x-stainless-", "x-cartesia-client")
 """What tells a vendor about its SDK."""
 ABSENT = ...
 
