@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -26,7 +26,7 @@ OF_HTTP = frozenset({
     "sec-websocket-version", "sec-websocket-extensions", "accept", "accept-encoding", "user-agent",
 })  # fmt: skip
 """What each client has its own way with, and no vendor reads."""
-OF_SDKS = ("x-fern-", "x-stainless-", "x-cartesia-client")
+OF_SDKS = ("x-fern-", "x-stainless-", "x-cartesia-client", "x-goog-api-client")
 """What tells a vendor about its SDK."""
 ABSENT = ...
 
@@ -50,11 +50,7 @@ class Ours:
     lab: Lab
     provider: Provider
     over: Transport
-    credential: Credential = field(init=False)
-
-    def __post_init__(self) -> None:
-        base = self.lab.url(self.provider.name, version="")
-        self.credential = Credential(self.provider.name, {"base_url": base}, held=frozenset({"key"}))
+    credential: Credential
 
     async def run(self, exchange: Exchange[Any]) -> list[Sent]:
         """Return what an exchange sends, to its end."""
@@ -87,9 +83,12 @@ class Ours:
 
 
 @asynccontextmanager
-async def ours(lab: Lab, provider: Provider) -> AsyncIterator[Ours]:
+async def ours(lab: Lab, provider: Provider, **fields: str) -> AsyncIterator[Ours]:
+    """Yield an adapter whose credential has these fields besides the key."""
+    base = lab.url(provider.name, version="")
+    credential = Credential(provider.name, {"base_url": base, **fields}, held=frozenset({"key"}))
     async with transport() as over:
-        yield Ours(lab, provider, over)
+        yield Ours(lab, provider, over, credential)
 
 
 async def heard(lab: Lab, messages: int) -> Sent:
@@ -106,8 +105,8 @@ def sent(one: Received) -> Sent:
         for name, value in one.headers.items()
         if name not in OF_HTTP and not name.startswith(OF_SDKS)
     }
-    kind = headers.get("content-type", "")
-    if kind:
+    kind = headers.pop("content-type", "")
+    if kind and one.raw:
         # A form's boundary is any; and how text is encoded goes without saying in JSON.
         headers["content-type"] = kind.partition(";")[0]
     return Sent(one.method, one.path, one.query, headers, _body(kind, one.raw), [*map(_message, one.said)])
@@ -124,7 +123,7 @@ def apart(mine: Sent, theirs: Sent) -> dict[str, tuple[Any, Any]]:
 
 
 def _leaves(place: str, value: Any) -> Iterable[tuple[str, Any]]:
-    if not value or not isinstance(value, dict | list):
+    if not isinstance(value, dict | list) or (not value and "." in place):
         yield place, value
         return
     inner = value.items() if isinstance(value, dict) else enumerate(value)
@@ -142,7 +141,7 @@ def _message(said: str | bytes) -> Any:
 
 
 def _body(kind: str, raw: bytes) -> Any:
-    if kind.startswith("application/json"):
+    if raw and kind.startswith("application/json"):
         return msgspec.json.decode(raw)
     if not kind.startswith("multipart/"):
         return raw

@@ -17,12 +17,15 @@ from integration_api.core.stt import Endpointing, ListenRequest
 from integration_api.core.tts import Spoken, SynthesisRequest
 from integration_api.core.utterances import Utterances
 from integration_api.dialects.azure_resource import ANY_SCOPE
+from integration_api.providers.azure_speech import AZURE_SPEECH
 from integration_api.providers.azure_speech.stt import Conversation
 from integration_api.providers.azure_speech.token_tts import TokenVoice
 from integration_api.providers.azure_speech.tts import SsmlVoice
 from lab import Answer, Fault, Lab, mouth
 from lab.azure_speech import usp
+from lab.record import fingerprint
 from lab.script import Heard
+from tests.lab import beside
 
 UNDRIVEN = {("azure-speech", "stt (batch)"): "unverified", ("azure-speech", "tts (whole)"): "unverified"}
 """The SDK talks on sockets alone; what is asked over REST is written from documentation."""
@@ -255,12 +258,21 @@ async def test_the_voices_are_listed(lab) -> None:
         config = speech.SpeechConfig(
             endpoint=lab.url("azure-speech", version="").replace("http", "ws"), subscription="lab-key"
         )
-        listed = lab.url("azure-speech", version="/cognitiveservices/voices/list")
+        listed = lab.url("azure-speech", version="/tts/cognitiveservices/voices/list")
         config.set_property(speech.PropertyId.SpeechServiceConnection_VoicesListEndpoint, listed)
         return speech.SpeechSynthesizer(config, audio_config=None).get_voices_async().get()
 
     told = await asyncio.to_thread(ask)
     assert "en-US-JennyNeural" in [one.short_name for one in told.voices]
+    theirs = await beside.heard(lab, 0)
+    async with beside.ours(lab, AZURE_SPEECH) as mine:
+        (listed,) = await mine.run(AZURE_SPEECH.tts.voices(mine.credential))
+        (verified,) = await mine.run(AZURE_SPEECH.verify(mine.credential))
+    differ = beside.apart(listed, theirs)
+    # The SDK names its connections, and signs with a token as well, which is empty where it has a key.
+    assert differ.keys() == {"headers.x-connectionid", "headers.authorization"}
+    assert differ["headers.authorization"] == (beside.ABSENT, fingerprint("Bearer "))
+    assert beside.apart(verified, listed) == {}
 
 
 # --- what our adapter says, beside what the SDK says ------------------------------------------
