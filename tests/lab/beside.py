@@ -93,7 +93,7 @@ async def ours(lab: Lab, provider: Provider, **fields: str) -> AsyncIterator[Our
 
 async def heard(lab: Lab, messages: int) -> Sent:
     """Return what came on the last socket, once so many messages have come."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while len(lab.requests[-1].said) < messages:
             await asyncio.sleep(0.001)
     return sent(lab.requests[-1])
@@ -150,9 +150,10 @@ def _body(kind: str, raw: bytes) -> Any:
     for part in form.iter_parts():
         name = str(part.get_param("name", header="content-disposition"))
         data = part.get_payload(decode=True)
+        kind, file = part.get_content_type(), part.get_filename()
+        value = msgspec.json.decode(data) if kind == "application/json" else data
         # A file is told by its name.
-        file = part.get_filename()
         found.setdefault(name, []).append(
-            data if file is None else {"name": file, "type": part.get_content_type(), "data": data}
+            value if file is None else {"name": file, "type": kind, "data": value}
         )
     return found

@@ -1,6 +1,6 @@
 """What our adapters send to AssemblyAI, beside what AssemblyAI's own SDK sends for the same.
 
-The live socket and short recordings are held against it in `tests/providers/test_assemblyai`.
+The live socket is held against it in `tests/providers/test_assemblyai`.
 """
 
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def mine(lab: Lab) -> AsyncIterator[Ours]:
 @pytest.fixture
 async def client(lab: Lab) -> AsyncIterator[assemblyai.AsyncClient]:
     base = lab.url("assemblyai", version="")
-    settings = assemblyai.Settings(api_key=KEY, base_url=base, polling_interval=0.01)
+    settings = assemblyai.Settings(api_key=KEY, base_url=base, sync_base_url=base, polling_interval=0.01)
     async with assemblyai.AsyncClient(settings=settings) as started:
         yield started
 
@@ -78,6 +78,21 @@ async def test_a_job(
     for poll, one in zip(polls, polled, strict=False):
         assert apart(poll, one).keys() <= {"path"}
         assert poll.path.rpartition("/")[0] == one.path.rpartition("/")[0] == "/v2/transcript"
+
+
+async def test_a_short_recording(lab, client, mine) -> None:
+    config = assemblyai.SyncTranscriptionConfig(
+        model="universal-3-5-pro", timestamps=True, keyterms_prompt=["a table"], language_codes=["de"],
+        prompt="A phone call.",
+    )  # fmt: skip
+    await assemblyai.AsyncSyncTranscriber(client=client, config=config).transcribe(SOUND)
+    theirs = await heard(lab, 0)
+    ask = TranscribeRequest(
+        model="universal-3-5-pro", audio=SOUND, filename="audio.wav", keyterms=("a table",), languages=("de-AT",),
+        prompt="A phone call.",
+    )  # fmt: skip
+    (asked,) = await mine.run(ASSEMBLYAI.stt.transcribe(ask, mine.credential))
+    assert apart(asked, theirs) == {}
 
 
 async def test_a_question_about_a_key(lab, client, mine) -> None:

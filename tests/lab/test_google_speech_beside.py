@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
+from google.cloud import speech_v1
+from google.cloud.speech_v1 import SpeechClient as SpeechClientV1
+from google.cloud.speech_v1.services.speech.transports.rest import (
+    SpeechRestTransport as SpeechRestTransportV1,
+)
 from google.cloud.speech_v2 import SpeechClient
 from google.cloud.speech_v2.services.speech.transports.rest import SpeechRestTransport
 from google.cloud.speech_v2.types import cloud_speech as speech
@@ -51,15 +56,14 @@ def rest(lab: Lab, transport):
     )
 
 
+NUMBERS = (ABSENT, "json;enum-encoding=int")
+"""The SDK for listening reads numbers for names; ours reads the names."""
+
+
 def aside(**named: str) -> dict[str, Any]:
-    """Return what this SDK says besides: that it reads numbers for names, where ours reads the names; and what the
-    path says already, for calls whose path names no resource.
-    """
+    """Return what the SDK says besides: what the path says already, for calls whose path names no resource."""
     ((name, value),) = named.items()
-    return {
-        "query.$alt": (ABSENT, "json;enum-encoding=int"),
-        "headers.x-goog-request-params": (ABSENT, f"{name}={value}"),
-    }
+    return {"query.$alt": NUMBERS, "headers.x-goog-request-params": (ABSENT, f"{name}={value}")}
 
 
 async def test_a_recording(lab, listening, mine) -> None:
@@ -78,6 +82,27 @@ async def test_a_recording(lab, listening, mine) -> None:
         **aside(recognizer=RECOGNIZER),
         # The SDK leaves out what is so unless it is said otherwise.
         "body.config.features.profanityFilter": (False, ABSENT),
+    }
+
+
+async def test_a_recording_in_the_older_language(lab, mine) -> None:
+    google = SpeechClientV1(transport=rest(lab, SpeechRestTransportV1))
+    config = speech_v1.RecognitionConfig(
+        encoding=1, sample_rate_hertz=16_000, language_code="en-US", model="phone_call",
+        enable_word_time_offsets=True, enable_word_confidence=True, enable_automatic_punctuation=True,
+    )  # fmt: skip
+    audio = speech_v1.RecognitionAudio(content=bytes(640))
+    await asyncio.to_thread(google.recognize, config=config, audio=audio, metadata=SIGNED)
+    theirs = await heard(lab, 0)
+    ask = TranscribeRequest(
+        model="phone_call", audio=bytes(640), format=AudioFormat(), word_timestamps=True, languages=("en-US",)
+    )
+    (sent,) = await mine.run(GOOGLE_SPEECH.stt.transcribe(ask, mine.credential))
+    assert apart(sent, theirs) == {
+        "query.$alt": NUMBERS,
+        # An encoding by its name or its number is the same.
+        "body.config.encoding": ("LINEAR16", 1),
+        "body.config.profanityFilter": (False, ABSENT),
     }
 
 
