@@ -38,8 +38,7 @@ SEGMENTLESS = {"cartesia", "assemblyai"}
 
 
 @pytest.fixture(scope="module")
-def client(service: Service, lab: str) -> Iterator[OpenAI]:
-    service.add_credential("openai", f"{lab}/openai/v1")
+def client(service: Service) -> Iterator[OpenAI]:
     with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0, timeout=300) as opened:
         yield opened
 

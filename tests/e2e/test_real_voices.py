@@ -50,8 +50,7 @@ ENCODINGS = {Encoding.PCM_S16LE: wire.PCM_S16LE, Encoding.MULAW: wire.MULAW, Enc
 
 
 @pytest.fixture(scope="module")
-def client(service: Service, lab: str) -> Iterator[OpenAI]:
-    service.add_credential("openai", f"{lab}/openai/v1")
+def client(service: Service) -> Iterator[OpenAI]:
     with OpenAI(base_url=f"{service.url}/v1", api_key=ADMIN_KEY, max_retries=0, timeout=300) as opened:
         yield opened
 
@@ -154,7 +153,6 @@ def check_events(events: Events, text_of: dict[str, str], output: AudioFormat) -
     assert int(of(events, "usage")[0]["characters"]) == sum(map(len, text_of.values()))
 
 
-@pytest.mark.usefixtures("client")
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
 @pytest.mark.parametrize("target", LIVE.values(), ids=LIVE)
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
@@ -178,7 +176,6 @@ def spoken(service: Service, request: wire.SynthesizeRequest) -> Iterator[Any]:
         yield from ask(request, metadata=signed(ADMIN_KEY), timeout=SECONDS)
 
 
-@pytest.mark.usefixtures("client")
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
 @pytest.mark.parametrize("target", LIVE.values(), ids=LIVE)
 def test_one_text_over_grpc_is_what_was_made_to_the_sample(

@@ -21,13 +21,6 @@ FIRST, SECOND, THIRD = "I would like a table for two. ", "At eight o'clock, plea
 ASKED = {"encoding": "pcm_s16le", "sample_rate_hz": 24_000}
 
 
-@pytest.fixture(autouse=True)
-def openai(service: Service, lab: str) -> None:
-    _, stored = service.call("GET", "/v1/credentials")
-    if all(one["provider"] != "openai" for one in stored["data"]):
-        service.add_credential("openai", f"{lab}/openai/v1")
-
-
 def spoken(lab: str, provider: str) -> list[str]:
     """Return the texts that the lab was asked to speak, in order."""
     texts = []

@@ -53,16 +53,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def service(tmp_path_factory: pytest.TempPathFactory, lab: str) -> Iterator[Service]:
     # What the lab was asked is counted here, so nothing asks it ahead of time.
     with running(tmp_path_factory.mktemp("service"), VOICE__WARM_SOCKETS="0") as started:
-        for provider in (
-            "deepgram",
-            "cartesia",
-            "assemblyai",
-            "elevenlabs",
-            "sarvam",
-            "azure-speech",
-            "openai",
-        ):
+        for provider in ("deepgram", "cartesia", "assemblyai", "elevenlabs", "sarvam", "azure-speech"):
             started.add_credential(provider, base_url=f"{lab}/{provider}", key=KEY)
+        started.add_credential("openai", base_url=f"{lab}/openai/v1", key=KEY)
         google = {"key": KEY, "project_id": "lab", "base_url": f"{lab}/google-speech"}
         started.add_credential("google-speech", base_url=google["base_url"], value=google)
         yield started
