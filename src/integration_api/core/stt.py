@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from integration_api.core.audio import AudioFormat
 from integration_api.core.llm import Notice, Usage
@@ -68,6 +69,15 @@ class Update(Struct, frozen=True, kw_only=True):
     keyterms: tuple[str, ...] | None = None
     languages: tuple[str, ...] | None = None
     endpointing: Endpointing | None = None
+
+    def applied_to(self, ask: ListenRequest) -> ListenRequest:
+        """Return what a session is asked for from now on."""
+        return replace(
+            ask,
+            keyterms=ask.keyterms if self.keyterms is None else self.keyterms,
+            languages=ask.languages if self.languages is None else self.languages,
+            endpointing=ask.endpointing if self.endpointing is None else self.endpointing,
+        )
 
 
 class TranscribeRequest(Struct, frozen=True, kw_only=True):

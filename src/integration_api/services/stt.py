@@ -443,13 +443,7 @@ class Transcription(LiveSession[Listening, Ear, Told]):
         if not self._latest.session.capabilities.live_update:
             return
         self._succession.drop()
-        request = self._request
-        self._request = replace(
-            request,
-            keyterms=request.keyterms if update.keyterms is None else update.keyterms,
-            languages=request.languages if update.languages is None else update.languages,
-            endpointing=update.endpointing or request.endpointing,
-        )
+        self._request = update.applied_to(self._request)
 
     def _keep(self, sound: bytes) -> bytes:
         """Take sound, and return what of it is whole samples."""

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from enum import Enum
 
-from msgspec.structs import replace
-
 from integration_api.core.credential import Credential
 from integration_api.core.exchange import json_body
 from integration_api.core.session import (
@@ -110,13 +108,7 @@ class Conversation:
         return self._end()
 
     def update(self, update: Update) -> Outcome[SttEvent]:
-        ask = self._ask
-        self._ask = replace(
-            ask,
-            keyterms=ask.keyterms if update.keyterms is None else update.keyterms,
-            languages=ask.languages if update.languages is None else update.languages,
-            endpointing=ask.endpointing if update.endpointing is None else update.endpointing,
-        )
+        self._ask = update.applied_to(self._ask)
         return [Warned("deferred_update", "azure-speech heeds a change from its next turn on")]
 
     def finish(self) -> Outcome[SttEvent]:

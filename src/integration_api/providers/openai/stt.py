@@ -9,7 +9,6 @@ from math import exp, fsum
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from integration_api.audio.loudness import loud
 from integration_api.audio.silence import STEP_MS, Silence
@@ -129,12 +128,7 @@ class Transcription:
 
     def update(self, update: Update) -> Outcome[SttEvent]:
         ask = self._ask
-        self._ask = replace(
-            ask,
-            keyterms=ask.keyterms if update.keyterms is None else update.keyterms,
-            languages=ask.languages if update.languages is None else update.languages,
-            endpointing=update.endpointing or ask.endpointing,
-        )
+        self._ask = update.applied_to(ask)
         self._silence.change(_ours(self._ask))
         return [self._session_update(), *(one for one in left_out(self._ask) if one not in left_out(ask))]
 
